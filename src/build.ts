@@ -1,0 +1,42 @@
+/**
+ * Builds the manifest of what lies at a path.
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { type Manifest, toManifest } from './manifest.ts';
+import { type Scan, scan } from './scan.ts';
+import { runAsync, runSync, type Work } from './steps.ts';
+import type { CoverageOptions } from './subject.ts';
+
+/** A manifest, and what is worth showing but does not count. */
+export interface BuiltManifest extends Manifest {
+  /** `name` of package.json. */
+  readonly name: string | null;
+  /** The bytes of all files covered. */
+  readonly bytes: number;
+}
+
+/** A manifest of a pass, with what is worth showing beside it. */
+export function* toBuiltManifest(pass: Scan): Work<BuiltManifest> {
+  const bytes = pass.files.reduce((sum, file) => sum + file.id.size, 0);
+  return { ...(yield* toManifest(pass)), name: pass.subject.name, bytes };
+}
+
+function* build(path: string, options: CoverageOptions): Work<BuiltManifest> {
+  const pass = yield* scan(resolve(path), options, null, { filesRead: 0, directoriesRead: 0 });
+  return yield* toBuiltManifest(pass);
+}
+
+/**
+ * Gives the event loop a turn every 2 ms.
+ * @throws (rejects) ERR_DISTPRINT_NOT_FOUND, _UNSUPPORTED_FILE, _PACKAGE_JSON, _UNREADABLE, _UNSTABLE, _TOO_MANY_FILES, _OPTION
+ */
+export function buildManifest(path: string, options: CoverageOptions = {}): Promise<BuiltManifest> {
+  return runAsync(build(path, options));
+}
+
+/** The same, blocking. */
+export function buildManifestSync(path: string, options: CoverageOptions = {}): BuiltManifest {
+  return runSync(build(path, options));
+}

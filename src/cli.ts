@@ -1,0 +1,212 @@
+#!/usr/bin/env node
+/**
+ * The command line. Exit codes as diff(1) has them: 0 same, 1 different, 2 trouble (said on stderr).
+ * @module
+ */
+
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import pc from 'picocolors';
+import writeFileAtomic from 'write-file-atomic';
+import { type BuiltManifest, buildManifest } from './build.ts';
+import { roundMs, toDiffLines, toSumLine } from './cli-output.ts';
+import { diffManifests, isEmptyDiff, type ManifestDiff } from './diff.ts';
+import { parseDuration } from './duration.ts';
+import { DistprintError, isDistprintError } from './errors.ts';
+import { looksLikeManifest, type Manifest, parseManifest, serializeManifest, toToken } from './manifest.ts';
+import type { CoverageOptions } from './subject.ts';
+import { watch } from './watch.ts';
+
+const SAME = 0;
+const DIFFERENT = 1;
+const TROUBLE = 2;
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const complain = (error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`distprint: ${pc.red('error')}: ${message}\n`);
+  process.exitCode = TROUBLE;
+};
+
+interface GlobOptions {
+  include?: string[];
+  exclude?: string[];
+}
+
+function toCoverage({ include, exclude }: GlobOptions): CoverageOptions {
+  return { ...(include && { include }), ...(exclude && { exclude }) };
+}
+
+async function fingerprint(paths: string[], options: GlobOptions & { json?: boolean }): Promise<void> {
+  for (const path of paths) {
+    const started = performance.now();
+    let built: BuiltManifest;
+    try {
+      built = await buildManifest(path, toCoverage(options));
+    } catch (error) {
+      complain(error); // and go on with the other paths, as sha256sum does
+      continue;
+    }
+    print(
+      options.json
+        ? JSON.stringify(toReport(path, built, performance.now() - started))
+        : toSumLine(built.fingerprint, path),
+    );
+  }
+}
+
+function toReport(path: string, built: BuiltManifest, elapsedMs: number) {
+  const { kind, name, version, fingerprint, entries, bytes } = built;
+  const token = toToken(fingerprint);
+  return { path, kind, name, version, fingerprint, token, files: entries.length, bytes, elapsedMs: roundMs(elapsedMs) };
+}
+
+async function manifest(path: string, options: GlobOptions & { output?: string }): Promise<void> {
+  const text = serializeManifest(await buildManifest(path, toCoverage(options)));
+  if (options.output === undefined) process.stdout.write(text);
+  else await writeFileAtomic(options.output, text);
+}
+
+async function diff(a: string, b: string, options: { json?: boolean }): Promise<void> {
+  // A manifest file says what it covers, and the other side is then built to cover the same.
+  const files = [a, b].map((path) => (isManifestFile(path) ? readManifest(path) : undefined));
+  const sides = await Promise.all([a, b].map(async (path, i) => files[i] ?? build(path, files[1 - i])));
+  report(sides[0] as Manifest, sides[1] as Manifest, options);
+}
+
+async function verify(path: string, options: { manifest: string; json?: boolean }): Promise<void> {
+  const expected = readManifest(options.manifest);
+  report(expected, await build(path, expected), options);
+}
+
+function build(path: string, like: Manifest | undefined): Promise<Manifest> {
+  if (like === undefined) return buildManifest(path);
+  return buildManifest(path, {
+    kind: like.kind,
+    exclude: like.exclude,
+    ...(like.include && { include: like.include }),
+  });
+}
+
+/** Prints what leads from `a` to `b`, and sets the exit code. */
+function report(a: Manifest, b: Manifest, options: { json?: boolean }): void {
+  const found: ManifestDiff = diffManifests(a, b);
+  const same = isEmptyDiff(found);
+  if (options.json) print(JSON.stringify({ same, from: a.fingerprint, to: b.fingerprint, ...found }));
+  else for (const line of toDiffLines(found)) print(line);
+  process.exitCode = same ? SAME : DIFFERENT;
+}
+
+/** Only the first bytes are read: it may as well be an executable of 142 MB. */
+function isManifestFile(path: string): boolean {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
+  const start = Buffer.alloc(32);
+  const fd = openSync(path, 'r');
+  try {
+    return looksLikeManifest(start.toString('latin1', 0, readSync(fd, start)));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readManifest(path: string): Manifest {
+  try {
+    return parseManifest(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const at = isDistprintError(error) && error.line !== undefined ? { line: error.line } : {};
+    throw new DistprintError('ERR_DISTPRINT_MANIFEST', `${path}: ${(error as Error).message}`, {
+      path,
+      cause: error,
+      ...at,
+    });
+  }
+}
+
+const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+const count = (text: string) => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `--beats: ${JSON.stringify(text)} is no whole number above 0`);
+};
+
+function createProgram(version: string): Command {
+  const program = new Command('distprint')
+    .description('Tells by content, never by mtime, what is installed and whether it changed.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(distprint --help tells more)')
+    .addHelpText('after', HELP);
+
+  const withGlobs = (command: Command) =>
+    command
+      .option('--include <glob>', 'cover what matches, in place of the usual files (repeatable)', collect)
+      .option('--exclude <glob>', 'leave out what matches (repeatable)', collect);
+
+  withGlobs(program.command('fingerprint', { isDefault: true }))
+    .description('print the fingerprint of each path')
+    .argument('<path...>', 'package directories, executables or plain directories')
+    .option('--json', 'one JSON object a line')
+    .action(fingerprint);
+
+  withGlobs(program.command('manifest'))
+    .description('print the manifest: the hash of each file that counts, and the fingerprint')
+    .argument('<path>')
+    .option('-o, --output <file>', 'write it to a file instead')
+    .action(manifest);
+
+  program
+    .command('diff')
+    .description('say what leads from <a> to <b>: A added, D removed, M changed')
+    .argument('<a>', 'a package directory, an executable, or a manifest file')
+    .argument('<b>', 'likewise')
+    .option('--json', 'one JSON object')
+    .action(diff);
+
+  program
+    .command('verify')
+    .description('say how <path> differs from a manifest')
+    .argument('<path>')
+    .requiredOption('--manifest <file>', 'the manifest to hold it against')
+    .option('--json', 'one JSON object')
+    .action(verify);
+
+  withGlobs(program.command('watch'))
+    .description('look again and again, and say what became of what was there at the start')
+    .argument('<path>')
+    .option('--interval <duration>', 'time from one beat to the next', parseDuration, 10_000)
+    .option('--beats <n>', 'end after so many beats', count)
+    .option('--json', 'one JSON object a line')
+    .action((path: string, options: GlobOptions & { interval: number; beats?: number; json?: boolean }) =>
+      watch(path, { ...options, coverage: toCoverage(options) }),
+    );
+  return program;
+}
+
+const HELP = `
+Examples:
+  distprint node_modules/typescript              one line: fingerprint, two spaces, path
+  distprint manifest . -o release.manifest       what was built, to keep beside it
+  distprint verify . --manifest release.manifest is it still that?
+  distprint diff old/ new/                       what a new release changes
+  distprint watch node_modules/typescript        a beat every 10 s; touch all of it and nothing happens
+
+Exit codes: 0 same, 1 different (diff, verify), 2 trouble.`;
+
+async function main(): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(); // whoever read our output has had enough
+  });
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  try {
+    await createProgram(version).parseAsync();
+  } catch (error) {
+    // Commander has already said what was wrong with the arguments, or printed the help that was asked for.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? SAME : TROUBLE;
+    else complain(error);
+  }
+}
+
+await main();

@@ -1,0 +1,66 @@
+/**
+ * What differs between two manifests.
+ * @module
+ */
+
+import { DistprintError } from './errors.ts';
+import type { Manifest } from './manifest.ts';
+import { readPath } from './raw-path.ts';
+import type { Coverage } from './subject.ts';
+
+export interface ManifestDiff {
+  /** Both versions where they differ, else null. */
+  readonly version: { readonly from: string | null; readonly to: string | null } | null;
+  /** Written paths, in manifest order. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/**
+ * From `a` to `b`.
+ * @throws ERR_DISTPRINT_COVERAGE where the two do not cover the same
+ */
+export function diffManifests(a: Manifest, b: Manifest): ManifestDiff {
+  assertSameCoverage(a, b);
+  const added: string[] = [];
+  const removed: string[] = [];
+  const changed: string[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.entries.length || j < b.entries.length) {
+    const left = a.entries[i];
+    const right = b.entries[j];
+    const order = left === undefined ? 1 : right === undefined ? -1 : compare(left.path, right.path);
+    if (order < 0) removed.push((left as { path: string }).path);
+    else if (order > 0) added.push((right as { path: string }).path);
+    else if (left?.content !== right?.content) changed.push((left as { path: string }).path);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+  }
+  const version = a.version === b.version ? null : { from: a.version, to: b.version };
+  return { version, added, removed, changed };
+}
+
+export function isEmptyDiff(diff: ManifestDiff): boolean {
+  return diff.version === null && diff.added.length + diff.removed.length + diff.changed.length === 0;
+}
+
+/** In the order of manifests, which is that of the raw paths. */
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return (readPath(a) ?? a) < (readPath(b) ?? b) ? -1 : 1;
+}
+
+function assertSameCoverage(a: Coverage, b: Coverage): void {
+  const differing = (['kind', 'include', 'exclude'] as const).filter(
+    (field) => JSON.stringify(a[field]) !== JSON.stringify(b[field]),
+  );
+  if (differing.length === 0) return;
+  const say = (coverage: Coverage) =>
+    differing.map((field) => `${field} ${JSON.stringify(coverage[field] ?? 'default')}`).join(', ');
+  throw new DistprintError(
+    'ERR_DISTPRINT_COVERAGE',
+    `the two do not cover the same and can't be compared: ${say(a)} on one side, ${say(b)} on the other`,
+  );
+}

@@ -1,0 +1,164 @@
+/**
+ * One pass over a subject: disk -> list -> hash. A pass keeps what the file system said of each file and directory,
+ * which makes it the stat cache of the next pass: that one reads only what moved.
+ * @module
+ */
+
+import { statSync } from 'node:fs';
+import { isDistprintError, unreadable } from './errors.ts';
+import { type FileId, sameId } from './file-id.ts';
+import { isStillSpecial, type ListedDirectory, type Listing, list, relistSame } from './list.ts';
+import { writePath } from './raw-path.ts';
+import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
+import { PAUSE, type Work } from './steps.ts';
+import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
+
+/** A file, and how it was when it was read. */
+export interface ScannedFile extends Reading {
+  /** Raw path, relative to the root. */
+  readonly path: string;
+  /** What `node:fs` takes for it. */
+  readonly at: string | Buffer;
+}
+
+export interface Scan {
+  readonly subject: Subject;
+  readonly listing: Listing;
+  /** In the order of `listing.paths`, without the specials. */
+  readonly files: readonly ScannedFile[];
+}
+
+/** What a pass cost. */
+export interface ScanCost {
+  filesRead: number;
+  directoriesRead: number;
+}
+
+/** How often a pass starts again when a file or directory vanishes under it. */
+const ATTEMPTS = 3;
+/** Stats between two pauses: some 40 microseconds. */
+const STATS_A_PAUSE = 16;
+const STAT_OPTIONS = { throwIfNoEntry: false } as const;
+const EXECUTABLE_LISTING: Listing = { paths: ['.'], specials: new Map(), directories: new Map(), absent: new Set() };
+
+/**
+ * @param path absolute
+ * @param previous the pass before, whose readings hold for what has not moved since. Where nothing has, it is returned itself.
+ * @param cost is added to
+ * @throws what `resolveSubject`, `list` and `readFile` throw; ERR_DISTPRINT_UNSTABLE where things kept vanishing
+ */
+export function* scan(path: string, options: CoverageOptions, previous: Scan | null, cost: ScanCost): Work<Scan> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // A second attempt finds and lists everything anew: what the first one knew was older than what made it fail.
+      const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
+      if (previous !== null && held?.listing !== undefined) {
+        const files = yield* rereadMoved(previous.files, cost);
+        const same = held.listing === previous.listing && files === previous.files;
+        return same ? previous : { subject: previous.subject, listing: held.listing, files };
+      }
+      const subject = resolveSubject(path, options);
+      const known = previous !== null && sameGlobs(previous.subject, subject) ? held?.unmoved : undefined;
+      const listing: Listing =
+        subject.globs === null
+          ? EXECUTABLE_LISTING
+          : yield* list(subject.root, subject.globs, known ?? new Map(), cost);
+      return { subject, listing, files: yield* readListing(subject, listing, previous?.files ?? [], cost) };
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE')) throw error;
+    }
+  }
+}
+
+function sameGlobs(a: Subject, b: Subject): boolean {
+  return JSON.stringify(a.globs) === JSON.stringify(b.globs);
+}
+
+interface HeldListing {
+  /** The listing, where all of it still holds. */
+  readonly listing?: Listing;
+  /** The directories that need not be read again. */
+  readonly unmoved: ReadonlyMap<string, ListedDirectory>;
+}
+
+function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldListing> {
+  const unmoved = new Map<string, ListedDirectory>();
+  let holds = subject.packageJson === null || isUnmoved(locate(subject, 'package.json'), subject.packageJson);
+  let renewed = false;
+  let count = 0;
+  for (const [raw, directory] of listing.directories) {
+    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
+    if (isUnmoved(directory.at, directory)) {
+      unmoved.set(raw, directory);
+      continue;
+    }
+    const same = subject.globs === null ? undefined : relistSame(subject.root, subject.globs, raw, listing, cost);
+    if (same === undefined) holds = false;
+    else unmoved.set(raw, same);
+    renewed = true;
+  }
+  for (const raw of listing.absent) holds &&= statSync(locate(subject, raw), STAT_OPTIONS) === undefined;
+  for (const [raw, special] of listing.specials) holds &&= isStillSpecial(subject.root, raw, special);
+  if (!holds) return { unmoved };
+  return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
+}
+
+function isUnmoved(at: string | Buffer, known: { id: FileId; racy: boolean }): boolean {
+  if (known.racy) return false;
+  const stats = statSync(at, STAT_OPTIONS);
+  return stats !== undefined && sameId(stats, known.id);
+}
+
+function* readListing(
+  subject: Subject,
+  listing: Listing,
+  before: readonly ScannedFile[],
+  cost: ScanCost,
+): Work<readonly ScannedFile[]> {
+  const known = new Map(before.map((file) => [file.path, file]));
+  const files: ScannedFile[] = [];
+  let count = 0;
+  for (const path of listing.paths) {
+    if (listing.specials.has(path)) continue;
+    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
+    const file = known.get(path);
+    if (file !== undefined && isFileUnmoved(file)) files.push(file);
+    else files.push(yield* readListed(path, locate(subject, path), cost));
+  }
+  return files;
+}
+
+/** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. */
+function* rereadMoved(files: readonly ScannedFile[], cost: ScanCost): Work<readonly ScannedFile[]> {
+  let renewed: ScannedFile[] | undefined;
+  for (let i = 0; i < files.length; i++) {
+    if (i % STATS_A_PAUSE === 0) yield PAUSE;
+    const file = files[i] as ScannedFile;
+    if (isFileUnmoved(file)) continue;
+    renewed ??= files.slice();
+    renewed[i] = yield* readListed(file.path, file.at, cost);
+  }
+  return renewed ?? files;
+}
+
+function isFileUnmoved(file: ScannedFile): boolean {
+  try {
+    return isUnmoved(file.at, file);
+  } catch (error) {
+    const shown = writePath(file.path);
+    throw vanished(error, shown) ?? unreadable(error, shown);
+  }
+}
+
+function* readListed(path: string, at: string | Buffer, cost: ScanCost): Work<ScannedFile> {
+  cost.filesRead++;
+  const shown = typeof at === 'string' ? at : writePath(at.toString('latin1'));
+  let reading: Reading | undefined;
+  try {
+    reading = readSmallFile(at);
+  } catch (error) {
+    throw vanished(error, shown) ?? unreadable(error, shown);
+  }
+  const { digest, id, racy } = reading ?? (yield* readFile(at, shown));
+  return { path, at, digest, id, racy };
+}
