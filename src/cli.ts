@@ -14,6 +14,8 @@ import { diffManifests, isEmptyDiff, type ManifestDiff } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import { DistprintError, isDistprintError } from './errors.ts';
 import { looksLikeManifest, type Manifest, parseManifest, serializeManifest, toToken } from './manifest.ts';
+import { writeSeal } from './seal.ts';
+import { toCoverageOptions } from './settle.ts';
 import type { CoverageOptions } from './subject.ts';
 import { watch } from './watch.ts';
 
@@ -79,13 +81,13 @@ async function verify(path: string, options: { manifest: string; json?: boolean 
   report(expected, await build(path, expected), options);
 }
 
+async function seal(path: string, options: GlobOptions): Promise<void> {
+  const { file, manifest } = await writeSeal(path, toCoverage(options));
+  print(toSumLine(manifest.fingerprint, file));
+}
+
 function build(path: string, like: Manifest | undefined): Promise<Manifest> {
-  if (like === undefined) return buildManifest(path);
-  return buildManifest(path, {
-    kind: like.kind,
-    exclude: like.exclude,
-    ...(like.include && { include: like.include }),
-  });
+  return buildManifest(path, like && toCoverageOptions(like));
 }
 
 /** Prints what leads from `a` to `b`, and sets the exit code. */
@@ -169,6 +171,11 @@ function createProgram(version: string): Command {
     .requiredOption('--manifest <file>', 'the manifest to hold it against')
     .option('--json', 'one JSON object')
     .action(verify);
+
+  withGlobs(program.command('seal'))
+    .description('write a manifest into a package, at build time: a copy of it then knows when it is whole')
+    .argument('<path>')
+    .action(seal);
 
   withGlobs(program.command('watch'))
     .description('look again and again, and say what became of what was there at the start')

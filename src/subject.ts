@@ -181,12 +181,22 @@ function checkGlobs(option: string, globs: readonly string[]): string[] {
 
 const NEVER_IN_A_PACKAGE = ['node_modules', '.git'];
 
+/** The file in which `distprint seal` leaves a manifest (seal.ts). It never counts. */
+export const SEAL_NAME = '.distprint-seal';
+
 function toGlobs(coverage: Coverage, usual: readonly string[]): Globs {
   return {
     patterns: coverage.include === null ? usual : coverage.include.flatMap(withAllBelow),
     ignore: [...(coverage.kind === 'package' ? ['package.json'] : []), ...coverage.exclude.flatMap(withAllBelow)],
-    never: coverage.kind === 'package' ? NEVER_IN_A_PACKAGE : [],
+    never: coverage.kind === 'package' ? [...NEVER_IN_A_PACKAGE, SEAL_NAME] : [SEAL_NAME],
   };
+}
+
+/** Whether these options would cover just this. */
+export function covers(coverage: Coverage, { include, exclude, kind }: CoverageOptions): boolean {
+  const wanted = [include === undefined ? null : checkGlobs('include', include), checkGlobs('exclude', exclude ?? [])];
+  const same = JSON.stringify(wanted) === JSON.stringify([coverage.include, coverage.exclude]);
+  return same && (kind === undefined || kind === coverage.kind);
 }
 
 /** A glob that names a directory stands for what is below it. */

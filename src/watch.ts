@@ -3,59 +3,102 @@
  * @module
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
-import { type BuiltManifest, buildManifest } from './build.ts';
 import { plural, roundMs, toDiffSummary, toMs, toShownPath, toSize } from './cli-output.ts';
-import { diffManifests } from './diff.ts';
-import { isDistprintError } from './errors.ts';
+import { type Check, createDetector, type Detector, type Verdict } from './detector.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import type { CoverageOptions } from './subject.ts';
 
 export interface WatchOptions {
   coverage: CoverageOptions;
+  /** Milliseconds. */
   interval: number;
   beats?: number;
   json?: boolean;
 }
 
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+/**
+ * Ends after `beats` beats, or at SIGINT or SIGTERM.
+ * @throws what `createDetector` throws, where there is nothing to watch at the start
+ */
 export async function watch(path: string, options: WatchOptions): Promise<void> {
-  const print = (line: string) => process.stdout.write(`${line}\n`);
+  const startedMs = performance.now();
+  const detector = createDetector({ path, ...options.coverage });
+  const elapsedMs = performance.now() - startedMs;
+  print((options.json ? toStartJson : toStartLine)(path, detector.baseline, elapsedMs));
+
+  const seen: Verdict[] = [];
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  let started = performance.now();
-  const baseline = await buildManifest(path, options.coverage);
-  const elapsedMs = performance.now() - started;
-  const what = [baseline.name ?? toShownPath(path), baseline.version].filter(Boolean).join(' ');
-  print(
-    `${what}  ${plural(baseline.entries.length, 'file')}  ${toSize(baseline.bytes)}  ${baseline.fingerprint}  ${toMs(elapsedMs)}`,
-  );
-  for (let beat = 1; beat <= (options.beats ?? Infinity); beat++) {
-    await sleep(options.interval, undefined, { signal: stop.signal }).catch(() => {});
-    if (stop.signal.aborted) break;
-    started = performance.now();
-    let built: BuiltManifest | undefined;
-    try {
-      built = await buildManifest(path, { ...options.coverage, kind: baseline.kind });
-    } catch (error) {
-      if (!isDistprintError(error)) throw error;
-    }
-    const verdict =
-      built === undefined ? 'missing' : built.fingerprint === baseline.fingerprint ? 'current' : 'changed';
-    const changes = built && verdict === 'changed' ? diffManifests(baseline, built) : undefined;
-    if (options.json) {
-      print(
-        JSON.stringify({
-          beat,
-          verdict,
-          fingerprint: built?.fingerprint ?? null,
-          elapsedMs: roundMs(performance.now() - started),
-          filesRead: built?.entries.length ?? 0,
-          ...(changes && { changes }),
-        }),
-      );
-    } else
-      print(
-        `beat ${beat}  ${pc.bold(verdict)}  ${toMs(performance.now() - started)}${changes ? `  ${toDiffSummary(changes)}` : ''}`,
-      );
-  }
+  const end = () => stop.abort();
+  process.once('SIGINT', end).once('SIGTERM', end);
+  await new Promise<void>((resolve) => {
+    const alive = setInterval(() => {}, 2 ** 31 - 1); // the heartbeat's own timer keeps no process alive
+    stop.signal.addEventListener('abort', () => {
+      clearInterval(alive);
+      resolve();
+    });
+    let beatStartedMs = 0;
+    const timed = {
+      check() {
+        beatStartedMs = performance.now();
+        return detector.check();
+      },
+    };
+    const onBeat = (check: Check) => {
+      seen.push(check.verdict);
+      const elapsedMs = performance.now() - beatStartedMs;
+      print(options.json ? toBeatJson(seen.length, check, elapsedMs) : toBeatLine(seen.length, check, elapsedMs));
+      if (seen.length === options.beats) end();
+    };
+    startHeartbeat({ detector: timed, intervalMs: options.interval, onBeat, signal: stop.signal });
+  });
+  process.off('SIGINT', end).off('SIGTERM', end);
+  const summary = toSummary(seen);
+  if (options.json) process.stderr.write(`${summary}\n`);
+  else print(summary);
+}
+
+function toStartLine(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
+  const name = [baseline.name ?? toShownPath(path), baseline.version].filter((part) => part !== null).join(' ');
+  const files = `${plural(baseline.entries.length, 'file')}, ${toSize(baseline.bytes ?? 0)}`;
+  return `${pc.bold(name)}  ${files}  ${baseline.fingerprint}  read in ${toMs(elapsedMs)}`;
+}
+
+/** The start is beat 0. */
+function toStartJson(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
+  const { kind, name, version, fingerprint, entries, bytes } = baseline;
+  const beat = toBeat(0, { verdict: 'current', fingerprint, filesRead: entries.length }, elapsedMs);
+  return JSON.stringify({ ...beat, path, kind, name, version, files: entries.length, bytes });
+}
+
+function toBeat(beat: number, check: Pick<Check, 'verdict' | 'fingerprint' | 'filesRead'>, elapsedMs: number) {
+  const { verdict, fingerprint, filesRead } = check;
+  return { beat, verdict, fingerprint, elapsedMs: roundMs(elapsedMs), filesRead };
+}
+
+function toBeatJson(beat: number, check: Check, elapsedMs: number): string {
+  const { changes, versions, reason } = check;
+  return JSON.stringify({
+    ...toBeat(beat, check, elapsedMs),
+    ...(changes && { changes }),
+    ...(versions && { versions }),
+    ...(reason && { reason }),
+  });
+}
+
+const COLOURS = { current: pc.green, settling: pc.yellow, changed: pc.red, missing: pc.magenta };
+
+function toBeatLine(beat: number, check: Check, elapsedMs: number): string {
+  const cost = `${toMs(elapsedMs)}, ${plural(check.filesRead, 'file')} read`;
+  const detail = check.reason ?? (check.changes && toDiffSummary(check.changes));
+  return `beat ${beat}  ${COLOURS[check.verdict](check.verdict)}  ${cost}${detail ? `  ${detail}` : ''}`;
+}
+
+function toSummary(seen: readonly Verdict[]): string {
+  const counts = new Map<Verdict, number>();
+  for (const verdict of seen) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  const each = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ');
+  return `${plural(seen.length, 'beat')}${each && `: ${each}`}; at the end ${seen.at(-1) ?? 'current'}`;
 }

@@ -1,0 +1,141 @@
+/**
+ * Tells, beat after beat, what became of what was installed when the program started.
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import type { BuiltManifest } from './build.ts';
+import { diffManifests, type ManifestDiff } from './diff.ts';
+import type { Manifest } from './manifest.ts';
+import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
+import { writePath } from './raw-path.ts';
+import { isRunningProgram } from './running-program.ts';
+import type { Scan, ScanCost } from './scan.ts';
+import { type Sighting, toCoverageOptions } from './settle.ts';
+import { runAsync, runSync, type Work } from './steps.ts';
+import type { CoverageOptions } from './subject.ts';
+
+export interface DetectorOptions extends CoverageOptions {
+  /** A package directory, an executable or a plain directory. */
+  path: string;
+  /**
+   * What started, where it is known better than by looking now: a manifest of the build, say. It then says what is covered.
+   * Otherwise the detector looks, blocking, when it is created.
+   */
+  baseline?: Manifest;
+  /** Milliseconds for which a tree must be quiet before it is `changed`. Default 2,000. */
+  settleMs?: number;
+  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  cacheFile?: string;
+}
+
+/**
+ * - `current`: what is installed has the baseline's content
+ * - `settling`: something moves, or can't be read; no conclusion yet
+ * - `changed`: settled, complete, and different
+ * - `missing`: nothing is there
+ */
+export type Verdict = 'current' | 'settling' | 'changed' | 'missing';
+
+/** `filesRead` and `directoriesRead` count what had to be read because it had moved. */
+export interface Check extends Readonly<ScanCost> {
+  readonly verdict: Verdict;
+  /** Of what is there now; null where it could not be told. */
+  readonly fingerprint: string | null;
+  /** With `changed`: from the baseline to what is there now. */
+  readonly changes?: ManifestDiff;
+  /** With `changed`: package.json's version of the baseline and of what is there now. */
+  readonly versions?: { readonly started: string | null; readonly installed: string | null };
+  /** With `settling` and `missing`, and with `changed` where the diff can't say it: why, for people. */
+  readonly reason?: string;
+  /** With `settling`: milliseconds after which it is worth looking again. */
+  readonly retryInMs?: number;
+}
+
+export interface Detector {
+  /** What started. Never changes. With name and size, where the detector itself looked. */
+  readonly baseline: Manifest & Partial<BuiltManifest>;
+  /** What is worth knowing of `cacheFile` and harms nothing: that it was damaged, say. */
+  readonly notes: readonly string[];
+  /** Looks now, in slices of 2 ms. Never rejects for anything found on disk. Calls that overlap share one look. */
+  check(): Promise<Check>;
+  /** The same, blocking. */
+  checkSync(): Check;
+}
+
+/**
+ * **How the baseline ties to the code that was loaded.** Where the subject is the running program itself, a file whose
+ * ctime is later than this process's start may have been replaced after it was loaded, and before the detector was created.
+ * Unless `baseline` or `cacheFile` knows what it held before, its content can't vouch for what is running, and the verdict is
+ * `changed` once all is settled. So create the detector early; a late one errs on the safe side.
+ *
+ * @throws what `buildManifest` throws, where no `baseline` is given and none can be taken
+ */
+export function createDetector(options: DetectorOptions): Detector {
+  const root = resolve(options.path);
+  const settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
+  const { cacheFile } = options;
+  const coverage = options.baseline ? toCoverageOptions(options.baseline) : options;
+  const observer = createObserver({ root, coverage, settleMs, cacheFile });
+  const first = options.baseline ? null : takeBaseline(runSync(observer.look(() => true)));
+  const baseline = options.baseline ?? (first as Sighting).manifest;
+  const doubtful = first === null ? [] : findDoubtful(root, first.pass, observer.cached);
+  const isBaseline = (fingerprint: string) => fingerprint === baseline.fingerprint && doubtful.length === 0;
+
+  function* look(): Work<Check> {
+    const seen = yield* observer.look(isBaseline);
+    return toCheck(seen);
+  }
+
+  function toCheck(seen: Observation): Check {
+    const { filesRead, directoriesRead } = seen;
+    const cost = { filesRead, directoriesRead };
+    if ('error' in seen) {
+      const reason = seen.error.message;
+      if (seen.state === 'missing') return { verdict: 'missing', fingerprint: null, reason, ...cost };
+      return { verdict: 'settling', fingerprint: null, reason, retryInMs: settleMs, ...cost };
+    }
+    if (seen.state === 'settling') {
+      const { reason, retryInMs, tree } = seen;
+      return { verdict: 'settling', fingerprint: tree.manifest.fingerprint, reason, retryInMs, ...cost };
+    }
+    const { fingerprint, version } = seen.tree.manifest;
+    if (isBaseline(fingerprint)) return { verdict: 'current', fingerprint, ...cost };
+    const changes = diffManifests(baseline, seen.tree.manifest);
+    const versions = { started: baseline.version, installed: version };
+    const changed = { verdict: 'changed', fingerprint, changes, versions, ...cost } as const;
+    return doubtful.length === 0 ? changed : { ...changed, reason: sayDoubtful(doubtful) };
+  }
+
+  let underWay: Promise<Check> | undefined;
+  return {
+    baseline,
+    notes: observer.notes,
+    check() {
+      underWay ??= runAsync(look()).finally(() => {
+        underWay = undefined;
+      });
+      return underWay;
+    },
+    checkSync: () => runSync(look()),
+  };
+}
+
+function takeBaseline(seen: Observation): Sighting {
+  if ('tree' in seen) return seen.tree;
+  throw seen.error;
+}
+
+/** Written paths of files that may have been replaced since this process loaded them. */
+function findDoubtful(root: string, pass: Scan, cached: Scan | null): string[] {
+  if (!isRunningProgram(root)) return [];
+  const before = new Map(cached?.files.map(({ path, digest }) => [path, digest]));
+  return pass.files
+    .filter(({ path, id, digest }) => id.ctimeMs > performance.timeOrigin && before.get(path) !== digest)
+    .map(({ path }) => writePath(path));
+}
+
+function sayDoubtful(paths: string[]): string {
+  const others = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
+  return `${paths[0]}${others} changed after this process started and before it looked for the first time`;
+}

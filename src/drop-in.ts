@@ -1,0 +1,80 @@
+/**
+ * A drop-in for `getInstalledCliMtimeMs()`: the same name and type, but the number stands for content instead of a time.
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { toToken } from './manifest.ts';
+import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './observer.ts';
+import { locateRunningProgram } from './running-program.ts';
+import { runSync } from './steps.ts';
+
+export interface InstalledCliProbeOptions {
+  /** The package to look at. */
+  packageDir?: string;
+  /** Or the executable. */
+  executable?: string;
+  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  cacheFile?: string;
+}
+
+/**
+ * A function that returns the token (`toToken`) of what is installed, or undefined where that can't be told. It never throws.
+ *
+ * While an install is under way it returns the last settled token; once the subject has been gone for longer than an install
+ * takes to bring it back, undefined. Should the very first call find a tree that is not settled, it blocks for up to `SETTLE_MS`:
+ * callers keep its answer as "what started", so it must be neither torn nor absent just because the program was started right
+ * after its install.
+ *
+ * Without options, the subject is the program that is running (see `locateRunningProgram`).
+ */
+export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}): () => number | undefined {
+  const given = options.executable ?? options.packageDir;
+  const locate = () => (given === undefined ? locateRunningProgram() : resolve(given));
+  let observer: Observer | undefined;
+  let token: number | undefined;
+  let lastThereMs = Number.NEGATIVE_INFINITY;
+
+  function look(): number | undefined {
+    observer ??= observe(locate(), options);
+    if (observer === undefined) return undefined;
+    const isFirst = token === undefined && lastThereMs === Number.NEGATIVE_INFINITY;
+    const deadlineMs = performance.now() + (isFirst ? SETTLE_MS : 0);
+    for (;;) {
+      const seen = runSync(observer.look(() => false));
+      const nowMs = performance.now();
+      if (seen.state !== 'missing') lastThereMs = nowMs;
+      else if (nowMs - lastThereMs > SETTLE_MS) token = undefined;
+      if (seen.state === 'settled') token = toToken(seen.tree.manifest.fingerprint);
+      if (seen.state !== 'settling' || nowMs >= deadlineMs) return token;
+      block(Math.min(seen.retryInMs, deadlineMs - nowMs) + 1);
+    }
+  }
+
+  return () => {
+    try {
+      return look();
+    } catch {
+      return token; // nothing on disk leads here; should anything else, the caller is a heartbeat that must go on
+    }
+  };
+}
+
+/** A package stays a package while its package.json is away, in the middle of an install, instead of becoming a plain directory. */
+function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
+  if (root === undefined) return undefined;
+  const isExecutable = executable !== undefined || root === process.execPath;
+  const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
+  return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
+}
+
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+const installed = createInstalledCliProbe();
+
+/** The token of what is installed of the program that is running: an integer, 0 < n <= 2^53 - 1, or undefined. Never throws. */
+export function getInstalledCliMtimeMs(): number | undefined {
+  return installed();
+}

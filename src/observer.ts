@@ -1,0 +1,115 @@
+/**
+ * Looks at a subject again and again, remembers what it saw, and tells when that has settled.
+ * @module
+ */
+
+import { toBuiltManifest } from './build.ts';
+import { loadCache, saveCache } from './cache-file.ts';
+import { type DistprintError, isDistprintError } from './errors.ts';
+import { type Scan, type ScanCost, scan } from './scan.ts';
+import { isSameTree, judgeSettled, type Sighting, toCoverageOptions } from './settle.ts';
+import type { Work } from './steps.ts';
+import type { CoverageOptions } from './subject.ts';
+
+export const DEFAULT_SETTLE_MS = 2_000;
+
+export interface ObserverOptions {
+  /** Absolute. */
+  root: string;
+  coverage: CoverageOptions;
+  settleMs: number;
+  cacheFile: string | undefined;
+}
+
+/** What one look found, and what it cost. */
+export type Observation = ScanCost &
+  (
+    | { state: 'settled'; tree: Sighting }
+    | { state: 'settling'; tree: Sighting; reason: string; retryInMs: number }
+    | { state: 'missing' | 'unreadable'; error: DistprintError }
+  );
+
+export interface Observer {
+  /** What the cache file held of it; null where it was of no use. */
+  readonly cached: Scan | null;
+  /** What is worth knowing of the cache file and harms nothing. */
+  readonly notes: readonly string[];
+  /** @param isKnown whether content with this fingerprint need not settle, being known to be whole */
+  look(isKnown: (fingerprint: string) => boolean): Work<Observation>;
+}
+
+/** The wall clock fell behind the monotonic one by more than this since the last look: somebody set it back. */
+const CLOCK_SET_BACK_MS = 1_000;
+
+interface Clocks {
+  /** Date.now() */
+  wallMs: number;
+  /** performance.now() */
+  monotonicMs: number;
+}
+
+export function createObserver({ root, coverage, settleMs, cacheFile }: ObserverOptions): Observer {
+  const notes: string[] = [];
+  const cached = cacheFile === undefined ? null : loadCache(cacheFile, root, coverage, notes);
+  let saved = cached;
+  let tree: Sighting | null = null;
+  let lastLook: Clocks | null = null;
+  let lastSettled: string | null = null;
+
+  function* look(isKnown: (fingerprint: string) => boolean): Work<Observation> {
+    const cost: ScanCost = { filesRead: 0, directoriesRead: 0 };
+    const now: Clocks = { wallMs: Date.now(), monotonicMs: performance.now() };
+    const before = lastLook;
+    try {
+      const previous = isSetBack(before, now) ? null : (tree?.pass ?? cached);
+      // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
+      const covered = tree === null ? coverage : toCoverageOptions(tree.manifest);
+      const pass = yield* scan(root, covered, previous, cost);
+      const seen = yield* recognise(pass, before, now);
+      tree = seen;
+      lastLook = now;
+      const { fingerprint } = seen.manifest;
+      if (fingerprint !== lastSettled && !isKnown(fingerprint)) {
+        const judged = yield* judgeSettled(root, seen, settleMs, cost);
+        if (!judged.settled) {
+          return { state: 'settling', tree: seen, reason: judged.reason, retryInMs: judged.retryInMs, ...cost };
+        }
+      }
+      lastSettled = fingerprint;
+      yield* save(pass);
+      return { state: 'settled', tree: seen, ...cost };
+    } catch (error) {
+      if (!isDistprintError(error)) throw error;
+      // What comes after must settle anew, even where it is what was there before.
+      if (tree !== null) tree = { ...tree, sinceMs: now.monotonicMs, otherUntilMs: now.wallMs };
+      lastLook = now;
+      const state = error.code === 'ERR_DISTPRINT_NOT_FOUND' ? 'missing' : 'unreadable';
+      return { state, error, ...cost };
+    }
+  }
+
+  /** The tree of a pass: the last one where nothing moved, else a new one, seen since now. */
+  function* recognise(pass: Scan, before: Clocks | null, now: Clocks): Work<Sighting> {
+    if (tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass))) return { ...tree, pass };
+    return {
+      pass,
+      manifest: yield* toBuiltManifest(pass),
+      sinceMs: now.monotonicMs,
+      otherUntilMs: before?.wallMs ?? null,
+    };
+  }
+
+  /** Only what has settled is kept: not each of the states that an install passes through. */
+  function* save(pass: Scan): Work<void> {
+    if (cacheFile === undefined || pass === saved) return;
+    saved = pass;
+    yield* saveCache(cacheFile, pass, notes);
+  }
+
+  return { cached, notes, look };
+}
+
+function isSetBack(before: Clocks | null, now: Clocks): boolean {
+  if (before === null) return false;
+  return now.wallMs - before.wallMs < now.monotonicMs - before.monotonicMs - CLOCK_SET_BACK_MS;
+}

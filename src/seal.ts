@@ -1,0 +1,52 @@
+/**
+ * A seal is a manifest that a build leaves inside what it built, so that a copy of it can tell whether it is whole.
+ *
+ * It lies in `dist`, which every packer takes along, or at the root where there is no `dist`, and never counts as content.
+ * @module
+ */
+
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { buildManifest } from './build.ts';
+import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
+import { type CoverageOptions, SEAL_NAME } from './subject.ts';
+
+const places = (directory: string) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
+
+/**
+ * Writes the seal of the package or directory at `path`; returns where, and what it says.
+ * @throws what `buildManifest` throws; ERR_DISTPRINT_OPTION for an executable
+ */
+export async function writeSeal(
+  path: string,
+  options: CoverageOptions = {},
+): Promise<{ file: string; manifest: Manifest }> {
+  const manifest = await buildManifest(path, options);
+  if (manifest.kind === 'executable') {
+    throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
+  }
+  const inDist = statSync(join(path, 'dist'), { throwIfNoEntry: false })?.isDirectory() === true;
+  const file = places(path)[inDist ? 0 : 1] as string;
+  await writeFileAtomic(file, serializeManifest(manifest));
+  return { file, manifest };
+}
+
+/**
+ * The seal inside a directory, or undefined where it has none.
+ * @throws ERR_DISTPRINT_MANIFEST where it is damaged or half written; ERR_DISTPRINT_UNREADABLE
+ */
+export function readSeal(directory: string): Manifest | undefined {
+  for (const file of places(directory)) {
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') continue;
+      throw unreadable(error, file);
+    }
+    return parseManifest(text);
+  }
+  return undefined;
+}

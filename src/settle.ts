@@ -1,0 +1,132 @@
+/**
+ * Whether a tree may be taken for a release, or is still on its way to one.
+ *
+ * A seal (seal.ts) settles it for certain. Without one, a tree is settled when no package manager is seen at work on it,
+ * when nothing in it has moved for `settleMs`, and when a second pass right after finds it as the first one did.
+ * @module
+ */
+
+import { lstatSync, type Stats, statSync } from 'node:fs';
+import type { BuiltManifest } from './build.ts';
+import { diffManifests } from './diff.ts';
+import { isDistprintError } from './errors.ts';
+import { sameId } from './file-id.ts';
+import { type Manifest, toManifest } from './manifest.ts';
+import { toFsPath, toRaw } from './raw-path.ts';
+import { type Scan, type ScanCost, scan } from './scan.ts';
+import { readSeal } from './seal.ts';
+import type { Work } from './steps.ts';
+import type { CoverageOptions } from './subject.ts';
+import { findWorkInProgress } from './work-in-progress.ts';
+
+/** A tree, and since when it is known to be as it is. */
+export interface Sighting {
+  readonly pass: Scan;
+  readonly manifest: BuiltManifest;
+  /** When it was first seen so, in milliseconds of `performance.now()`. */
+  readonly sinceMs: number;
+  /** When something else was last seen in its place, in milliseconds of `Date.now()`; null where nothing ever was. */
+  readonly otherUntilMs: number | null;
+}
+
+export type Settled =
+  | { readonly settled: true; readonly pass: Scan }
+  | { readonly settled: false; readonly reason: string; readonly retryInMs: number };
+
+/**
+ * @param root absolute
+ * @throws what `scan` throws in the second pass
+ */
+export function* judgeSettled(root: string, tree: Sighting, settleMs: number, cost: ScanCost): Work<Settled> {
+  const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs });
+  if (tree.manifest.kind !== 'executable') {
+    const sealed = yield* judgeSeal(root, tree, cost);
+    if (sealed === 'matches') return { settled: true, pass: tree.pass };
+    if (sealed !== 'none') return not(sealed);
+  }
+  const work = findWorkInProgress(root);
+  if (work !== undefined) {
+    return not(`npm is at work, or was killed at it: ${work} is still there. Should no npm be running, reinstall`);
+  }
+  const quietMs = quietFor(root, tree);
+  if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
+  const again = yield* scan(root, toCoverageOptions(tree.manifest), tree.pass, cost);
+  if (!isSameTree(tree.pass, again)) return not('it moved while it was read');
+  return { settled: true, pass: again };
+}
+
+/** Options that cover just what a manifest covers. */
+export function toCoverageOptions({ kind, include, exclude }: Manifest): CoverageOptions {
+  return { kind, exclude, ...(include && { include }) };
+}
+
+function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' | 'matches' | string> {
+  let seal: Manifest | undefined;
+  try {
+    seal = readSeal(root);
+  } catch (error) {
+    if (isDistprintError(error, 'ERR_DISTPRINT_MANIFEST')) return `its seal is not whole (${error.message})`;
+    throw error;
+  }
+  if (seal === undefined) return 'none';
+  const coverage = toCoverageOptions(seal);
+  const covered =
+    JSON.stringify(coverage) === JSON.stringify(toCoverageOptions(tree.manifest))
+      ? tree.manifest
+      : yield* toManifest(yield* scan(root, coverage, null, cost));
+  if (covered.fingerprint === seal.fingerprint) return 'matches';
+  const { added, removed, changed } = diffManifests(seal, covered);
+  const count = added.length + removed.length + changed.length;
+  return `it does not match its seal (${count} files differ): on its way, or rebuilt without \`distprint seal\``;
+}
+
+/**
+ * Milliseconds for which the tree is known to have been quiet: for as long as it was seen so, or since the youngest
+ * ctime in it. The latter counts only where the clocks of disk and process agree: a tree that took another's
+ * place since the last look must be younger than that look.
+ */
+function quietFor(root: string, tree: Sighting): number {
+  const seenMs = performance.now() - tree.sinceMs;
+  const movedMs = lastMoveMs(root, tree.pass);
+  const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - CLOCK_TICK_MS;
+  return isPlausible ? Math.max(seenMs, Date.now() - movedMs) : seenMs;
+}
+
+/** The kernel stamps files with a clock that ticks at 100 to 1000 Hz. */
+const CLOCK_TICK_MS = 10;
+
+function lastMoveMs(root: string, { files, listing, subject }: Scan): number {
+  let last = Math.max(ctimeMs(root, statSync), ctimeMs(root, lstatSync), subject.packageJson?.id.ctimeMs ?? 0);
+  for (const { id } of files) if (id.ctimeMs > last) last = id.ctimeMs;
+  for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
+  return last;
+}
+
+/** Infinity where it is gone: then nothing is quiet. */
+function ctimeMs(
+  path: string,
+  stat: (at: string | Buffer, options: { throwIfNoEntry: false }) => Stats | undefined,
+): number {
+  return stat(toFsPath(toRaw(path)), { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
+}
+
+/** Whether two passes saw the same, down to the timestamps. */
+export function isSameTree(a: Scan, b: Scan): boolean {
+  if (a === b) return true;
+  if (a.subject.version !== b.subject.version || a.files.length !== b.files.length) return false;
+  if (a.listing !== b.listing && !isSameListing(a.listing, b.listing)) return false;
+  return a.files.every((file, i) => {
+    const other = b.files[i];
+    return other !== undefined && file.path === other.path && file.digest === other.digest && sameId(file.id, other.id);
+  });
+}
+
+function isSameListing(a: Scan['listing'], b: Scan['listing']): boolean {
+  if (a.paths.length !== b.paths.length || a.directories.size !== b.directories.size) return false;
+  if (!a.paths.every((path, i) => path === b.paths[i])) return false;
+  for (const [raw, directory] of a.directories) {
+    const other = b.directories.get(raw);
+    if (other === undefined || !sameId(directory.id, other.id)) return false;
+  }
+  return true;
+}
