@@ -21,7 +21,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { errnoOf } from './errors.ts';
 import type { FileId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
-import { Entry, type ListedDirectory, type Special } from './list.ts';
+import { type Entry, type ListedDirectory, type Special, toEntry } from './list.ts';
 import { toRaw } from './raw-path.ts';
 import type { Scan, ScannedFile } from './scan.ts';
 import { perform, type Work } from './steps.ts';
@@ -128,7 +128,7 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
     const raw = rest[i++] as string;
     const entries: Entry[] = [];
     for (let name = rest[i++] as string; name !== ''; name = rest[i++] as string) {
-      entries.push(new Entry(name.slice(1), name.startsWith('d')));
+      entries.push(toEntry(name.slice(1), name.startsWith('d')));
     }
     directories.set(raw, { at: locate(subject, raw), entries, ...readId(directoryIds, directories.size) });
   }
@@ -161,7 +161,7 @@ function toBytes({ subject, listing, files }: Scan): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
 }
 
-const writeName = (entry: Entry) => `${entry.directory ? 'd' : 'f'}${entry.name}\0`;
+const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}\0`;
 const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
 
 interface Known {

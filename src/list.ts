@@ -109,8 +109,8 @@ export function relistSame(
   const now = disk.readFromDisk(directory);
   const before = listing.directories.get(directory);
   if (now === undefined || before === undefined || now.entries.length !== before.entries.length) return undefined;
-  const kinds = new Map(before.entries.map((entry) => [entry.name, entry.directory]));
-  for (const entry of now.entries) if (kinds.get(entry.name) !== entry.directory) return undefined;
+  const kinds = new Map(before.entries.map((entry) => [entry.name, entry.isDirectory()]));
+  for (const entry of now.entries) if (kinds.get(entry.name) !== entry.isDirectory()) return undefined;
   const specialsHere = [...listing.specials.keys()].filter((path) => parentOf(path) === directory);
   if (specialsHere.length !== disk.specials.size) return undefined;
   for (const [path, special] of disk.specials) if (!sameSpecial(special, listing.specials.get(path))) return undefined;
@@ -121,7 +121,7 @@ export function relistSame(
 export function isStillSpecial(root: string, path: string, special: Special): boolean {
   const disk = createDisk(root, [], new Map(), { directoriesRead: 0 });
   try {
-    disk.classify(path, lstatSync(toFsPath(`${root}/${path}`)));
+    disk.kindBehind(path, lstatSync(toFsPath(`${root}/${path}`)));
   } catch {
     return false;
   }
@@ -146,22 +146,13 @@ const fromShown = (path: string) =>
   path.replace(/[\u0100-\uffff]/g, (char) => String.fromCharCode(char.charCodeAt(0) & 0xff));
 
 /** The part of `fs.Dirent` and `fs.Stats` that fast-glob asks for. Links never show. */
-export class Entry {
-  readonly name: string;
-  readonly directory: boolean;
-  constructor(name: string, directory: boolean) {
-    this.name = name;
-    this.directory = directory;
-  }
-  isDirectory(): boolean {
-    return this.directory;
-  }
-  isFile(): boolean {
-    return !this.directory;
-  }
-  isSymbolicLink(): boolean {
-    return false;
-  }
+export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
+
+const yes = () => true;
+const no = () => false;
+
+export function toEntry(name: string, isDirectory: boolean): Entry {
+  return { name, isDirectory: isDirectory ? yes : no, isFile: isDirectory ? no : yes, isSymbolicLink: no };
 }
 
 const parentOf = (raw: string) => raw.slice(0, Math.max(0, raw.lastIndexOf('/')));
@@ -242,15 +233,16 @@ function createDisk(
     const entries: Entry[] = [];
     for (const dirent of dirents) {
       if (never.includes(dirent.name)) continue;
-      const isDirectory =
-        !dirent.isFile() && (dirent.isDirectory() || classify(childOf(directory, dirent.name), dirent) === 'directory');
-      entries.push(new Entry(toShown(dirent.name), isDirectory));
+      const name = toShown(dirent.name);
+      const isPlain = dirent.isFile() || dirent.isDirectory();
+      if (isPlain && name === dirent.name) entries.push(dirent);
+      else entries.push(toEntry(name, kindBehind(childOf(directory, dirent.name), dirent) === 'directory'));
     }
     return entries;
   }
 
-  /** Says what something that is neither a plain file nor a plain directory comes to, and remembers it if special. */
-  function classify(raw: string, found: Dirent | Stats): 'file' | 'directory' {
+  /** Whether something counts as a file or a directory. What is special is remembered, and counts as a file. */
+  function kindBehind(raw: string, found: Dirent | Stats): 'file' | 'directory' {
     const what = found.isSymbolicLink() ? follow(raw) : kindOf(found);
     if (what === 'file' || what === 'directory') return what;
     specials.set(raw, what);
@@ -288,8 +280,7 @@ function createDisk(
     try {
       if (isNever(raw)) throw NO_MATCH;
       const stats = lstatSync(fsPath(raw));
-      const directory = stats.isDirectory() || (!stats.isFile() && classify(raw, stats) === 'directory');
-      return Object.assign(new Entry(nameOf(raw), directory), NO_OTHER_KIND);
+      return Object.assign(toEntry(nameOf(raw), kindBehind(raw, stats) === 'directory'), NO_OTHER_KIND);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw unreadable(error, shown(raw));
       absent.add(raw);
@@ -301,7 +292,7 @@ function createDisk(
     specials,
     directories,
     absent,
-    classify,
+    kindBehind,
     readFromDisk,
     adapter: toAdapter(readDirectory, look),
   };
@@ -314,7 +305,6 @@ function kindOf(found: Dirent | Stats): 'file' | 'directory' | Special {
 }
 
 /** What fast-glob asks of `fs.Stats`, but not of a directory's entry. */
-const no = () => false;
 const NO_OTHER_KIND = { isBlockDevice: no, isCharacterDevice: no, isFIFO: no, isSocket: no };
 
 /** What fast-glob takes for "not there". */

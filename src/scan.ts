@@ -123,7 +123,10 @@ function* readListing(
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
     const file = known.get(path);
     if (file !== undefined && isFileUnmoved(file)) files.push(file);
-    else files.push(yield* readListed(path, locate(subject, path), cost));
+    else {
+      const at = locate(subject, path);
+      files.push(readSmall(path, at, cost) ?? (yield* readLarge(path, at)));
+    }
   }
   return files;
 }
@@ -136,7 +139,7 @@ function* rereadMoved(files: readonly ScannedFile[], cost: ScanCost): Work<reado
     const file = files[i] as ScannedFile;
     if (isFileUnmoved(file)) continue;
     renewed ??= files.slice();
-    renewed[i] = yield* readListed(file.path, file.at, cost);
+    renewed[i] = readSmall(file.path, file.at, cost) ?? (yield* readLarge(file.path, file.at));
   }
   return renewed ?? files;
 }
@@ -145,20 +148,23 @@ function isFileUnmoved(file: ScannedFile): boolean {
   try {
     return isUnmoved(file.at, file);
   } catch (error) {
-    const shown = writePath(file.path);
-    throw vanished(error, shown) ?? unreadable(error, shown);
+    throw vanished(error, show(file.at)) ?? unreadable(error, show(file.at));
   }
 }
 
-function* readListed(path: string, at: string | Buffer, cost: ScanCost): Work<ScannedFile> {
+/** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */
+function readSmall(path: string, at: string | Buffer, cost: ScanCost): ScannedFile | undefined {
   cost.filesRead++;
-  const shown = typeof at === 'string' ? at : writePath(at.toString('latin1'));
-  let reading: Reading | undefined;
   try {
-    reading = readSmallFile(at);
+    const reading = readSmallFile(at);
+    return reading && { path, at, digest: reading.digest, id: reading.id, racy: reading.racy };
   } catch (error) {
-    throw vanished(error, shown) ?? unreadable(error, shown);
+    throw vanished(error, show(at)) ?? unreadable(error, show(at));
   }
-  const { digest, id, racy } = reading ?? (yield* readFile(at, shown));
-  return { path, at, digest, id, racy };
 }
+
+function* readLarge(path: string, at: string | Buffer): Work<ScannedFile> {
+  return { path, at, ...(yield* readFile(at, show(at))) };
+}
+
+const show = (at: string | Buffer) => (typeof at === 'string' ? at : writePath(at.toString('latin1')));
