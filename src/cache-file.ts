@@ -5,23 +5,24 @@
  * the texts stand between NULs, raw paths (raw-path.ts) a byte a character, so that loading is little more than a `split`.
  *
  * ```text
- * {"format":"distprint cache 1","checksum":…,"root":…,"savedMs":…,"subject":…,"specials":…,"absent":…,"columns":[…]}
+ * {"format":"distprint cache 1","checksum":…,"root":…,"fingerprint":…,"savedMs":…,"subject":…,"specials":…,"absent":…,"columns":[…]}
  * files        dev, ino, size, mtimeMs, ctimeMs, racy (0 or 1), for each file
  * digests      16 hex digits for each file
  * paths        of everything listed, specials too
  * directories  dev, ino, size, mtimeMs, ctimeMs, racy, for each directory
- * names        of each directory: its path, then its entries, each behind `d` or `f`; a NUL more ends the directory
+ * names        of each directory: its path, then its entries, each behind `d` or `f`; two NULs end a directory
  * ```
  * @module
  */
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { isAscii } from 'node:buffer';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
-import writeFileAtomic from 'write-file-atomic';
 import { errnoOf } from './errors.ts';
 import type { FileId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
 import { type Entry, type ListedDirectory, type Special, toEntry } from './list.ts';
+import { loadWriteFileAtomic } from './on-demand.ts';
 import { toRaw } from './raw-path.ts';
 import type { Scan, ScannedFile } from './scan.ts';
 import { perform, type Work } from './steps.ts';
@@ -36,6 +37,7 @@ interface Head {
   /** XXH64 of everything after the first line. */
   checksum: string;
   root: string;
+  fingerprint: string;
   /** Date.now() when it was saved. */
   savedMs: number;
   subject: Subject;
@@ -45,22 +47,30 @@ interface Head {
   columns: number[];
 }
 
+export interface CachedPass {
+  readonly pass: Scan;
+  /** Of the pass's manifest, so that it need not be folded again. */
+  readonly fingerprint: string;
+}
+
 /**
  * The pass that was saved for `root` (absolute) and the same coverage, or null. Why a file that is there was not used is added to `notes`.
  * Nothing in it is taken on trust beyond what it says of itself: a stat decides for each file, and racy ones are read again.
  */
-export function loadCache(path: string, root: string, options: CoverageOptions, notes: string[]): Scan | null {
+export function loadCache(path: string, root: string, options: CoverageOptions, notes: string[]): CachedPass | null {
   const note = (why: string) => {
     notes.push(`${path} is not used: ${why}`);
     return null;
   };
   let bytes: Buffer;
   try {
-    const fd = openSync(path, 'r');
+    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      const { uid } = fstatSync(fd);
-      if (process.getuid !== undefined && uid !== process.getuid()) return note('it belongs to another user');
-      bytes = readFileSync(fd);
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) return note('it is no regular file');
+      if (process.getuid !== undefined && stats.uid !== process.getuid()) return note('it belongs to another user');
+      bytes = Buffer.allocUnsafeSlow(stats.size);
+      bytes = bytes.subarray(0, readSync(fd, bytes));
     } finally {
       closeSync(fd);
     }
@@ -76,17 +86,17 @@ export function loadCache(path: string, root: string, options: CoverageOptions, 
   if (head.root !== toRaw(root)) return note(`it is of ${head.root}`);
   if (!covers(head.subject.coverage, options)) return note('it covers something else');
   if (head.savedMs > Date.now()) return note('it was saved in the future: the clock was set back');
-  return toScan(head, body);
+  return { pass: toScan(head, body), fingerprint: head.fingerprint };
 }
 
 /** Writes the file, atomically. Where that can't be done, `notes` says so and nothing else happens. */
-export function* saveCache(path: string, pass: Scan, notes: string[]): Work<void> {
-  const bytes = toBytes(pass);
+export function* saveCache(path: string, cached: CachedPass, notes: string[]): Work<void> {
+  const bytes = toBytes(cached);
   const options = { mode: 0o600 };
   try {
     yield* perform({
-      sync: () => writeFileAtomic.sync(path, bytes, options),
-      async: () => writeFileAtomic(path, bytes, options),
+      sync: () => loadWriteFileAtomic().sync(path, bytes, options),
+      async: () => loadWriteFileAtomic()(path, bytes, options),
     });
   } catch (error) {
     notes.push(`${path} could not be written: ${(error as Error).message}`);
@@ -112,30 +122,41 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
 
   const special = new Map(specials);
   const listed = split(paths);
-  const files: ScannedFile[] = [];
-  const fileIds = readNumbers(fileNumbers);
+  const isPlain = subject.globs !== null && isAscii(paths) && isAscii(Buffer.from(subject.root));
+  const numbers = readNumbers(fileNumbers);
   const allDigests = digests.toString('latin1');
+  const files: ScannedFile[] = [];
   for (const path of listed) {
     if (special.has(path)) continue;
-    const i = files.length;
-    const digest = allDigests.slice(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH);
-    files.push({ path, at: locate(subject, path), digest, ...readId(fileIds, i) });
+    const from = files.length * DIGEST_LENGTH;
+    files.push({
+      path,
+      at: isPlain ? `${subject.root}/${path}` : locate(subject, path),
+      digest: allDigests.slice(from, from + DIGEST_LENGTH),
+      id: toId(numbers, files.length),
+      racy: isMarkedRacy(numbers, files.length),
+    });
   }
   const directories = new Map<string, ListedDirectory>();
   const directoryIds = readNumbers(directoryNumbers);
-  const rest = names.toString('utf8').split('\0');
-  for (let i = 0; i < rest.length - 1; ) {
-    const raw = rest[i++] as string;
-    const entries: Entry[] = [];
-    for (let name = rest[i++] as string; name !== ''; name = rest[i++] as string) {
-      entries.push(toEntry(name.slice(1), name.startsWith('d')));
-    }
-    directories.set(raw, { at: locate(subject, raw), entries, ...readId(directoryIds, directories.size) });
+  for (const block of names.toString('utf8').split('\0\0').slice(0, -1)) {
+    const end = block.indexOf('\0');
+    const raw = end === -1 ? block : block.slice(0, end);
+    // Unpacked when they are first needed: not before a directory has moved.
+    const entries = () =>
+      end === -1
+        ? []
+        : block
+            .slice(end + 1)
+            .split('\0')
+            .map(readName);
+    const [id, racy] = [toId(directoryIds, directories.size), isMarkedRacy(directoryIds, directories.size)];
+    directories.set(raw, { at: locate(subject, raw), entries, id, racy });
   }
   return { subject, listing: { paths: listed, specials: special, directories, absent: new Set(absent) }, files };
 }
 
-function toBytes({ subject, listing, files }: Scan): Buffer {
+function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass): Buffer {
   const directories = [...listing.directories];
   const columns = [
     writeNumbers(files),
@@ -143,7 +164,7 @@ function toBytes({ subject, listing, files }: Scan): Buffer {
     Buffer.from(listing.paths.join('\0'), 'latin1'),
     writeNumbers(directories.map(([, directory]) => directory)),
     Buffer.from(
-      directories.map(([raw, { entries }]) => `${raw}\0${entries.map(writeName).join('')}\0`).join(''),
+      directories.map(([raw, { entries }]) => `${[raw, ...entries().map(writeName)].join('\0')}\0\0`).join(''),
       'utf8',
     ),
   ];
@@ -152,6 +173,7 @@ function toBytes({ subject, listing, files }: Scan): Buffer {
     format: FORMAT,
     checksum: hashBytes(body),
     root: subject.root,
+    fingerprint,
     savedMs: Date.now(),
     subject,
     specials: [...listing.specials],
@@ -161,7 +183,8 @@ function toBytes({ subject, listing, files }: Scan): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
 }
 
-const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}\0`;
+const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}`;
+const readName = (name: string) => toEntry(name.slice(1), name.startsWith('d'));
 const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
 
 interface Known {
@@ -184,10 +207,10 @@ function readNumbers(column: Buffer): Float64Array {
   return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
-function readId(numbers: Float64Array, index: number): Known {
-  const [dev, ino, size, mtimeMs, ctimeMs, racy] = numbers.subarray(
-    index * NUMBERS_EACH,
-    (index + 1) * NUMBERS_EACH,
-  ) as unknown as [number, number, number, number, number, number];
-  return { id: { dev, ino, size, mtimeMs, ctimeMs }, racy: racy !== 0 };
+function toId(numbers: Float64Array, index: number): FileId {
+  const at = index * NUMBERS_EACH;
+  const [dev, ino, size] = [numbers[at] as number, numbers[at + 1] as number, numbers[at + 2] as number];
+  return { dev, ino, size, mtimeMs: numbers[at + 3] as number, ctimeMs: numbers[at + 4] as number };
 }
+
+const isMarkedRacy = (numbers: Float64Array, index: number) => numbers[index * NUMBERS_EACH + 5] !== 0;

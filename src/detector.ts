@@ -4,9 +4,9 @@
  */
 
 import { resolve } from 'node:path';
-import type { BuiltManifest } from './build.ts';
+import { type BuiltManifest, toBuiltManifest } from './build.ts';
 import { diffManifests, type ManifestDiff } from './diff.ts';
-import type { Manifest } from './manifest.ts';
+import { type Manifest, toManifest } from './manifest.ts';
 import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
 import { writePath } from './raw-path.ts';
 import { isRunningProgram } from './running-program.ts';
@@ -78,16 +78,28 @@ export function createDetector(options: DetectorOptions): Detector {
   const coverage = options.baseline ? toCoverageOptions(options.baseline) : options;
   const observer = createObserver({ root, coverage, settleMs, cacheFile });
   const first = options.baseline ? null : takeBaseline(runSync(observer.look(() => true)));
-  const baseline = options.baseline ?? (first as Sighting).manifest;
-  const doubtful = first === null ? [] : findDoubtful(root, first.pass, observer.cached);
-  const isBaseline = (fingerprint: string) => fingerprint === baseline.fingerprint && doubtful.length === 0;
+  const started = options.baseline ?? {
+    fingerprint: (first as Sighting).fingerprint,
+    version: first?.pass.subject.version ?? null,
+  };
+  const doubtful = first === null ? [] : findDoubtful(root, first.pass, observer.cached?.pass);
+  const isBaseline = (fingerprint: string) => fingerprint === started.fingerprint && doubtful.length === 0;
+
+  let baseline: Detector['baseline'] | undefined = options.baseline;
+  /** Folded when it is asked for: to tell that nothing changed, its fingerprint is enough. */
+  function getBaseline(): Detector['baseline'] {
+    baseline ??= runSync(toBuiltManifest((first as Sighting).pass));
+    return baseline;
+  }
+
+  let compared: { pass: Scan; changes: ManifestDiff } | undefined;
+  function* compare(pass: Scan): Work<ManifestDiff> {
+    if (compared?.pass !== pass) compared = { pass, changes: diffManifests(getBaseline(), yield* toManifest(pass)) };
+    return compared.changes;
+  }
 
   function* look(): Work<Check> {
     const seen = yield* observer.look(isBaseline);
-    return toCheck(seen);
-  }
-
-  function toCheck(seen: Observation): Check {
     const { filesRead, directoriesRead } = seen;
     const cost = { filesRead, directoriesRead };
     if ('error' in seen) {
@@ -95,21 +107,22 @@ export function createDetector(options: DetectorOptions): Detector {
       if (seen.state === 'missing') return { verdict: 'missing', fingerprint: null, reason, ...cost };
       return { verdict: 'settling', fingerprint: null, reason, retryInMs: settleMs, ...cost };
     }
+    const { fingerprint, pass } = seen.tree;
     if (seen.state === 'settling') {
-      const { reason, retryInMs, tree } = seen;
-      return { verdict: 'settling', fingerprint: tree.manifest.fingerprint, reason, retryInMs, ...cost };
+      const { reason, retryInMs } = seen;
+      return { verdict: 'settling', fingerprint, reason, retryInMs, ...cost };
     }
-    const { fingerprint, version } = seen.tree.manifest;
     if (isBaseline(fingerprint)) return { verdict: 'current', fingerprint, ...cost };
-    const changes = diffManifests(baseline, seen.tree.manifest);
-    const versions = { started: baseline.version, installed: version };
-    const changed = { verdict: 'changed', fingerprint, changes, versions, ...cost } as const;
+    const versions = { started: started.version, installed: pass.subject.version };
+    const changed = { verdict: 'changed', fingerprint, changes: yield* compare(pass), versions, ...cost } as const;
     return doubtful.length === 0 ? changed : { ...changed, reason: sayDoubtful(doubtful) };
   }
 
   let underWay: Promise<Check> | undefined;
   return {
-    baseline,
+    get baseline() {
+      return getBaseline();
+    },
     notes: observer.notes,
     check() {
       underWay ??= runAsync(look()).finally(() => {
@@ -127,7 +140,7 @@ function takeBaseline(seen: Observation): Sighting {
 }
 
 /** Written paths of files that may have been replaced since this process loaded them. */
-function findDoubtful(root: string, pass: Scan, cached: Scan | null): string[] {
+function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
   if (!isRunningProgram(root)) return [];
   const before = new Map(cached?.files.map(({ path, digest }) => [path, digest]));
   return pass.files

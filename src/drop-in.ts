@@ -45,7 +45,7 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
       const nowMs = performance.now();
       if (seen.state !== 'missing') lastThereMs = nowMs;
       else if (nowMs - lastThereMs > SETTLE_MS) token = undefined;
-      if (seen.state === 'settled') token = toToken(seen.tree.manifest.fingerprint);
+      if (seen.state === 'settled') token = toToken(seen.tree.fingerprint);
       if (seen.state !== 'settling' || nowMs >= deadlineMs) return token;
       block(Math.min(seen.retryInMs, deadlineMs - nowMs) + 1);
     }

@@ -15,9 +15,10 @@
  */
 
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
-import fg from 'fast-glob';
+import type fastGlob from 'fast-glob';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type FileId, isRacy, toFileId } from './file-id.ts';
+import { loadFastGlob } from './on-demand.ts';
 import { toFsPath, writePath } from './raw-path.ts';
 import { perform, SLICE_MS, type Work } from './steps.ts';
 
@@ -39,7 +40,7 @@ export interface ListedDirectory {
   readonly at: string | Buffer;
   readonly id: FileId;
   readonly racy: boolean;
-  readonly entries: readonly Entry[];
+  readonly entries: () => readonly Entry[];
 }
 
 export interface Listing {
@@ -72,9 +73,9 @@ export function* list(
   cost: ListCost,
 ): Work<Listing> {
   const disk = createDisk(root, globs.never, known, cost);
-  const options: fg.Options = {
+  const options: fastGlob.Options = {
     cwd: VIRTUAL_ROOT,
-    fs: disk.adapter as unknown as Partial<fg.FileSystemAdapter>,
+    fs: disk.adapter as unknown as Partial<fastGlob.FileSystemAdapter>,
     ignore: [...globs.ignore],
     dot: true,
     followSymbolicLinks: false,
@@ -82,6 +83,7 @@ export function* list(
     concurrency: 1,
   };
   const patterns = [...globs.patterns];
+  const fg = loadFastGlob();
   const found = yield* perform({ sync: () => fg.sync(patterns, options), async: () => fg(patterns, options) });
   // Sorting in one go is cheap beside all else: fast-glob's order is nearly sorted, and the engine's sort uses that.
   const paths = found.map(fromShown).sort();
@@ -108,9 +110,9 @@ export function relistSame(
   const disk = createDisk(root, globs.never, new Map(), cost);
   const now = disk.readFromDisk(directory);
   const before = listing.directories.get(directory);
-  if (now === undefined || before === undefined || now.entries.length !== before.entries.length) return undefined;
-  const kinds = new Map(before.entries.map((entry) => [entry.name, entry.isDirectory()]));
-  for (const entry of now.entries) if (kinds.get(entry.name) !== entry.isDirectory()) return undefined;
+  if (now === undefined || before === undefined || now.entries().length !== before.entries().length) return undefined;
+  const kinds = new Map(before.entries().map((entry) => [entry.name, entry.isDirectory()]));
+  for (const entry of now.entries()) if (kinds.get(entry.name) !== entry.isDirectory()) return undefined;
   const specialsHere = [...listing.specials.keys()].filter((path) => parentOf(path) === directory);
   if (specialsHere.length !== disk.specials.size) return undefined;
   for (const [path, special] of disk.specials) if (!sameSpecial(special, listing.specials.get(path))) return undefined;
@@ -183,7 +185,7 @@ function createDisk(
     const listed = known.get(raw) ?? readFromDisk(raw);
     if (listed === undefined) return [];
     directories.set(raw, listed);
-    return listed.entries;
+    return listed.entries();
   }
 
   function readFromDisk(raw: string): ListedDirectory | undefined {
@@ -201,11 +203,12 @@ function createDisk(
           { path: shown(raw) },
         );
       }
+      const entries = toEntries(raw, dirents);
       return {
         at,
         id: toFileId(stats),
         racy: isRacy(stats, wallMs),
-        entries: toEntries(raw, dirents),
+        entries: () => entries,
       };
     } catch (error) {
       const errno = errnoOf(error);
@@ -226,7 +229,12 @@ function createDisk(
 
   function isNamedByParent(raw: string): boolean {
     const name = toShown(nameOf(raw));
-    return directories.get(parentOf(raw))?.entries.some((entry) => entry.name === name) === true;
+    return (
+      directories
+        .get(parentOf(raw))
+        ?.entries()
+        .some((entry) => entry.name === name) === true
+    );
   }
 
   function toEntries(directory: string, dirents: readonly Dirent[]): Entry[] {

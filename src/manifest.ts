@@ -65,28 +65,37 @@ function writeHead({ kind, version, include, exclude }: Omit<Manifest, 'entries'
 
 const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`;
 
-/** Folds a pass into its manifest. */
-export function* toManifest({ subject, listing, files }: Scan): Work<Manifest> {
-  const head = { ...subject.coverage, version: subject.version };
-  const hash = createStreamingHash();
-  hash.update(writeHead(head));
+/** The fingerprint of a pass's manifest, without the manifest. */
+export function toFingerprint(pass: Scan): Work<string> {
+  return fold(pass, () => {});
+}
+
+/** The manifest of a pass. */
+export function* toManifest(pass: Scan): Work<Manifest> {
   const entries: ManifestEntry[] = [];
-  let lines = '';
+  const fingerprint = yield* fold(pass, (entry) => entries.push(entry));
+  return { ...pass.subject.coverage, version: pass.subject.version, entries, fingerprint };
+}
+
+function* fold({ subject, listing, files }: Scan, each: (entry: ManifestEntry) => void): Work<string> {
+  const hash = createStreamingHash();
+  let lines = writeHead({ ...subject.coverage, version: subject.version });
+  let count = 0;
   let nextFile = 0;
   for (const raw of listing.paths) {
     const special = listing.specials.get(raw);
     const content = special === undefined ? (files[nextFile++]?.digest as string) : writeSpecial(special);
     const entry = { path: writePath(raw), content };
-    entries.push(entry);
+    each(entry);
     lines += writeEntry(entry);
-    if (entries.length % ENTRIES_A_PAUSE === 0) {
+    if (++count % ENTRIES_A_PAUSE === 0) {
       hash.update(lines);
       lines = '';
       yield PAUSE;
     }
   }
   hash.update(lines);
-  return { ...head, entries, fingerprint: `xxh64-${hash.digest()}` };
+  return `xxh64-${hash.digest()}`;
 }
 
 function writeSpecial(special: Special): string {

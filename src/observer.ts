@@ -3,9 +3,9 @@
  * @module
  */
 
-import { toBuiltManifest } from './build.ts';
-import { loadCache, saveCache } from './cache-file.ts';
+import { type CachedPass, loadCache, saveCache } from './cache-file.ts';
 import { type DistprintError, isDistprintError } from './errors.ts';
+import { toFingerprint } from './manifest.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
 import { isSameTree, judgeSettled, type Sighting, toCoverageOptions } from './settle.ts';
 import type { Work } from './steps.ts';
@@ -31,7 +31,7 @@ export type Observation = ScanCost &
 
 export interface Observer {
   /** What the cache file held of it; null where it was of no use. */
-  readonly cached: Scan | null;
+  readonly cached: CachedPass | null;
   /** What is worth knowing of the cache file and harms nothing. */
   readonly notes: readonly string[];
   /** @param isKnown whether content with this fingerprint need not settle, being known to be whole */
@@ -51,7 +51,7 @@ interface Clocks {
 export function createObserver({ root, coverage, settleMs, cacheFile }: ObserverOptions): Observer {
   const notes: string[] = [];
   const cached = cacheFile === undefined ? null : loadCache(cacheFile, root, coverage, notes);
-  let saved = cached;
+  let saved = cached?.pass ?? null;
   let tree: Sighting | null = null;
   let lastLook: Clocks | null = null;
   let lastSettled: string | null = null;
@@ -61,14 +61,14 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
     const now: Clocks = { wallMs: Date.now(), monotonicMs: performance.now() };
     const before = lastLook;
     try {
-      const previous = isSetBack(before, now) ? null : (tree?.pass ?? cached);
+      const previous = isSetBack(before, now) ? null : (tree?.pass ?? cached?.pass ?? null);
       // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
-      const covered = tree === null ? coverage : toCoverageOptions(tree.manifest);
+      const covered = tree === null ? coverage : toCoverageOptions(tree.pass.subject.coverage);
       const pass = yield* scan(root, covered, previous, cost);
       const seen = yield* recognise(pass, before, now);
       tree = seen;
       lastLook = now;
-      const { fingerprint } = seen.manifest;
+      const { fingerprint } = seen;
       if (fingerprint !== lastSettled && !isKnown(fingerprint)) {
         const judged = yield* judgeSettled(root, seen, settleMs, cost);
         if (!judged.settled) {
@@ -76,7 +76,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
         }
       }
       lastSettled = fingerprint;
-      yield* save(pass);
+      yield* save(seen);
       return { state: 'settled', tree: seen, ...cost };
     } catch (error) {
       if (!isDistprintError(error)) throw error;
@@ -93,17 +93,17 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
     if (tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass))) return { ...tree, pass };
     return {
       pass,
-      manifest: yield* toBuiltManifest(pass),
+      fingerprint: pass === cached?.pass ? cached.fingerprint : yield* toFingerprint(pass),
       sinceMs: now.monotonicMs,
       otherUntilMs: before?.wallMs ?? null,
     };
   }
 
   /** Only what has settled is kept: not each of the states that an install passes through. */
-  function* save(pass: Scan): Work<void> {
-    if (cacheFile === undefined || pass === saved) return;
-    saved = pass;
-    yield* saveCache(cacheFile, pass, notes);
+  function* save(seen: Sighting): Work<void> {
+    if (cacheFile === undefined || seen.pass === saved) return;
+    saved = seen.pass;
+    yield* saveCache(cacheFile, seen, notes);
   }
 
   return { cached, notes, look };

@@ -7,10 +7,10 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { buildManifest } from './build.ts';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
+import { loadWriteFileAtomic } from './on-demand.ts';
 import { type CoverageOptions, SEAL_NAME } from './subject.ts';
 
 const places = (directory: string) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
@@ -29,7 +29,7 @@ export async function writeSeal(
   }
   const inDist = statSync(join(path, 'dist'), { throwIfNoEntry: false })?.isDirectory() === true;
   const file = places(path)[inDist ? 0 : 1] as string;
-  await writeFileAtomic(file, serializeManifest(manifest));
+  await loadWriteFileAtomic()(file, serializeManifest(manifest));
   return { file, manifest };
 }
 

@@ -7,7 +7,6 @@
  */
 
 import { lstatSync, type Stats, statSync } from 'node:fs';
-import type { BuiltManifest } from './build.ts';
 import { diffManifests } from './diff.ts';
 import { isDistprintError } from './errors.ts';
 import { sameId } from './file-id.ts';
@@ -16,13 +15,14 @@ import { toFsPath, toRaw } from './raw-path.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
 import { readSeal } from './seal.ts';
 import type { Work } from './steps.ts';
-import type { CoverageOptions } from './subject.ts';
+import type { Coverage, CoverageOptions } from './subject.ts';
 import { findWorkInProgress } from './work-in-progress.ts';
 
 /** A tree, and since when it is known to be as it is. */
 export interface Sighting {
   readonly pass: Scan;
-  readonly manifest: BuiltManifest;
+  /** Of the pass's manifest. */
+  readonly fingerprint: string;
   /** When it was first seen so, in milliseconds of `performance.now()`. */
   readonly sinceMs: number;
   /** When something else was last seen in its place, in milliseconds of `Date.now()`; null where nothing ever was. */
@@ -39,7 +39,7 @@ export type Settled =
  */
 export function* judgeSettled(root: string, tree: Sighting, settleMs: number, cost: ScanCost): Work<Settled> {
   const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs });
-  if (tree.manifest.kind !== 'executable') {
+  if (tree.pass.subject.globs !== null) {
     const sealed = yield* judgeSeal(root, tree, cost);
     if (sealed === 'matches') return { settled: true, pass: tree.pass };
     if (sealed !== 'none') return not(sealed);
@@ -50,13 +50,13 @@ export function* judgeSettled(root: string, tree: Sighting, settleMs: number, co
   }
   const quietMs = quietFor(root, tree);
   if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
-  const again = yield* scan(root, toCoverageOptions(tree.manifest), tree.pass, cost);
+  const again = yield* scan(root, toCoverageOptions(tree.pass.subject.coverage), tree.pass, cost);
   if (!isSameTree(tree.pass, again)) return not('it moved while it was read');
   return { settled: true, pass: again };
 }
 
-/** Options that cover just what a manifest covers. */
-export function toCoverageOptions({ kind, include, exclude }: Manifest): CoverageOptions {
+/** Options that cover just what a manifest does, or a subject. */
+export function toCoverageOptions({ kind, include, exclude }: Coverage): CoverageOptions {
   return { kind, exclude, ...(include && { include }) };
 }
 
@@ -69,11 +69,10 @@ function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' |
     throw error;
   }
   if (seal === undefined) return 'none';
+  if (tree.fingerprint === seal.fingerprint) return 'matches';
   const coverage = toCoverageOptions(seal);
-  const covered =
-    JSON.stringify(coverage) === JSON.stringify(toCoverageOptions(tree.manifest))
-      ? tree.manifest
-      : yield* toManifest(yield* scan(root, coverage, null, cost));
+  const isAlike = JSON.stringify(coverage) === JSON.stringify(toCoverageOptions(tree.pass.subject.coverage));
+  const covered = yield* toManifest(isAlike ? tree.pass : yield* scan(root, coverage, null, cost));
   if (covered.fingerprint === seal.fingerprint) return 'matches';
   const { added, removed, changed } = diffManifests(seal, covered);
   const count = added.length + removed.length + changed.length;
