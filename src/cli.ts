@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import writeFileAtomic from 'write-file-atomic';
@@ -16,6 +16,7 @@ import { DistprintError, isDistprintError } from './errors.ts';
 import { looksLikeManifest, type Manifest, parseManifest, serializeManifest, toToken } from './manifest.ts';
 import { writeSeal } from './seal.ts';
 import { toCoverageOptions } from './settle.ts';
+import { statOrNothing } from './stat.ts';
 import type { CoverageOptions } from './subject.ts';
 import { watch } from './watch.ts';
 
@@ -101,7 +102,7 @@ function report(a: Manifest, b: Manifest, options: { json?: boolean }): void {
 
 /** Only the first bytes are read: it may as well be an executable of 142 MB. */
 function isManifestFile(path: string): boolean {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
+  if (!statOrNothing(path)?.isFile()) return false;
   const start = Buffer.alloc(32);
   const fd = openSync(path, 'r');
   try {

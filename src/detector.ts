@@ -141,11 +141,10 @@ function takeBaseline(seen: Observation): Sighting {
 
 /** Written paths of files that may have been replaced since this process loaded them. */
 function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
-  if (!isRunningProgram(root)) return [];
+  const young = pass.files.filter(({ id }) => id.ctimeMs > performance.timeOrigin);
+  if (young.length === 0 || !isRunningProgram(root)) return [];
   const before = new Map(cached?.files.map(({ path, digest }) => [path, digest]));
-  return pass.files
-    .filter(({ path, id, digest }) => id.ctimeMs > performance.timeOrigin && before.get(path) !== digest)
-    .map(({ path }) => writePath(path));
+  return young.filter(({ path, digest }) => before.get(path) !== digest).map(({ path }) => writePath(path));
 }
 
 function sayDoubtful(paths: string[]): string {

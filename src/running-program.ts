@@ -3,9 +3,10 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { statOrNothing } from './stat.ts';
 
 declare const Bun: { readonly main: string } | undefined;
 
@@ -45,7 +46,7 @@ function locateEntryScript(): string | undefined {
   const given = process.argv[1];
   if (given === undefined || given === '') return undefined;
   let path = resolve(given);
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+  if (statOrNothing(path)?.isFile() !== true) {
     try {
       path = createRequire(import.meta.url).resolve(path); // `node app` for app.js or app/index.js
     } catch {

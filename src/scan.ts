@@ -4,12 +4,12 @@
  * @module
  */
 
-import { statSync } from 'node:fs';
 import { isDistprintError, unreadable } from './errors.ts';
 import { type FileId, sameId } from './file-id.ts';
 import { isStillSpecial, type ListedDirectory, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
+import { statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
 
@@ -38,7 +38,6 @@ export interface ScanCost {
 const ATTEMPTS = 3;
 /** Stats between two pauses: some 40 microseconds. */
 const STATS_A_PAUSE = 16;
-const STAT_OPTIONS = { throwIfNoEntry: false } as const;
 const EXECUTABLE_LISTING: Listing = { paths: ['.'], specials: new Map(), directories: new Map(), absent: new Set() };
 
 /**
@@ -97,15 +96,16 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
     else unmoved.set(raw, same);
     renewed = true;
   }
-  for (const raw of listing.absent) holds &&= statSync(locate(subject, raw), STAT_OPTIONS) === undefined;
+  for (const raw of listing.absent) holds &&= statOrNothing(locate(subject, raw)) === undefined;
   for (const [raw, special] of listing.specials) holds &&= isStillSpecial(subject.root, raw, special);
   if (!holds) return { unmoved };
   return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
 }
 
+/** Whether a stat finds it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
 function isUnmoved(at: string | Buffer, known: { id: FileId; racy: boolean }): boolean {
   if (known.racy) return false;
-  const stats = statSync(at, STAT_OPTIONS);
+  const stats = statOrNothing(at);
   return stats !== undefined && sameId(stats, known.id);
 }
 
@@ -122,7 +122,7 @@ function* readListing(
     if (listing.specials.has(path)) continue;
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
     const file = known.get(path);
-    if (file !== undefined && isFileUnmoved(file)) files.push(file);
+    if (file !== undefined && isUnmoved(file.at, file)) files.push(file);
     else {
       const at = locate(subject, path);
       files.push(readSmall(path, at, cost) ?? (yield* readLarge(path, at)));
@@ -137,19 +137,11 @@ function* rereadMoved(files: readonly ScannedFile[], cost: ScanCost): Work<reado
   for (let i = 0; i < files.length; i++) {
     if (i % STATS_A_PAUSE === 0) yield PAUSE;
     const file = files[i] as ScannedFile;
-    if (isFileUnmoved(file)) continue;
+    if (isUnmoved(file.at, file)) continue;
     renewed ??= files.slice();
     renewed[i] = readSmall(file.path, file.at, cost) ?? (yield* readLarge(file.path, file.at));
   }
   return renewed ?? files;
-}
-
-function isFileUnmoved(file: ScannedFile): boolean {
-  try {
-    return isUnmoved(file.at, file);
-  } catch (error) {
-    throw vanished(error, show(file.at)) ?? unreadable(error, show(file.at));
-  }
 }
 
 /** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */

@@ -5,12 +5,13 @@
  * @module
  */
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildManifest } from './build.ts';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
+import { statOrNothing } from './stat.ts';
 import { type CoverageOptions, SEAL_NAME } from './subject.ts';
 
 const places = (directory: string) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
@@ -27,7 +28,7 @@ export async function writeSeal(
   if (manifest.kind === 'executable') {
     throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
   }
-  const inDist = statSync(join(path, 'dist'), { throwIfNoEntry: false })?.isDirectory() === true;
+  const inDist = statOrNothing(join(path, 'dist'))?.isDirectory() === true;
   const file = places(path)[inDist ? 0 : 1] as string;
   await loadWriteFileAtomic()(file, serializeManifest(manifest));
   return { file, manifest };

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { lstatSync, type Stats, statSync } from 'node:fs';
 import { diffManifests } from './diff.ts';
 import { isDistprintError } from './errors.ts';
 import { sameId } from './file-id.ts';
@@ -14,6 +13,7 @@ import { type Manifest, toManifest } from './manifest.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
 import { readSeal } from './seal.ts';
+import { lstatOrNothing, statOrNothing } from './stat.ts';
 import type { Work } from './steps.ts';
 import type { Coverage, CoverageOptions } from './subject.ts';
 import { findWorkInProgress } from './work-in-progress.ts';
@@ -95,18 +95,13 @@ function quietFor(root: string, tree: Sighting): number {
 const CLOCK_TICK_MS = 10;
 
 function lastMoveMs(root: string, { files, listing, subject }: Scan): number {
-  let last = Math.max(ctimeMs(root, statSync), ctimeMs(root, lstatSync), subject.packageJson?.id.ctimeMs ?? 0);
+  const at = toFsPath(toRaw(root));
+  // A link to the root counts as well. Where the root is gone, nothing is quiet.
+  const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
+  let last = Math.max(rootMs, subject.packageJson?.id.ctimeMs ?? 0);
   for (const { id } of files) if (id.ctimeMs > last) last = id.ctimeMs;
   for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
   return last;
-}
-
-/** Infinity where it is gone: then nothing is quiet. */
-function ctimeMs(
-  path: string,
-  stat: (at: string | Buffer, options: { throwIfNoEntry: false }) => Stats | undefined,
-): number {
-  return stat(toFsPath(toRaw(path)), { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Whether two passes saw the same, down to the timestamps. */

@@ -17,6 +17,7 @@ import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type FileId, isRacy, toFileId } from './file-id.ts';
 import type { Globs } from './list.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
+import { statOrNothing } from './stat.ts';
 
 export type Kind = 'package' | 'executable' | 'directory';
 
@@ -88,7 +89,7 @@ export function resolveSubject(path: string, options: CoverageOptions = {}): Sub
     return { root, coverage, name: null, version: null, globs: toGlobs(coverage, ['**']), packageJson: null };
   }
   const { name, version, bin } = parsePackageJson(packageJson.text, `${path}/package.json`);
-  const hasDist = statSync(`${absolute}/dist`, { throwIfNoEntry: false })?.isDirectory() === true;
+  const hasDist = statOrNothing(`${absolute}/dist`)?.isDirectory() === true;
   return {
     root,
     coverage,
