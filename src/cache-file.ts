@@ -16,17 +16,17 @@
  */
 
 import { isAscii } from 'node:buffer';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { errnoOf } from './errors.ts';
 import type { FileId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
-import { type Entry, type ListedDirectory, type Special, toEntry } from './list.ts';
+import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './list.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
 import { toRaw } from './raw-path.ts';
 import type { Scan, ScannedFile } from './scan.ts';
 import { perform, type Work } from './steps.ts';
 import { type CoverageOptions, covers, locate, type Subject } from './subject.ts';
+import { readWholeFile } from './whole-file.ts';
 
 const FORMAT = 'distprint cache 1';
 const NUMBERS_EACH = 6;
@@ -64,16 +64,9 @@ export function loadCache(path: string, root: string, options: CoverageOptions, 
   };
   let bytes: Buffer;
   try {
-    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    try {
-      const stats = fstatSync(fd);
-      if (!stats.isFile()) return note('it is no regular file');
-      if (process.getuid !== undefined && stats.uid !== process.getuid()) return note('it belongs to another user');
-      bytes = Buffer.allocUnsafeSlow(stats.size);
-      bytes = bytes.subarray(0, readSync(fd, bytes));
-    } finally {
-      closeSync(fd);
-    }
+    const whole = readWholeFile(path);
+    if (process.getuid !== undefined && whole.stats.uid !== process.getuid()) return note('it belongs to another user');
+    bytes = whole.bytes;
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? null : note((error as Error).message);
   }
@@ -137,6 +130,7 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
       racy: isMarkedRacy(numbers, files.length),
     });
   }
+  const specialsIn = (raw: string) => new Map(specials.filter(([path]) => parentOf(path) === raw));
   const directories = new Map<string, ListedDirectory>();
   const directoryIds = readNumbers(directoryNumbers);
   for (const block of names.toString('utf8').split('\0\0').slice(0, -1)) {
@@ -151,7 +145,7 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
             .split('\0')
             .map(readName);
     const [id, racy] = [toId(directoryIds, directories.size), isMarkedRacy(directoryIds, directories.size)];
-    directories.set(raw, { at: locate(subject, raw), entries, id, racy });
+    directories.set(raw, { at: locate(subject, raw), entries, specials: specialsIn(raw), id, racy });
   }
   return { subject, listing: { paths: listed, specials: special, directories, absent: new Set(absent) }, files };
 }

@@ -41,6 +41,8 @@ export interface ListedDirectory {
   readonly id: FileId;
   readonly racy: boolean;
   readonly entries: () => readonly Entry[];
+  /** Those of its entries that are no readable file, by their raw paths. */
+  readonly specials: ReadonlyMap<string, Special>;
 }
 
 export interface Listing {
@@ -113,9 +115,7 @@ export function relistSame(
   if (now === undefined || before === undefined || now.entries().length !== before.entries().length) return undefined;
   const kinds = new Map(before.entries().map((entry) => [entry.name, entry.isDirectory()]));
   for (const entry of now.entries()) if (kinds.get(entry.name) !== entry.isDirectory()) return undefined;
-  const specialsHere = [...listing.specials.keys()].filter((path) => parentOf(path) === directory);
-  if (specialsHere.length !== disk.specials.size) return undefined;
-  for (const [path, special] of disk.specials) if (!sameSpecial(special, listing.specials.get(path))) return undefined;
+  if (!sameSpecials(now.specials, before.specials)) return undefined;
   return now;
 }
 
@@ -123,15 +123,18 @@ export function relistSame(
 export function isStillSpecial(root: string, path: string, special: Special): boolean {
   const disk = createDisk(root, [], new Map(), { directoriesRead: 0 });
   try {
-    disk.kindBehind(path, lstatSync(toFsPath(`${root}/${path}`)));
+    return sameSpecial(special, disk.whatIs(path, lstatSync(toFsPath(`${root}/${path}`))));
   } catch {
     return false;
   }
-  return sameSpecial(special, disk.specials.get(path));
 }
 
-function sameSpecial(a: Special, b: Special | undefined): boolean {
-  return b !== undefined && a.kind === b.kind && (!('link' in a) || ('link' in b && a.link === b.link));
+export function sameSpecials(a: ReadonlyMap<string, Special>, b: ReadonlyMap<string, Special>): boolean {
+  return a.size === b.size && [...a].every(([path, special]) => sameSpecial(special, b.get(path)));
+}
+
+function sameSpecial(a: Special, b: ReturnType<typeof kindOf> | undefined): boolean {
+  return typeof b === 'object' && a.kind === b.kind && (!('link' in a) || ('link' in b && a.link === b.link));
 }
 
 /** fast-glob is given this as its working directory and never learns the real one. */
@@ -157,7 +160,7 @@ export function toEntry(name: string, isDirectory: boolean): Entry {
   return { name, isDirectory: isDirectory ? yes : no, isFile: isDirectory ? no : yes, isSymbolicLink: no };
 }
 
-const parentOf = (raw: string) => raw.slice(0, Math.max(0, raw.lastIndexOf('/')));
+export const parentOf = (raw: string) => raw.slice(0, Math.max(0, raw.lastIndexOf('/')));
 const nameOf = (raw: string) => raw.slice(raw.lastIndexOf('/') + 1);
 const childOf = (directory: string, name: string) => (directory === '' ? name : `${directory}/${name}`);
 
@@ -185,6 +188,7 @@ function createDisk(
     const listed = known.get(raw) ?? readFromDisk(raw);
     if (listed === undefined) return [];
     directories.set(raw, listed);
+    for (const [path, special] of listed.specials) specials.set(path, special);
     return listed.entries();
   }
 
@@ -203,12 +207,14 @@ function createDisk(
           { path: shown(raw) },
         );
       }
-      const entries = toEntries(raw, dirents);
+      const found = new Map<string, Special>();
+      const entries = toEntries(raw, dirents, found);
       return {
         at,
         id: toFileId(stats),
         racy: isRacy(stats, wallMs),
         entries: () => entries,
+        specials: found,
       };
     } catch (error) {
       const errno = errnoOf(error);
@@ -237,24 +243,27 @@ function createDisk(
     );
   }
 
-  function toEntries(directory: string, dirents: readonly Dirent[]): Entry[] {
+  function toEntries(directory: string, dirents: readonly Dirent[], found: Map<string, Special>): Entry[] {
     const entries: Entry[] = [];
     for (const dirent of dirents) {
       if (never.includes(dirent.name)) continue;
       const name = toShown(dirent.name);
       const isPlain = dirent.isFile() || dirent.isDirectory();
-      if (isPlain && name === dirent.name) entries.push(dirent);
-      else entries.push(toEntry(name, kindBehind(childOf(directory, dirent.name), dirent) === 'directory'));
+      if (isPlain && name === dirent.name) {
+        entries.push(dirent);
+        continue;
+      }
+      const raw = childOf(directory, dirent.name);
+      const what = whatIs(raw, dirent);
+      if (typeof what === 'object') found.set(raw, what);
+      entries.push(toEntry(name, what === 'directory'));
     }
     return entries;
   }
 
-  /** Whether something counts as a file or a directory. What is special is remembered, and counts as a file. */
-  function kindBehind(raw: string, found: Dirent | Stats): 'file' | 'directory' {
-    const what = found.isSymbolicLink() ? follow(raw) : kindOf(found);
-    if (what === 'file' || what === 'directory') return what;
-    specials.set(raw, what);
-    return 'file';
+  /** What something comes to, links followed. */
+  function whatIs(raw: string, found: Dirent | Stats): 'file' | 'directory' | Special {
+    return found.isSymbolicLink() ? follow(raw) : kindOf(found);
   }
 
   function follow(raw: string): 'file' | 'directory' | Special {
@@ -288,7 +297,9 @@ function createDisk(
     try {
       if (isNever(raw)) throw NO_MATCH;
       const stats = lstatSync(fsPath(raw));
-      return Object.assign(toEntry(nameOf(raw), kindBehind(raw, stats) === 'directory'), NO_OTHER_KIND);
+      const what = whatIs(raw, stats);
+      if (typeof what === 'object') specials.set(raw, what);
+      return Object.assign(toEntry(nameOf(raw), what === 'directory'), NO_OTHER_KIND);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw unreadable(error, shown(raw));
       absent.add(raw);
@@ -300,7 +311,7 @@ function createDisk(
     specials,
     directories,
     absent,
-    kindBehind,
+    whatIs,
     readFromDisk,
     adapter: toAdapter(readDirectory, look),
   };

@@ -6,11 +6,12 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type FileId, isRacy, sameId, toFileId } from './file-id.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
 import { PAUSE, perform, runSync, type Work } from './steps.ts';
+import { OPEN_FLAGS } from './whole-file.ts';
 
 /** What reading one file gave. `id.size` is the number of bytes read. */
 export interface Reading {
@@ -27,9 +28,6 @@ const CHUNK_BYTES = 256 * 1024;
 const READ_AHEAD_FROM_BYTES = 16 * 1024 * 1024;
 const READ_AHEAD_CHUNK_BYTES = 1024 * 1024;
 const READ_AHEAD_CHUNKS = 4;
-
-/** O_NONBLOCK: should a FIFO take the file's place after it was listed, opening it must not wait for a writer. */
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 

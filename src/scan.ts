@@ -6,7 +6,7 @@
 
 import { isDistprintError, unreadable } from './errors.ts';
 import { type FileId, sameId } from './file-id.ts';
-import { isStillSpecial, type ListedDirectory, type Listing, list, relistSame } from './list.ts';
+import { isStillSpecial, type ListedDirectory, type Listing, list, parentOf, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
 import { statOrNothing } from './stat.ts';
@@ -87,17 +87,24 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
   let count = 0;
   for (const [raw, directory] of listing.directories) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    if (isUnmoved(directory.at, directory)) {
+    const stats = statOrNothing(directory.at);
+    if (stats !== undefined && !directory.racy && sameId(stats, directory.id)) {
       unmoved.set(raw, directory);
       continue;
     }
+    // Another directory in its place: then a link on the way may lead elsewhere now, and what is known of links holds no more.
+    if (stats?.ino !== directory.id.ino || stats.dev !== directory.id.dev) return { unmoved: new Map() };
     const same = subject.globs === null ? undefined : relistSame(subject.root, subject.globs, raw, listing, cost);
     if (same === undefined) holds = false;
     else unmoved.set(raw, same);
     renewed = true;
   }
   for (const raw of listing.absent) holds &&= statOrNothing(locate(subject, raw)) === undefined;
-  for (const [raw, special] of listing.specials) holds &&= isStillSpecial(subject.root, raw, special);
+  for (const [raw, special] of listing.specials) {
+    if (isStillSpecial(subject.root, raw, special)) continue;
+    unmoved.delete(parentOf(raw)); // which has not moved itself, where the change is behind a link
+    holds = false;
+  }
   if (!holds) return { unmoved };
   return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
 }

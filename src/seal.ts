@@ -5,7 +5,6 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildManifest } from './build.ts';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
@@ -13,6 +12,7 @@ import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
 import { statOrNothing } from './stat.ts';
 import { type CoverageOptions, SEAL_NAME } from './subject.ts';
+import { readWholeFile } from './whole-file.ts';
 
 const places = (directory: string) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
 
@@ -42,7 +42,7 @@ export function readSeal(directory: string): Manifest | undefined {
   for (const file of places(directory)) {
     let text: string;
     try {
-      text = readFileSync(file, 'utf8');
+      text = readWholeFile(file).bytes.toString();
     } catch (error) {
       if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') continue;
       throw unreadable(error, file);

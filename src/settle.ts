@@ -9,6 +9,7 @@
 import { diffManifests } from './diff.ts';
 import { isDistprintError } from './errors.ts';
 import { sameId } from './file-id.ts';
+import { sameSpecials } from './list.ts';
 import { type Manifest, toManifest } from './manifest.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
@@ -117,7 +118,7 @@ export function isSameTree(a: Scan, b: Scan): boolean {
 
 function isSameListing(a: Scan['listing'], b: Scan['listing']): boolean {
   if (a.paths.length !== b.paths.length || a.directories.size !== b.directories.size) return false;
-  if (!a.paths.every((path, i) => path === b.paths[i])) return false;
+  if (!a.paths.every((path, i) => path === b.paths[i]) || !sameSpecials(a.specials, b.specials)) return false;
   for (const [raw, directory] of a.directories) {
     const other = b.directories.get(raw);
     if (other === undefined || !sameId(directory.id, other.id)) return false;

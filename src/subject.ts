@@ -11,13 +11,14 @@
  * @module
  */
 
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type FileId, isRacy, toFileId } from './file-id.ts';
 import type { Globs } from './list.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
 import { statOrNothing } from './stat.ts';
+import { readWholeFile } from './whole-file.ts';
 
 export type Kind = 'package' | 'executable' | 'directory';
 
@@ -122,8 +123,8 @@ function readPackageJson(directory: string): { text: string; id: FileId; racy: b
   const path = `${directory}/package.json`;
   const wallMs = Date.now();
   try {
-    const stats = statSync(path);
-    return { text: readFileSync(path, 'utf8'), id: toFileId(stats), racy: isRacy(stats, wallMs) };
+    const { bytes, stats } = readWholeFile(path);
+    return { text: bytes.toString(), id: toFileId(stats), racy: isRacy(stats, wallMs) };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw unreadable(error, path);
