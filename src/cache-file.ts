@@ -17,8 +17,8 @@
 
 import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
+import { digestAt, idAt, isRacyAt, type Known, toNumbers } from './columns.ts';
 import { errnoOf } from './errors.ts';
-import type { FileId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './list.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
@@ -29,8 +29,6 @@ import { type CoverageOptions, covers, locate, type Subject } from './subject.ts
 import { readWholeFile } from './whole-file.ts';
 
 const FORMAT = 'distprint cache 1';
-const NUMBERS_EACH = 6;
-const DIGEST_LENGTH = 16;
 
 interface Head {
   format: string;
@@ -121,13 +119,13 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
   const files: ScannedFile[] = [];
   for (const path of listed) {
     if (special.has(path)) continue;
-    const from = files.length * DIGEST_LENGTH;
+    const i = files.length;
     files.push({
       path,
       at: isPlain ? `${subject.root}/${path}` : locate(subject, path),
-      digest: allDigests.slice(from, from + DIGEST_LENGTH),
-      id: toId(numbers, files.length),
-      racy: isMarkedRacy(numbers, files.length),
+      digest: digestAt(allDigests, i),
+      id: idAt(numbers, i),
+      racy: isRacyAt(numbers, i),
     });
   }
   const specialsIn = (raw: string) => new Map(specials.filter(([path]) => parentOf(path) === raw));
@@ -144,7 +142,7 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
             .slice(end + 1)
             .split('\0')
             .map(readName);
-    const [id, racy] = [toId(directoryIds, directories.size), isMarkedRacy(directoryIds, directories.size)];
+    const [id, racy] = [idAt(directoryIds, directories.size), isRacyAt(directoryIds, directories.size)];
     directories.set(raw, { at: locate(subject, raw), entries, specials: specialsIn(raw), id, racy });
   }
   return { subject, listing: { paths: listed, specials: special, directories, absent: new Set(absent) }, files };
@@ -181,17 +179,8 @@ const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.n
 const readName = (name: string) => toEntry(name.slice(1), name.startsWith('d'));
 const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
 
-interface Known {
-  readonly id: FileId;
-  readonly racy: boolean;
-}
-
 function writeNumbers(all: readonly Known[]): Buffer {
-  const numbers = new Float64Array(all.length * NUMBERS_EACH);
-  all.forEach(({ id, racy }, i) => {
-    numbers.set([id.dev, id.ino, id.size, id.mtimeMs, id.ctimeMs, racy ? 1 : 0], i * NUMBERS_EACH);
-  });
-  const bytes = Buffer.from(numbers.buffer);
+  const bytes = Buffer.from(toNumbers(all).buffer);
   return endianness() === 'LE' ? bytes : bytes.swap64();
 }
 
@@ -200,11 +189,3 @@ function readNumbers(column: Buffer): Float64Array {
   const bytes = endianness() === 'LE' ? copy : copy.swap64();
   return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
-
-function toId(numbers: Float64Array, index: number): FileId {
-  const at = index * NUMBERS_EACH;
-  const [dev, ino, size] = [numbers[at] as number, numbers[at + 1] as number, numbers[at + 2] as number];
-  return { dev, ino, size, mtimeMs: numbers[at + 3] as number, ctimeMs: numbers[at + 4] as number };
-}
-
-const isMarkedRacy = (numbers: Float64Array, index: number) => numbers[index * NUMBERS_EACH + 5] !== 0;

@@ -3,9 +3,16 @@
  * @module
  */
 
-import pc from 'picocolors';
+import picocolors from 'picocolors';
 import { isEmptyDiff, type ManifestDiff } from './diff.ts';
 import { toRaw, writePath } from './raw-path.ts';
+
+/** Colours are for a terminal, or for who forces them. picocolors alone also colours pipes wherever `CI` is set. */
+export const colorsFor = (stream: { isTTY?: boolean }) =>
+  picocolors.createColors(picocolors.isColorSupported && (stream.isTTY === true || !!process.env.FORCE_COLOR));
+
+/** For what goes to stdout. */
+export const colors = colorsFor(process.stdout);
 
 /** A path as sha256sum shows it: where a newline or backslash stands in it, escaped, with a backslash before the line. */
 export function toSumLine(digest: string, path: string): string {
@@ -22,9 +29,9 @@ export function toDiffLines(diff: ManifestDiff): string[] {
     diff.version === null ? [] : [`version ${diff.version.from ?? 'none'} -> ${diff.version.to ?? 'none'}`];
   return [
     ...version,
-    ...diff.added.map((path) => pc.green(`A  ${path}`)),
-    ...diff.removed.map((path) => pc.red(`D  ${path}`)),
-    ...diff.changed.map((path) => pc.yellow(`M  ${path}`)),
+    ...diff.added.map((path) => colors.green(`A  ${path}`)),
+    ...diff.removed.map((path) => colors.red(`D  ${path}`)),
+    ...diff.changed.map((path) => colors.yellow(`M  ${path}`)),
   ];
 }
 

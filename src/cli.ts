@@ -6,10 +6,9 @@
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import pc from 'picocolors';
 import writeFileAtomic from 'write-file-atomic';
 import { type BuiltManifest, buildManifest } from './build.ts';
-import { roundMs, toDiffLines, toSumLine } from './cli-output.ts';
+import { colorsFor, roundMs, toDiffLines, toShownPath, toSumLine } from './cli-output.ts';
 import { diffManifests, isEmptyDiff, type ManifestDiff } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import { DistprintError, isDistprintError } from './errors.ts';
@@ -27,7 +26,9 @@ const TROUBLE = 2;
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`distprint: ${pc.red('error')}: ${message}\n`);
+  // One line, whatever stands in a path or in what the system said, and nothing that a terminal would obey.
+  const shown = message.replace(/\p{Cc}/gu, toShownPath);
+  process.stderr.write(`distprint: ${colorsFor(process.stderr).red('error')}: ${shown}\n`);
   process.exitCode = TROUBLE;
 };
 
@@ -114,7 +115,7 @@ function isManifestFile(path: string): boolean {
 
 function readManifest(path: string): Manifest {
   try {
-    return parseManifest(readFileSync(path, 'utf8'));
+    return parseManifest(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path)));
   } catch (error) {
     const at = isDistprintError(error) && error.line !== undefined ? { line: error.line } : {};
     throw new DistprintError('ERR_DISTPRINT_MANIFEST', `${path}: ${(error as Error).message}`, {

@@ -8,6 +8,7 @@ import { type BuiltManifest, toBuiltManifest } from './build.ts';
 import { diffManifests, type ManifestDiff } from './diff.ts';
 import { type Manifest, toManifest } from './manifest.ts';
 import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
+import { loadFastGlob } from './on-demand.ts';
 import { writePath } from './raw-path.ts';
 import { isRunningProgram } from './running-program.ts';
 import type { Scan, ScanCost } from './scan.ts';
@@ -62,6 +63,9 @@ export interface Detector {
   /** The same, blocking. */
   checkSync(): Check;
 }
+
+// Now, while it can be loaded: a detector is needed most when the modules around it are being replaced.
+loadFastGlob();
 
 /**
  * **How the baseline ties to the code that was loaded.** Where the subject is the running program itself, a file whose

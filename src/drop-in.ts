@@ -6,6 +6,7 @@
 import { resolve } from 'node:path';
 import { toToken } from './manifest.ts';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './observer.ts';
+import { loadFastGlob } from './on-demand.ts';
 import { locateRunningProgram } from './running-program.ts';
 import { runSync } from './steps.ts';
 
@@ -17,6 +18,9 @@ export interface InstalledCliProbeOptions {
   /** Where to keep the stat cache, so that the next process need not read every file again. */
   cacheFile?: string;
 }
+
+/** No process of that age is a short-lived command. */
+const WARM_UP_AFTER_MS = 1_000;
 
 /**
  * A function that returns the token (`toToken`) of what is installed, or undefined where that can't be told. It never throws.
@@ -36,8 +40,10 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
   let lastThereMs = Number.NEGATIVE_INFINITY;
 
   function look(): number | undefined {
-    observer ??= observe(locate(), options);
-    if (observer === undefined) return undefined;
+    if (observer === undefined) {
+      observer = observe(locate(), options);
+      if (observer === undefined) return undefined;
+    }
     const isFirst = token === undefined && lastThereMs === Number.NEGATIVE_INFINITY;
     const deadlineMs = performance.now() + (isFirst ? SETTLE_MS : 0);
     for (;;) {
@@ -64,8 +70,18 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
   if (root === undefined) return undefined;
   const isExecutable = executable !== undefined || root === process.execPath;
+  if (!isExecutable) setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
+}
+
+/** A process that lives on will need it when the modules around it are being replaced; a short one, with a cache file, never. */
+function warmUp(): void {
+  try {
+    loadFastGlob();
+  } catch {
+    // then it is tried again when it is needed
+  }
 }
 
 function block(ms: number): void {

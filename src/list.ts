@@ -239,7 +239,7 @@ function createDisk(
       directories
         .get(parentOf(raw))
         ?.entries()
-        .some((entry) => entry.name === name) === true
+        .some((entry) => entry.name === name && entry.isDirectory()) === true
     );
   }
 

@@ -126,18 +126,23 @@ export function parseManifest(text: string): Manifest {
     return line.slice(name.length + 1);
   };
   const json = (index: number, name: string): unknown => {
+    const text = field(index, name);
+    let value: unknown;
     try {
-      return JSON.parse(field(index, name));
+      value = JSON.parse(text);
     } catch (error) {
-      if (error instanceof DistprintError) throw error;
       throw fail(index, `${name} is not JSON (${(error as Error).message})`);
     }
+    if (JSON.stringify(value) !== text) throw fail(index, `${name} is not written as JSON.stringify writes it`);
+    return value;
   };
   const globs = (index: number, name: string): string[] => {
     const value = json(index, name);
     if (!Array.isArray(value) || !value.every((glob) => typeof glob === 'string')) {
       throw fail(index, `${name} is no array of globs`);
     }
+    if (value.some((glob, i) => i > 0 && glob <= (value[i - 1] as string)))
+      throw fail(index, `${name} is not sorted, each glob once`);
     return value;
   };
 
@@ -166,8 +171,9 @@ export function parseManifest(text: string): Manifest {
     const path = line.slice(gap + 2);
     const raw = readPath(path);
     if (raw === undefined) throw fail(i, `the path ${quote(path)} is not escaped as paths are`);
-    if (!isInside(raw) && !(kind === 'executable' && raw === '.')) {
-      throw fail(i, `the path ${quote(path)} is not relative and below the root`);
+    if (kind === 'executable' ? raw !== '.' : !isInside(raw)) {
+      const expected = kind === 'executable' ? 'that of an executable, "."' : 'relative and below the root';
+      throw fail(i, `the path ${quote(path)} is not ${expected}`);
     }
     if (previous !== undefined && raw <= previous) {
       throw fail(i, raw === previous ? `${quote(path)} stands here twice` : `${quote(path)} is out of order`);

@@ -4,22 +4,23 @@
  * @module
  */
 
-import { isDistprintError, unreadable } from './errors.ts';
+import { isDistprintError } from './errors.ts';
 import { type FileId, sameId } from './file-id.ts';
 import { isStillSpecial, type ListedDirectory, type Listing, list, parentOf, relistSame } from './list.ts';
-import { writePath } from './raw-path.ts';
-import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
+import type { Reading } from './read-file.ts';
+import { type Place, readFiles } from './read-files.ts';
 import { statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
 
-/** A file, and how it was when it was read. */
-export interface ScannedFile extends Reading {
+interface Unread {
   /** Raw path, relative to the root. */
   readonly path: string;
-  /** What `node:fs` takes for it. */
-  readonly at: string | Buffer;
+  readonly at: Place;
 }
+
+/** A file, and how it was when it was read. */
+export interface ScannedFile extends Unread, Reading {}
 
 export interface Scan {
   readonly subject: Subject;
@@ -52,7 +53,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
       // A second attempt finds and lists everything anew: what the first one knew was older than what made it fail.
       const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
       if (previous !== null && held?.listing !== undefined) {
-        const files = yield* rereadMoved(previous.files, cost);
+        const files = yield* readMoved(previous.files, cost);
         const same = held.listing === previous.listing && files === previous.files;
         return same ? previous : { subject: previous.subject, listing: held.listing, files };
       }
@@ -123,47 +124,32 @@ function* readListing(
   cost: ScanCost,
 ): Work<readonly ScannedFile[]> {
   const known = new Map(before.map((file) => [file.path, file]));
-  const files: ScannedFile[] = [];
-  let count = 0;
+  const files: (ScannedFile | Unread)[] = [];
   for (const path of listing.paths) {
-    if (listing.specials.has(path)) continue;
-    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    const file = known.get(path);
-    if (file !== undefined && isUnmoved(file.at, file)) files.push(file);
-    else {
-      const at = locate(subject, path);
-      files.push(readSmall(path, at, cost) ?? (yield* readLarge(path, at)));
-    }
+    if (!listing.specials.has(path)) files.push(known.get(path) ?? { path, at: locate(subject, path) });
   }
-  return files;
+  return yield* readMoved(files, cost);
 }
 
-/** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. */
-function* rereadMoved(files: readonly ScannedFile[], cost: ScanCost): Work<readonly ScannedFile[]> {
-  let renewed: ScannedFile[] | undefined;
+/**
+ * The hot path of a heartbeat: one stat per known file, and nothing else where nothing moved. Then the array itself is returned.
+ * What is not known, or has moved, is read.
+ */
+function* readMoved(files: readonly (ScannedFile | Unread)[], cost: ScanCost): Work<readonly ScannedFile[]> {
+  const moved: number[] = [];
   for (let i = 0; i < files.length; i++) {
     if (i % STATS_A_PAUSE === 0) yield PAUSE;
-    const file = files[i] as ScannedFile;
-    if (isUnmoved(file.at, file)) continue;
-    renewed ??= files.slice();
-    renewed[i] = readSmall(file.path, file.at, cost) ?? (yield* readLarge(file.path, file.at));
+    const file = files[i] as ScannedFile | Unread;
+    if (!('digest' in file) || !isUnmoved(file.at, file)) moved.push(i);
   }
-  return renewed ?? files;
+  if (moved.length === 0) return files as readonly ScannedFile[];
+  cost.filesRead += moved.length;
+  const readings = yield* readFiles(moved.map((i) => (files[i] as Unread).at));
+  const renewed = files.slice();
+  moved.forEach((i, k) => {
+    const { path, at } = files[i] as Unread;
+    const { digest, id, racy } = readings[k] as Reading;
+    renewed[i] = { path, at, digest, id, racy };
+  });
+  return renewed as readonly ScannedFile[];
 }
-
-/** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */
-function readSmall(path: string, at: string | Buffer, cost: ScanCost): ScannedFile | undefined {
-  cost.filesRead++;
-  try {
-    const reading = readSmallFile(at);
-    return reading && { path, at, digest: reading.digest, id: reading.id, racy: reading.racy };
-  } catch (error) {
-    throw vanished(error, show(at)) ?? unreadable(error, show(at));
-  }
-}
-
-function* readLarge(path: string, at: string | Buffer): Work<ScannedFile> {
-  return { path, at, ...(yield* readFile(at, show(at))) };
-}
-
-const show = (at: string | Buffer) => (typeof at === 'string' ? at : writePath(at.toString('latin1')));

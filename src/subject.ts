@@ -157,7 +157,7 @@ function toBinGlobs(bin: unknown): string[] {
   const files = typeof bin === 'string' ? [bin] : typeof bin === 'object' && bin !== null ? Object.values(bin) : [];
   return files
     .filter((file) => typeof file === 'string')
-    .map((file) => resolve('/', file).slice(1))
+    .map((file) => resolve('/', file.replaceAll('\\', '/')).slice(1))
     .filter((file) => file !== '')
     .map((file) => escapeGlob(toRaw(file)));
 }

@@ -3,8 +3,7 @@
  * @module
  */
 
-import pc from 'picocolors';
-import { plural, roundMs, toDiffSummary, toMs, toShownPath, toSize } from './cli-output.ts';
+import { colors, plural, roundMs, toDiffSummary, toMs, toShownPath, toSize } from './cli-output.ts';
 import { type Check, createDetector, type Detector, type Verdict } from './detector.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import type { CoverageOptions } from './subject.ts';
@@ -63,7 +62,7 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
 function toStartLine(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
   const name = [baseline.name ?? toShownPath(path), baseline.version].filter((part) => part !== null).join(' ');
   const files = `${plural(baseline.entries.length, 'file')}, ${toSize(baseline.bytes ?? 0)}`;
-  return `${pc.bold(name)}  ${files}  ${baseline.fingerprint}  read in ${toMs(elapsedMs)}`;
+  return `${colors.bold(name)}  ${files}  ${baseline.fingerprint}  read in ${toMs(elapsedMs)}`;
 }
 
 /** The start is beat 0. */
@@ -88,7 +87,7 @@ function toBeatJson(beat: number, check: Check, elapsedMs: number): string {
   });
 }
 
-const COLOURS = { current: pc.green, settling: pc.yellow, changed: pc.red, missing: pc.magenta };
+const COLOURS = { current: colors.green, settling: colors.yellow, changed: colors.red, missing: colors.magenta };
 
 function toBeatLine(beat: number, check: Check, elapsedMs: number): string {
   const cost = `${toMs(elapsedMs)}, ${plural(check.filesRead, 'file')} read`;

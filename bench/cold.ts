@@ -1,0 +1,77 @@
+/**
+ * A cold build: from a path to the fingerprint, every file read. The library in a warm process, against
+ * - the work floor (floor.ts), on the very files that the manifest lists;
+ * - `folder-hash`, the usual npm package for this, with its default options;
+ * - the native `xxhsum` and `b3sum` as processes, each given the ready list of files ("list"), and as one would type it
+ *   for the same job ("pipeline": find, sort, hash, hash of the hashes).
+ *
+ * Where the floor itself misses a target against a peer, nothing that does the work can meet it: `MISSED (below floor)`.
+ * Before anything is timed, the floor's digests are checked against the manifest's, and each peer's count of files.
+ */
+
+import { join } from 'node:path';
+import folderHash from 'folder-hash';
+import { type Bench, toFiles } from './context.ts';
+import type { Corpus } from './corpora.ts';
+import { readAndHash } from './floor.ts';
+import { atMost, below, type Claim, type Contender, compare, shown, type Target } from './measure.ts';
+import { BARE_PROCESS, toNativePeers } from './native-peers.ts';
+import { toRatioRow, toSkippedRow } from './table.ts';
+
+const TABLE = 'cold build (all files read)';
+
+export async function benchCold(bench: Bench): Promise<void> {
+  for (const corpus of bench.corpora) await benchCorpus(bench, corpus);
+}
+
+async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
+  const { lib, quick, report } = bench;
+  const { entries } = lib.buildManifestSync(corpus.path, corpus.options);
+  const files = toFiles(corpus, entries);
+  const expected = entries.reduce((digests, { content }) => digests ^ BigInt(`0x${content}`), 0n);
+  if (readAndHash(files) !== expected) throw new Error(`${corpus.name}: the floor's digests are not the manifest's`);
+  await checkFolderHash(corpus, entries.length);
+
+  const native = toNativePeers(bench, corpus, files);
+  const contenders: Contender[] = [
+    { name: 'floor', run: () => readAndHash(files) },
+    { name: 'buildManifest', run: () => lib.buildManifest(corpus.path, corpus.options) },
+    { name: 'buildManifestSync', run: () => lib.buildManifestSync(corpus.path, corpus.options) },
+    { name: 'folder-hash', run: () => hashFolder(corpus), maxRounds: quick ? 2 : 5 },
+    ...native.contenders,
+  ];
+  const versus = (name: string, target: Target): Claim => ({
+    ours: 'buildManifest',
+    versus: name,
+    target,
+    floor: 'floor',
+  });
+  const claims: Claim[] = [
+    { ours: 'buildManifest', versus: 'floor', target: atMost(1.3) },
+    { ours: 'buildManifestSync', versus: 'floor', target: shown },
+    versus('folder-hash', { ...atMost(1 / 8), text: '<= 1/8' }),
+    ...native.contenders.map(({ name }) => versus(name, name === BARE_PROCESS ? shown : below(1))),
+  ];
+  const findings = await compare(contenders, claims, quick ? 7 : 21);
+  for (const finding of findings) {
+    const what = `${finding.ours} / ${finding.versus}`;
+    report(toRatioRow({ table: TABLE, corpus: corpus.name, what }, finding));
+  }
+  for (const { name, reason } of native.skipped) {
+    report(toSkippedRow({ table: TABLE, corpus: corpus.name, what: `buildManifest / ${name}` }, reason));
+  }
+}
+
+/** Default options, but for the one file that our manifest leaves out: the root's package.json. */
+function hashFolder(corpus: Corpus) {
+  return folderHash.hashElement(corpus.path, {
+    files: { exclude: [join(corpus.path, 'package.json')], matchBasename: false, matchPath: true },
+  });
+}
+
+async function checkFolderHash(corpus: Corpus, expected: number): Promise<void> {
+  const count = (node: folderHash.HashElementNode): number =>
+    'children' in node ? node.children.reduce((sum, child) => sum + count(child), 0) : 1;
+  const counted = count(await hashFolder(corpus));
+  if (counted !== expected) throw new Error(`${corpus.name}: folder-hash hashed ${counted} files, we ${expected}`);
+}

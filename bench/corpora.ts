@@ -1,0 +1,85 @@
+/**
+ * The four real npm packages that everything is measured on, at pinned versions.
+ *
+ * Fetched once with `npm pack` and extracted with the system's `tar` into `.cache/corpora` (outside git). A package is
+ * extracted beside its place and renamed into it, so a half-fetched one is never taken for whole.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const CACHE = fileURLToPath(new URL('../.cache', import.meta.url));
+
+/** What to fingerprint: all of a package, or one executable in it. */
+export interface Corpus {
+  readonly name: string;
+  /** Where the package lies. */
+  readonly root: string;
+  /** What is fingerprinted: the root, or an executable below it. */
+  readonly path: string;
+  readonly options: { readonly include?: readonly string[] };
+}
+
+interface Source {
+  readonly name: string;
+  readonly spec: string;
+  readonly executable?: string;
+}
+
+const SOURCES: readonly Source[] = [
+  { name: 'hapi', spec: '@twsxtd/hapi-linux-x64@0.30.7', executable: 'bin/hapi' },
+  { name: 'typescript', spec: 'typescript@5.9.3' },
+  { name: 'n8n-workflow', spec: 'n8n-workflow@2.41.0' },
+  { name: 'next', spec: 'next@16.4.6' },
+];
+
+/** All four, fetched where they are not there yet. */
+export function fetchCorpora(): Corpus[] {
+  return SOURCES.map((source) => toCorpus(source, fetchPackage(source.spec)));
+}
+
+function toCorpus({ name, executable }: Source, root: string): Corpus {
+  return executable === undefined
+    ? { name, root, path: root, options: { include: ['**/*'] } }
+    : { name, root, path: join(root, executable), options: {} };
+}
+
+/** The same corpus at another place. */
+export function moveCorpus(corpus: Corpus, root: string): Corpus {
+  return { ...corpus, root, path: join(root, corpus.path.slice(corpus.root.length)) };
+}
+
+/**
+ * The directory of a published package, `name@version`.
+ * @throws where it is not cached and can't be fetched
+ */
+export function fetchPackage(spec: string): string {
+  const place = join(CACHE, 'corpora', spec.replace(/^@/, '').replaceAll('/', '-'));
+  if (existsSync(place)) return place;
+  process.stderr.write(`fetching ${spec} …\n`);
+  mkdirSync(join(CACHE, 'corpora'), { recursive: true });
+  const temporary = mkdtempSync(join(CACHE, 'corpora', '.fetch-'));
+  try {
+    run('npm', ['pack', spec, '--silent', '--pack-destination', temporary], temporary, spec);
+    const tarball = readdirSync(temporary).find((name) => name.endsWith('.tgz'));
+    if (tarball === undefined) throw new Error(`npm pack ${spec} left no tarball`);
+    const extracted = join(temporary, 'package');
+    mkdirSync(extracted);
+    run('tar', ['-xzf', join(temporary, tarball), '-C', extracted, '--strip-components=1'], temporary, spec);
+    renameSync(extracted, place);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return place;
+}
+
+function run(command: string, args: string[], cwd: string, spec: string): void {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  if (status === 0) return;
+  const said = error?.message ?? `${stderr}${stdout}`.trim();
+  throw new Error(
+    `can't fetch ${spec} (${command} exit ${status}). It is fetched once, which needs the npm registry; offline, run the bench only once .cache/corpora is filled. ${said}`,
+  );
+}

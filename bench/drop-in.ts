@@ -1,0 +1,70 @@
+/**
+ * What the drop-in costs a fresh process: `getInstalledCliMtimeMs()` is called once by every command that is started.
+ *
+ * Whole processes are timed, from spawn to exit, in rounds: one that does nothing (the bare start of that runtime), one that imports
+ * `drop-in.js`, which starts the wasm, and one that calls a probe bound to each corpus once, without and with a `cacheFile`.
+ * The figure is the median over the rounds of the difference to the bare start. A corpus is covered as the drop-in covers it by default.
+ */
+
+import { join } from 'node:path';
+import type { Bench } from './context.ts';
+import type { Corpus } from './corpora.ts';
+import { launch } from './launcher.ts';
+import { atMost, type Contender, interleave, median, medianMs, quantile, type Round, shown } from './measure.ts';
+import { findRuntimes, type Runtime } from './runtimes.ts';
+import { toRow, toSkippedRow } from './table.ts';
+import { waitUntilNotRacy } from './trees.ts';
+
+const TABLE = 'drop-in, first call in a fresh process, beyond the bare start';
+const BARE = 'bare start';
+const IMPORT = 'import and wasm start';
+
+export async function benchDropIn(bench: Bench): Promise<void> {
+  await waitUntilNotRacy();
+  const { runtimes, skipped } = findRuntimes(bench);
+  for (const runtime of runtimes) await benchRuntime(bench, runtime);
+  for (const reason of skipped)
+    bench.report(toSkippedRow({ table: TABLE, corpus: '', what: 'other runtimes' }, reason));
+}
+
+async function benchRuntime(bench: Bench, runtime: Runtime): Promise<void> {
+  const contenders = Object.entries(toPrograms(bench)).map(([name, source], i): Contender => {
+    const command = runtime.prepare(`drop-in-${i}`, source);
+    return { name, run: { elsewhere: () => launch({ command, env: { NODE_OPTIONS: '' } }) } };
+  });
+  const rounds = await interleave(contenders, bench.quick ? 5 : 11);
+  const bareMs = medianMs(rounds, BARE);
+  for (const { name } of contenders) {
+    if (name === BARE) continue;
+    const beyond = toDifferences(rounds, name);
+    const isJudged = name === IMPORT && runtime.isNode;
+    const quartiles = [0.25, 0.75].map((q) => quantile(beyond, q).toFixed(1)).join('–');
+    const note = `bare start ${bareMs.toFixed(1)} ms, quartiles ${quartiles} of ${beyond.length}`;
+    const head = { table: TABLE, corpus: runtime.name, what: name };
+    bench.report(toRow(head, median(beyond), 'ms', isJudged ? atMost(25) : shown, note, !bench.quick));
+  }
+}
+
+function toDifferences(rounds: readonly Round[], name: string): number[] {
+  return rounds.map((round) => (round.get(name) ?? Number.NaN) - (round.get(BARE) ?? Number.NaN));
+}
+
+function toPrograms(bench: Bench): Record<string, string> {
+  const module = JSON.stringify(join(bench.dist, 'drop-in.js')); // no URL: Bun's compiler takes none
+  const programs: Record<string, string> = { [BARE]: '', [IMPORT]: `import ${module};` };
+  for (const corpus of bench.corpora) {
+    const cacheFile = join(bench.scratch, `drop-in-${corpus.name}.cache`);
+    programs[`${corpus.name}, call`] = toCall(module, toSubject(corpus));
+    programs[`${corpus.name}, call with cacheFile`] = toCall(module, { ...toSubject(corpus), cacheFile });
+  }
+  return programs;
+}
+
+const toSubject = (corpus: Corpus) =>
+  corpus.path === corpus.root ? { packageDir: corpus.path } : { executable: corpus.path };
+
+function toCall(module: string, options: object): string {
+  return `
+    import { createInstalledCliProbe } from ${module};
+    if (createInstalledCliProbe(${JSON.stringify(options)})() === undefined) throw new Error('no token');`;
+}

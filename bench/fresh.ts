@@ -1,0 +1,99 @@
+/**
+ * The first answer of a fresh process with a valid `cacheFile`, against a warm beat of this one. Imports are excluded; creating the
+ * detector, loading the cache and every stat are not. Each time is taken inside a new Node, right after its imports.
+ *
+ * Beside it stands what one `lstatSync` per file takes in a fresh Node, whose compiler has seen nothing yet: no answer can take less,
+ * and where that alone misses the target, the target lies below the floor.
+ *
+ * Two answers are timed: *which content is installed* (`createDetector(…).baseline.fingerprint`: a program that asks whether
+ * the running one is current compares that), and *is it what started*, with the baseline of what started
+ * given (`createDetector({ baseline, … }).checkSync().verdict`).
+ */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runChild, toImport } from './children.ts';
+import { type Bench, toFiles } from './context.ts';
+import type { Corpus } from './corpora.ts';
+import { atMost, type Claim, type Contender, interleave, judgeAll, type Round, shown } from './measure.ts';
+import { slowed } from './slowdown.ts';
+import { toRatioRow, toRow } from './table.ts';
+import { copyCorpus, waitUntilNotRacy } from './trees.ts';
+
+const TABLE = 'first answer of a fresh process with a cacheFile';
+
+const FLOOR = 'lstat alone, fresh';
+
+interface Answer {
+  ms: number;
+  filesRead: number;
+  notes: string[];
+}
+
+export async function benchFresh(bench: Bench): Promise<void> {
+  const copies = bench.corpora.map((corpus) => copyCorpus(bench, corpus, 'git'));
+  await waitUntilNotRacy();
+  for (const copy of copies) await benchCopy(bench, copy);
+}
+
+async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
+  const { lib, quick, report, scratch } = bench;
+  const options = { path: corpus.path, ...corpus.options, cacheFile: join(scratch, `${corpus.name}.cache`) };
+  const detector = lib.createDetector(options); // leaves the cache behind
+  const files = join(scratch, `${corpus.name}.files`);
+  writeFileSync(files, JSON.stringify(toFiles(corpus, detector.baseline.entries)));
+  const manifest = join(scratch, `${corpus.name}.manifest`);
+  writeFileSync(manifest, lib.serializeManifest(detector.baseline));
+  const sources = toSources(bench, options, manifest, files);
+  const warm: Contender = { name: 'warm', run: slowed(() => detector.checkSync()) };
+
+  const measure = async (count: number): Promise<Round[]> => {
+    const rounds: Round[] = [];
+    for (let i = 0; i < count; i++) {
+      const [beat] = await interleave([warm], 1);
+      const answers = Object.entries(sources).map(([name, source]): [string, number] => {
+        const { ms, filesRead, notes } = runChild<Answer>(source);
+        if (filesRead === 0 && notes.length === 0) return [name, ms];
+        throw new Error(`${corpus.name}: the cache was of no use: ${filesRead} files read. ${notes}`);
+      });
+      rounds.push(new Map([...(beat ?? []), ...answers]));
+    }
+    return rounds;
+  };
+  const isTree = detector.baseline.entries.length > 1;
+  const claims = Object.keys(sources).map(
+    (ours): Claim => ({ ours, versus: 'warm', target: isTree && ours !== FLOOR ? atMost(1.5) : shown, floor: FLOOR }),
+  );
+  for (const finding of await judgeAll(measure, claims, quick ? 5 : 11)) {
+    const head = { table: TABLE, corpus: corpus.name, what: finding.ours };
+    if (isTree) report(toRatioRow({ ...head, what: `${finding.ours} / warm beat` }, finding));
+    else report(toRow(head, finding.oursMs, 'ms', finding.ours === FLOOR ? shown : atMost(1), '', !quick));
+  }
+}
+
+/** A process each, so that each answer is that process's first. */
+function toSources(bench: Bench, options: object, manifest: string, files: string): Record<string, string> {
+  const toSource = (work: string) => `
+    import { readFileSync } from 'node:fs';
+    import { createDetector, parseManifest } from ${toImport(bench, 'index.js')};
+    const options = ${JSON.stringify(options)};
+    const baseline = parseManifest(readFileSync(${JSON.stringify(manifest)}, 'utf8'));
+    let first;
+    const started = performance.now();
+    const detector = ${work};
+    const ms = performance.now() - started;
+    const { verdict, filesRead } = first ?? detector.checkSync();
+    if (verdict !== 'current') throw new Error('nobody touched it, yet it is ' + verdict);
+    console.log(JSON.stringify({ ms, filesRead, notes: detector.notes }));`;
+  return {
+    [FLOOR]: `
+    import { lstatSync, readFileSync } from 'node:fs';
+    const files = JSON.parse(readFileSync(${JSON.stringify(files)}, 'utf8'));
+    const started = performance.now();
+    for (const file of files) lstatSync(file);
+    console.log(JSON.stringify({ ms: performance.now() - started, filesRead: 0, notes: [] }));`,
+    'which content': toSource('createDetector(options)'),
+    'is it what started': toSource(`createDetector({ ...options, baseline });
+    first = detector.checkSync()`),
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * Beats that find something: after a `touch` of every file, and after one file changed (in place, and by rename).
+ *
+ * Each round does all of it to all trees, then waits until nothing is racily clean any more, which is how a tree looks at most beats
+ * of a 10 s heartbeat, then times:
+ * - the beat after the touch against a cold build of the same tree at that moment, and the beat after that against the one that follows;
+ * - the beat after one file of next changed, against the warm beats of the same detector before.
+ */
+
+import { closeSync, openSync, readFileSync, readSync, renameSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import type { Library } from './context.ts';
+import { type Bench, toFiles } from './context.ts';
+import type { Corpus } from './corpora.ts';
+import { statAll } from './floor.ts';
+import { atMost, type Claim, judgeAll, median, type Round, shown } from './measure.ts';
+import { slowed } from './slowdown.ts';
+import { toRatioRow, toRow } from './table.ts';
+import { copyCorpus, waitUntilNotRacy } from './trees.ts';
+
+const TOUCHED = 'after a touch of every file';
+const CHANGED = 'after one changed file';
+const CHANGES = { 'in-place': changeInPlace, rename: changeByRename } as const;
+type Change = keyof typeof CHANGES;
+
+interface Watched {
+  readonly corpus: Corpus;
+  readonly detector: ReturnType<Library['createDetector']>;
+  readonly files: readonly string[];
+}
+
+export async function benchMoved(bench: Bench): Promise<void> {
+  const touched = bench.corpora.map((corpus) => watch(bench, copyCorpus(bench, corpus, 'git')));
+  const largest = touched.reduce((a, b) => (b.files.length > a.files.length ? b : a));
+  const original = bench.corpora.find(({ name }) => name === largest.corpus.name) as Corpus;
+  const changed = (Object.keys(CHANGES) as Change[]).map((change) => ({
+    ...watch(bench, copyCorpus(bench, original, change)),
+    change,
+  }));
+  const reads = new Map<string, number>();
+  const measure = async (count: number, names: ReadonlySet<string>) => {
+    const rounds: Round[] = [];
+    for (let i = 0; i < count; i++) rounds.push(await measureRound(bench, touched, changed, names, reads));
+    return rounds;
+  };
+  const claims = [
+    ...touched.flatMap(({ corpus: { name } }): Claim[] => [
+      { ours: `${name} touched`, versus: `${name} cold`, target: atMost(1.1) },
+      { ours: `${name} next`, versus: `${name} warm`, target: shown },
+    ]),
+    ...changed.map(({ change }): Claim => ({ ours: change, versus: `${change} warm`, target: atMost(1.3) })),
+  ];
+  for (const finding of await judgeAll(measure, claims, bench.quick ? 3 : 9)) {
+    const isChange = finding.ours in CHANGES;
+    const [name, what] = finding.ours.split(' ') as [string, string | undefined];
+    const ours = isChange
+      ? `that beat (${name}) / warm beat`
+      : what === 'touched'
+        ? 'that beat / cold build'
+        : 'the next beat / warm beat';
+    const head = { table: isChange ? CHANGED : TOUCHED, corpus: isChange ? largest.corpus.name : name, what: ours };
+    bench.report(toRatioRow(head, finding));
+    if (isChange) reportReads(bench, head, 'files read', reads.get(finding.ours), 1);
+    if (what === 'next') reportReads(bench, head, 'read by the next beat', reads.get(finding.ours), 0);
+  }
+}
+
+function reportReads(
+  { report }: Bench,
+  head: { table: string; corpus: string },
+  what: string,
+  reads = Number.NaN,
+  limit: number,
+) {
+  report(toRow({ ...head, what }, reads, '', atMost(limit), 'the most of all rounds'));
+}
+
+function watch({ lib }: Bench, corpus: Corpus): Watched {
+  const detector = lib.createDetector({ path: corpus.path, ...corpus.options });
+  return { corpus, detector, files: toFiles(corpus, detector.baseline.entries) };
+}
+
+async function measureRound(
+  { lib }: Bench,
+  touched: readonly Watched[],
+  changed: readonly (Watched & { change: Change })[],
+  names: ReadonlySet<string>,
+  reads: Map<string, number>,
+): Promise<Round> {
+  const times = new Map<string, number>();
+  const toTouch = touched.filter(
+    ({ corpus }) => names.has(`${corpus.name} touched`) || names.has(`${corpus.name} next`),
+  );
+  const toChange = changed.filter(({ change }) => names.has(change));
+  const count = (name: string, found: number) => reads.set(name, Math.max(found, reads.get(name) ?? 0));
+
+  await waitUntilNotRacy();
+  for (const { detector, change } of toChange) {
+    const warm: number[] = [];
+    for (let i = 0; i < 5; i++) warm.push((await time(slowed(() => detector.check())))[0]);
+    times.set(`${change} warm`, median(warm.slice(2)));
+  }
+  for (const { files } of toTouch) touchAll(files);
+  for (const { files, change } of toChange) CHANGES[change](toMiddle(files));
+  await waitUntilNotRacy();
+
+  for (const { corpus, detector } of toTouch) {
+    const check = slowed(() => detector.check());
+    await lib.buildManifest(corpus.path, corpus.options); // so that neither of the two comes first after the wait
+    const [touchedMs] = await time(check);
+    const [nextMs, next] = await time(check);
+    const [warmMs] = await time(check);
+    const [coldMs] = await time(() => lib.buildManifest(corpus.path, corpus.options));
+    if (next.verdict !== 'current') throw new Error(`${corpus.name}: only touched, yet ${next.verdict}`);
+    for (const [what, ms] of Object.entries({ touched: touchedMs, next: nextMs, warm: warmMs, cold: coldMs })) {
+      times.set(`${corpus.name} ${what}`, ms);
+    }
+    count(`${corpus.name} next`, next.filesRead + next.directoriesRead);
+  }
+  for (const { detector, change, files, corpus } of toChange) {
+    statAll(files); // as the warm beats had it, which did not come after a wait either
+    const [ms, check] = await time(slowed(() => detector.check()));
+    times.set(change, ms);
+    count(change, check.filesRead);
+    CHANGES[change](toMiddle(files)); // and back
+    if (check.verdict === 'current') throw new Error(`${corpus.name}: a changed file was missed (${change})`);
+  }
+  return times;
+}
+
+async function time<T>(work: () => Promise<T>): Promise<[number, T]> {
+  const started = performance.now();
+  const answer = await work();
+  return [performance.now() - started, answer];
+}
+
+const toMiddle = (files: readonly string[]) => files[Math.floor(files.length / 2)] as string;
+
+function touchAll(files: readonly string[]): void {
+  const now = new Date();
+  for (const file of files) utimesSync(file, now, now);
+}
+
+/** Inverts the first byte. Twice is not at all. */
+function changeInPlace(file: string): void {
+  const fd = openSync(file, 'r+');
+  const byte = Buffer.alloc(1);
+  if (readSync(fd, byte, 0, 1, 0) !== 1) throw new Error(`${file} is empty: nothing to change in it`);
+  writeSync(fd, invert(byte), 0, 1, 0);
+  closeSync(fd);
+}
+
+/** The same, as package managers and editors write: beside it, then renamed over it. */
+function changeByRename(file: string): void {
+  const bytes = readFileSync(file);
+  invert(bytes);
+  writeFileSync(`${file}.new`, bytes);
+  renameSync(`${file}.new`, file);
+}
+
+function invert(bytes: Buffer): Buffer {
+  bytes[0] = (bytes[0] ?? 0) ^ 0xff;
+  return bytes;
+}

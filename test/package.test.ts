@@ -1,0 +1,153 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dependenciesOf, installInto, type Packed, packInto } from './helpers/installed.ts';
+import { fingerprintOf } from './helpers/manifest.ts';
+import { plainEnv, repository, run } from './helpers/run.ts';
+import { makePackage, makeTempToRemove, removeTree } from './helpers/temp.ts';
+
+const SLOW = 120_000;
+let temp: string;
+let packed: Packed;
+let consumer: string;
+
+beforeAll(async () => {
+  temp = makeTempToRemove();
+  packed = await packInto(temp);
+  consumer = await installInto(temp, packed.tarball);
+}, 2 * SLOW);
+afterAll(() => removeTree(temp));
+
+const tool = (name: string) => join(repository, 'node_modules/.bin', name);
+const inConsumer = (command: readonly string[]) => run(command, { cwd: consumer, env: plainEnv, timeout: 60_000 });
+
+describe('the published package', { timeout: SLOW }, () => {
+  it('holds what is built and what is to be read, and nothing else', () => {
+    expect(packed.files).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/cli.js',
+      ]),
+    );
+    const strangers = /^(?!dist\/[\w-]+\.(?:js|d\.ts)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
+    expect(packed.files.filter((path) => strangers.test(path))).toEqual([]);
+  });
+
+  it('is clean to publint', async () => {
+    const { code, stdout, stderr } = await run([tool('publint'), 'run', packed.tarball, '--strict'], { env: plainEnv });
+    expect({ code, said: stdout + stderr }).toEqual({ code: 0, said: expect.stringContaining('All good!') });
+  });
+
+  it('is clean to "are the types wrong?"', async () => {
+    const command = [tool('attw'), packed.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color'];
+    const { code, stdout, stderr } = await run(command, { env: plainEnv, timeout: 60_000 });
+    expect({ code, said: stdout + stderr }).toEqual({
+      code: 0,
+      said: expect.stringContaining('node16 (from ESM): 🟢 (ESM)'),
+    });
+  });
+
+  it('brings no more than its few dependencies', () => {
+    const direct = ['commander', 'fast-glob', 'ms', 'picocolors', 'write-file-atomic', 'xxhash-wasm', 'distprint'];
+    const installed = dependenciesOf(consumer);
+    expect(installed).toEqual(expect.arrayContaining(direct.map((name) => `node_modules/${name}`)));
+    expect(installed.length).toBeLessThan(40);
+  });
+});
+
+describe('installed into an empty folder', { timeout: SLOW }, () => {
+  it('runs as `npx distprint`', async () => {
+    const root = makePackage({ 'dist/a.js': '1' });
+    const version = await inConsumer(['npx', '--no-install', 'distprint', '--version']);
+    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) });
+    const printed = await inConsumer(['npx', '--no-install', 'distprint', root]);
+    expect(printed).toMatchObject({ code: 0, stdout: `${fingerprintOf(root)}  ${root}\n` });
+    expect((await inConsumer(['npx', '--no-install', 'distprint', '/gone'])).code).toBe(2);
+  });
+
+  it('tells its own fingerprint, and the same for two installs of it', async () => {
+    const own = fingerprintOf(join(consumer, 'node_modules/distprint'));
+    expect(own).toBe(fingerprintOf(join(temp, 'project')));
+    const printed = await inConsumer(['npx', '--no-install', 'distprint', 'node_modules/distprint']);
+    expect(printed.stdout).toBe(`${own}  node_modules/distprint\n`);
+  });
+
+  it('can be imported', async () => {
+    const root = makePackage({ 'dist/a.js': '1' });
+    const script = `
+      import { buildManifest, buildManifestSync, diffManifests, isDistprintError, parseManifest, serializeManifest, toToken } from 'distprint';
+      const built = await buildManifest(process.argv[2]);
+      const read = parseManifest(serializeManifest(built));
+      const error = await buildManifest('/gone').catch((error) => error);
+      console.log(JSON.stringify({
+        fingerprint: read.fingerprint,
+        token: toToken(read.fingerprint),
+        diff: diffManifests(read, buildManifestSync(process.argv[2])),
+        typed: isDistprintError(error, 'ERR_DISTPRINT_NOT_FOUND'),
+      }));`;
+    writeFileSync(join(consumer, 'use.js'), script);
+    const { code, stdout, stderr } = await inConsumer([process.execPath, 'use.js', root]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      fingerprint: fingerprintOf(root),
+      token: expect.any(Number),
+      diff: { version: null, added: [], removed: [], changed: [] },
+      typed: true,
+    });
+  });
+
+  it('has all its code once it is imported: it works while its own node_modules is being replaced', async () => {
+    const root = makePackage({ 'dist/a.js': '1' });
+    const script = `
+      import { renameSync } from 'node:fs';
+      import { buildManifest } from 'distprint';
+      renameSync('node_modules', 'node_modules.away');
+      try {
+        console.log((await buildManifest(process.argv[2])).fingerprint);
+      } finally {
+        renameSync('node_modules.away', 'node_modules');
+      }`;
+    writeFileSync(join(consumer, 'replaced.js'), script);
+    const ran = await inConsumer([process.execPath, 'replaced.js', root]);
+    expect(ran).toEqual({ code: 0, stdout: `${fingerprintOf(root)}\n`, stderr: '' });
+  });
+
+  it('has types that hold in strict TypeScript, itself checked, beside those of Node alone', async () => {
+    const source = `
+      import { type BuiltManifest, buildManifest, diffManifests, DistprintError, type Manifest, parseManifest } from 'distprint';
+      type IsAny<T> = 0 extends 1 & T ? true : false;
+      export const typed: [IsAny<typeof buildManifest>, IsAny<BuiltManifest>, IsAny<Manifest['entries'][number]>] = [false, false, false];
+      const built: BuiltManifest = await buildManifest('.', { include: ['dist'], exclude: [], kind: 'package' });
+      export const version: string | null = built.version;
+      export const added: readonly string[] = diffManifests(built, parseManifest('')).added;
+      export const line = (error: unknown): number | undefined => error instanceof DistprintError ? error.line : undefined;`;
+    const compile = async (text: string) => {
+      writeFileSync(join(consumer, 'use.ts'), text);
+      return inConsumer([tool('tsc'), '-p', '.']);
+    };
+    writeFileSync(
+      join(consumer, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          module: 'nodenext',
+          target: 'es2022',
+          strict: true,
+          noEmit: true,
+          types: ['node'],
+          typeRoots: [join(repository, 'node_modules/@types')],
+          skipLibCheck: false,
+        },
+        files: ['use.ts'],
+      }),
+    );
+    expect(await compile(source)).toMatchObject({ code: 0, stdout: '' });
+    const wrong = await compile(`${source}\nawait buildManifest('.', { kind: 'bundle' });`);
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.stdout).toContain('bundle');
+  });
+});

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/e2e/**', '**/node_modules/**'],
+    globalSetup: 'test/helpers/build-cli.ts',
+    pool: 'forks',
+    testTimeout: 20_000,
+  },
+});

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+/** The real package managers, builders and runtimes: `npx vitest run --config vitest.e2e.config.ts`. */
+export default defineConfig({
+  test: {
+    include: ['test/e2e/**/*.test.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 120_000,
+  },
+});
