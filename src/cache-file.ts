@@ -1,11 +1,12 @@
 /**
  * Keeps a pass on disk, so that the next process starts with its stat cache, as git does with its index.
  *
- * The file: one line of JSON, and the columns that it gives the lengths of, in bytes. The numbers are little-endian doubles;
+ * The file: the format and the XXH64 of all that follows; a line of JSON; and the columns that it gives the lengths of, in bytes. The numbers are little-endian doubles;
  * the texts stand between NULs, raw paths (raw-path.ts) a byte a character, so that loading is little more than a `split`.
  *
  * ```text
- * {"format":"distprint cache 1","checksum":…,"root":…,"fingerprint":…,"savedMs":…,"subject":…,"specials":…,"absent":…,"columns":[…]}
+ * distprint cache 1 CHECKSUM
+ * {"root":…,"fingerprint":…,"savedMs":…,"subject":…,"specials":…,"absent":…,"columns":[…]}
  * files        dev, ino, size, mtimeMs, ctimeMs, racy (0 or 1), for each file
  * digests      16 hex digits for each file
  * paths        of everything listed, specials too
@@ -17,7 +18,7 @@
 
 import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
-import { digestAt, idAt, isRacyAt, type Known, toNumbers } from './columns.ts';
+import { DIGEST_LENGTH, digestAt, idAt, isRacyAt, type Known, toNumbers } from './columns.ts';
 import { errnoOf } from './errors.ts';
 import { hashBytes } from './hash.ts';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './list.ts';
@@ -31,9 +32,6 @@ import { readWholeFile } from './whole-file.ts';
 const FORMAT = 'distprint cache 1';
 
 interface Head {
-  format: string;
-  /** XXH64 of everything after the first line. */
-  checksum: string;
   root: string;
   fingerprint: string;
   /** Date.now() when it was saved. */
@@ -68,16 +66,20 @@ export function loadCache(path: string, root: string, options: CoverageOptions, 
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? null : note((error as Error).message);
   }
-  const headEnd = bytes.indexOf('\n');
-  const head = parseHead(bytes.toString('utf8', 0, Math.max(headEnd, 0)));
-  if (head === undefined) return note('it is damaged, or no cache of distprint');
-  if (head.format !== FORMAT) return note(`it is of another format (${JSON.stringify(head.format)})`);
-  const body = bytes.subarray(headEnd + 1);
-  if (hashBytes(body) !== head.checksum) return note('it is damaged (its checksum differs)');
+  const start = bytes.toString('latin1', 0, START_LENGTH);
+  if (!start.startsWith(`${FORMAT} `)) {
+    return note(
+      start.startsWith('distprint cache ') ? 'it is of another format' : 'it is damaged, or no cache of distprint',
+    );
+  }
+  const rest = bytes.subarray(START_LENGTH);
+  if (start !== toStart(rest)) return note('it is damaged (its checksum differs)');
+  const headEnd = rest.indexOf('\n');
+  const head = JSON.parse(rest.toString('utf8', 0, headEnd)) as Head;
   if (head.root !== toRaw(root)) return note(`it is of ${head.root}`);
   if (!covers(head.subject.coverage, options)) return note('it covers something else');
   if (head.savedMs > Date.now()) return note('it was saved in the future: the clock was set back');
-  return { pass: toScan(head, body), fingerprint: head.fingerprint };
+  return { pass: toScan(head, rest.subarray(headEnd + 1)), fingerprint: head.fingerprint };
 }
 
 /** Writes the file, atomically. Where that can't be done, `notes` says so and nothing else happens. */
@@ -94,15 +96,9 @@ export function* saveCache(path: string, cached: CachedPass, notes: string[]): W
   }
 }
 
-/** Undefined where it is no JSON object. The checksum vouches for what follows, so only damage is looked for, not malice. */
-function parseHead(line: string): Head | undefined {
-  try {
-    const head: unknown = JSON.parse(line);
-    return typeof head === 'object' && head !== null && 'format' in head ? (head as Head) : undefined;
-  } catch {
-    return undefined;
-  }
-}
+/** The first line: it vouches for what follows, against damage, not malice. */
+const toStart = (rest: Buffer) => `${FORMAT} ${hashBytes(rest)}\n`;
+const START_LENGTH = FORMAT.length + 1 + DIGEST_LENGTH + 1;
 
 function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Scan {
   let at = 0;
@@ -162,8 +158,6 @@ function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass)
   ];
   const body = Buffer.concat(columns);
   const head: Head = {
-    format: FORMAT,
-    checksum: hashBytes(body),
     root: subject.root,
     fingerprint,
     savedMs: Date.now(),
@@ -172,7 +166,8 @@ function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass)
     absent: [...listing.absent],
     columns: columns.map((column) => column.length),
   };
-  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
+  const rest = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
+  return Buffer.concat([Buffer.from(toStart(rest)), rest]);
 }
 
 const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}`;

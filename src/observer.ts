@@ -38,8 +38,8 @@ export interface Observer {
   look(isKnown: (fingerprint: string) => boolean): Work<Observation>;
 }
 
-/** The wall clock fell behind the monotonic one by more than this since the last look: somebody set it back. */
-const CLOCK_SET_BACK_MS = 1_000;
+/** Where the two clocks moved apart by more than this since the last look, somebody set one, or the machine was suspended. */
+const CLOCK_JUMP_MS = 1_000;
 
 interface Clocks {
   /** Date.now() */
@@ -61,11 +61,15 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
     const now: Clocks = { wallMs: Date.now(), monotonicMs: performance.now() };
     const before = lastLook;
     try {
-      const previous = isSetBack(before, now) ? null : (tree?.pass ?? cached?.pass ?? null);
+      const jumpMs = clockJumpMs(before, now);
+      // Set back: a file may be written anew with the timestamps that it had before.
+      const previous = jumpMs < -CLOCK_JUMP_MS ? null : (tree?.pass ?? cached?.pass ?? null);
       // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
       const covered = tree === null ? coverage : toCoverageOptions(tree.pass.subject.coverage);
       const pass = yield* scan(root, covered, previous, cost);
-      const seen = yield* recognise(pass, before, now);
+      const recognised = yield* recognise(pass, before, now);
+      // A jump makes what moved a moment ago look old: then only having seen it lie still counts.
+      const seen = Math.abs(jumpMs) > CLOCK_JUMP_MS ? { ...recognised, otherUntilMs: Infinity } : recognised;
       tree = seen;
       lastLook = now;
       const { fingerprint } = seen;
@@ -109,7 +113,8 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
   return { cached, notes, look };
 }
 
-function isSetBack(before: Clocks | null, now: Clocks): boolean {
-  if (before === null) return false;
-  return now.wallMs - before.wallMs < now.monotonicMs - before.monotonicMs - CLOCK_SET_BACK_MS;
+/** Milliseconds by which the wall clock ran ahead of the monotonic one since the last look; below zero, behind it. */
+function clockJumpMs(before: Clocks | null, now: Clocks): number {
+  if (before === null) return 0;
+  return now.wallMs - before.wallMs - (now.monotonicMs - before.monotonicMs);
 }

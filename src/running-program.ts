@@ -44,7 +44,8 @@ function isCompiledByBun(): boolean {
  */
 function locateEntryScript(): string | undefined {
   const given = process.argv[1];
-  if (given === undefined || given === '') return undefined;
+  const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
+  if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
   let path = resolve(given);
   if (statOrNothing(path)?.isFile() !== true) {
     try {

@@ -26,7 +26,10 @@ export interface Sighting {
   readonly fingerprint: string;
   /** When it was first seen so, in milliseconds of `performance.now()`. */
   readonly sinceMs: number;
-  /** When something else was last seen in its place, in milliseconds of `Date.now()`; null where nothing ever was. */
+  /**
+   * When something else was last seen in its place, in milliseconds of `Date.now()`; null where nothing ever was,
+   * Infinity where the clock can't be trusted to say.
+   */
   readonly otherUntilMs: number | null;
 }
 

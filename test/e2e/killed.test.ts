@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeSeal } from '../../src/index.ts';
 import { makeTemp } from '../helpers/temp.ts';
-import { filesIn, install, isTorn, killHalfway, retiredOf } from './killing.ts';
+import { filesIn, install, killHalfway, retiredOf } from './killing.ts';
 import { isAvailable, type Manager, manage, managers, npm } from './managers.ts';
 import { BEAT_MS, changedTo, fingerprintOf, settle, sleep, watch } from './watching.ts';
 
@@ -15,7 +15,7 @@ describe('npm, killed halfway through an upgrade and left so for longer than it 
     const { project, root } = await install(npm, 'typescript', 'typescript@5.8.3');
     const watching = await watch(root);
     const whole = filesIn(final).length;
-    await killHalfway(npm, project, 'typescript@5.9.3', () => isTorn(root, '5.9.3', whole));
+    await killHalfway(npm, project, 'typescript@5.9.3', { root, version: '5.9.3', whole });
     expect(retiredOf(root)).toHaveLength(1);
     await settle();
     expect(watching.verdicts()).not.toContain('changed');
@@ -35,7 +35,7 @@ describe('npm, killed halfway through an upgrade and left so for longer than it 
       const { project, root } = await install(npm, 'typescript', 'typescript@5.8.3');
       const watching = await watch(root);
       const whole = filesIn(final).length;
-      await killHalfway(npm, project, 'typescript@5.9.3', () => isTorn(root, '5.9.3', whole));
+      await killHalfway(npm, project, 'typescript@5.9.3', { root, version: '5.9.3', whole });
       await manage(other, project, 'add', 'typescript@5.9.3');
       expect(fingerprintOf(root)).toBe(fingerprintOf(final));
       await watching.until('changed', fingerprintOf(final));
@@ -52,7 +52,7 @@ describe('npm, killed halfway through an upgrade and left so for longer than it 
       const { project, root } = await install(npm, 'typescript', 'typescript@5.8.3');
       const watching = await watch(root);
       const whole = filesIn(final).length;
-      await killHalfway(npm, project, 'typescript@5.9.3', () => isTorn(root, '5.9.3', whole));
+      await killHalfway(npm, project, 'typescript@5.9.3', { root, version: '5.9.3', whole });
       await manage(bun as Manager, project, 'add', 'typescript@5.9.3');
       await settle();
       expect(fingerprintOf(root)).not.toBe(fingerprintOf(final));

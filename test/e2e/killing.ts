@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { environment, type Manager, makeProject, manage, toCommand } from './managers.ts';
-import { killGroup } from './watching.ts';
+import { signalGroup } from './watching.ts';
 
 export async function install(
   manager: Manager,
@@ -28,32 +28,45 @@ export const filesIn = (directory: string): string[] => {
 export const retiredOf = (root: string): string[] =>
   readdirSync(dirname(root)).filter((name) => name.startsWith(`.${basename(root)}-`));
 
-/** Starts an install and kills it, and all that it started, as soon as the disk is as `isMoment` says. */
+/**
+ * Starts an install over what is at `root`, and kills it, with all that it started, when `root` is torn: some files of
+ * `version` are there, its package.json among them, and others of `whole` are not. From the moment that the old release
+ * is touched the install advances in steps, stopped between them, so that the moment can't be missed.
+ */
 export async function killHalfway(
   manager: Manager,
   project: string,
   spec: string,
-  isMoment: () => boolean,
+  { root, version, whole }: { root: string; version: string; whole: number },
 ): Promise<void> {
+  const old = versionAt(root);
   const [program = '', ...args] = toCommand(manager, 'add', [spec]);
   const child = spawn(program, args, { cwd: project, env: environment, detached: true, stdio: 'ignore' });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_, signal) => resolve(signal)));
-  onTestFinished(() => {
-    if (child.exitCode === null && child.signalCode === null) killGroup(child.pid);
-  });
-  while (!isMoment()) {
-    if (child.exitCode !== null) throw new Error(`${manager.name} was through before it could be killed`);
+  onTestFinished(() => signalGroup(child.pid, 'SIGKILL'));
+  while (versionAt(root) === old) {
+    if (child.exitCode !== null) throw new Error(`${manager.name} never touched it, exit ${child.exitCode}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  killGroup(child.pid);
+  signalGroup(child.pid, 'SIGSTOP');
+  while (versionAt(root) !== version) {
+    signalGroup(child.pid, 'SIGCONT');
+    block(STEP_MS);
+    signalGroup(child.pid, 'SIGSTOP');
+  }
+  const files = filesIn(root).length;
+  signalGroup(child.pid, 'SIGKILL');
   expect(await ended).toBe('SIGKILL');
+  expect(files).toBeLessThan(whole);
 }
 
-/** Some files of the new release are there, its package.json among them, and others are not. */
-export const isTorn = (root: string, version: string, whole: number): boolean =>
-  filesIn(root).length < whole * 0.7 && versionAt(root) === version;
+const STEP_MS = 2;
 
-export function versionAt(root: string): string | undefined {
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function versionAt(root: string): string | undefined {
   try {
     return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
   } catch {

@@ -6,7 +6,7 @@ import { repository } from '../helpers/run.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
 import { environment, must } from './managers.ts';
 import { fetchNode, fetchTsdown } from './tools.ts';
-import { changedTo, fingerprintOf, killGroup, settle, sleep, watch } from './watching.ts';
+import { changedTo, fingerprintOf, settle, signalGroup, sleep, watch } from './watching.ts';
 
 interface Builder {
   readonly name: string;
@@ -88,7 +88,7 @@ async function fingerprintWhenEdited(builder: Builder, root: string): Promise<st
 async function startWatching(builder: Builder, root: string): Promise<void> {
   const [program = '', ...args] = [...toCommand(builder), builder.watch];
   const child = spawn(program, args, { cwd: root, env: environment, detached: true });
-  onTestFinished(() => killGroup(child.pid));
+  onTestFinished(() => signalGroup(child.pid, 'SIGKILL'));
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes: Buffer) => {

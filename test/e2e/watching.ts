@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { onTestFinished } from 'vitest';
 import {
   buildManifestSync,
@@ -70,8 +69,12 @@ export const changedTo = ({ beats }: Watching): (string | null)[] => [
   ...new Set(beats.filter(({ verdict }) => verdict === 'changed').map(({ fingerprint }) => fingerprint)),
 ];
 
-/** Kills a process that a test started as the leader of a group, with all in the group. */
-export function killGroup(pid: number | undefined): void {
+/** Signals a process that a test started as the leader of a group, with all in the group that are still alive. */
+export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) throw new Error('it was never started');
-  spawnSync('kill', ['-KILL', '--', `-${pid}`]);
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
