@@ -19,7 +19,7 @@ export interface BuiltManifest extends Manifest {
 
 /** A manifest of a pass, with what is worth showing beside it. */
 export function* toBuiltManifest(pass: Scan): Work<BuiltManifest> {
-  const bytes = pass.files.reduce((sum, file) => sum + file.id.size, 0);
+  const bytes = pass.files.reduce((sum, file) => sum + file.reading.size, 0);
   return { ...(yield* toManifest(pass)), name: pass.subject.name, bytes };
 }
 

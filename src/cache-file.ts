@@ -18,8 +18,8 @@
 
 import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
-import { DIGEST_LENGTH, digestAt, idAt, isRacyAt, type Known, toNumbers } from './columns.ts';
 import { errnoOf } from './errors.ts';
+import type { KnownId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './list.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
@@ -30,6 +30,8 @@ import { type CoverageOptions, covers, locate, type Subject } from './subject.ts
 import { readWholeFile } from './whole-file.ts';
 
 const FORMAT = 'distprint cache 1';
+const NUMBERS_EACH = 6;
+const DIGEST_LENGTH = 16;
 
 interface Head {
   root: string;
@@ -119,9 +121,7 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
     files.push({
       path,
       at: isPlain ? `${subject.root}/${path}` : locate(subject, path),
-      digest: digestAt(allDigests, i),
-      id: idAt(numbers, i),
-      racy: isRacyAt(numbers, i),
+      reading: { digest: allDigests.slice(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH), ...idAt(numbers, i) },
     });
   }
   const specialsIn = (raw: string) => new Map(specials.filter(([path]) => parentOf(path) === raw));
@@ -138,8 +138,8 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
             .slice(end + 1)
             .split('\0')
             .map(readName);
-    const [id, racy] = [idAt(directoryIds, directories.size), isRacyAt(directoryIds, directories.size)];
-    directories.set(raw, { at: locate(subject, raw), entries, specials: specialsIn(raw), id, racy });
+    const id = idAt(directoryIds, directories.size);
+    directories.set(raw, { at: locate(subject, raw), entries, specials: specialsIn(raw), id });
   }
   return { subject, listing: { paths: listed, specials: special, directories, absent: new Set(absent) }, files };
 }
@@ -147,10 +147,10 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
 function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass): Buffer {
   const directories = [...listing.directories];
   const columns = [
-    writeNumbers(files),
-    Buffer.from(files.map((file) => file.digest).join(''), 'latin1'),
+    writeNumbers(files.map((file) => file.reading)),
+    Buffer.from(files.map((file) => file.reading.digest).join(''), 'latin1'),
     Buffer.from(listing.paths.join('\0'), 'latin1'),
-    writeNumbers(directories.map(([, directory]) => directory)),
+    writeNumbers(directories.map(([, directory]) => directory.id)),
     Buffer.from(
       directories.map(([raw, { entries }]) => `${[raw, ...entries().map(writeName)].join('\0')}\0\0`).join(''),
       'utf8',
@@ -174,8 +174,12 @@ const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.n
 const readName = (name: string) => toEntry(name.slice(1), name.startsWith('d'));
 const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
 
-function writeNumbers(all: readonly Known[]): Buffer {
-  const bytes = Buffer.from(toNumbers(all).buffer);
+function writeNumbers(ids: readonly KnownId[]): Buffer {
+  const numbers = new Float64Array(ids.length * NUMBERS_EACH);
+  ids.forEach(({ dev, ino, size, mtimeMs, ctimeMs, racy }, i) => {
+    numbers.set([dev, ino, size, mtimeMs, ctimeMs, racy ? 1 : 0], i * NUMBERS_EACH);
+  });
+  const bytes = Buffer.from(numbers.buffer);
   return endianness() === 'LE' ? bytes : bytes.swap64();
 }
 
@@ -183,4 +187,17 @@ function readNumbers(column: Buffer): Float64Array {
   const copy = Buffer.from(column); // aligned, and ours to swap
   const bytes = endianness() === 'LE' ? copy : copy.swap64();
   return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+}
+
+function idAt(numbers: Float64Array, index: number): KnownId {
+  const at = index * NUMBERS_EACH;
+  const number = (column: number) => numbers[at + column] as number;
+  return {
+    dev: number(0),
+    ino: number(1),
+    size: number(2),
+    mtimeMs: number(3),
+    ctimeMs: number(4),
+    racy: number(5) === 1,
+  };
 }

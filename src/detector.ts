@@ -145,10 +145,10 @@ function takeBaseline(seen: Observation): Sighting {
 
 /** Written paths of files that may have been replaced since this process loaded them. */
 function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
-  const young = pass.files.filter(({ id }) => id.ctimeMs > performance.timeOrigin);
+  const young = pass.files.filter(({ reading }) => reading.ctimeMs > performance.timeOrigin);
   if (young.length === 0 || !isRunningProgram(root)) return [];
-  const before = new Map(cached?.files.map(({ path, digest }) => [path, digest]));
-  return young.filter(({ path, digest }) => before.get(path) !== digest).map(({ path }) => writePath(path));
+  const before = new Map(cached?.files.map(({ path, reading }) => [path, reading.digest]));
+  return young.filter(({ path, reading }) => before.get(path) !== reading.digest).map(({ path }) => writePath(path));
 }
 
 function sayDoubtful(paths: string[]): string {

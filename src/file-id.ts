@@ -20,19 +20,25 @@ export function sameId(a: FileId, b: FileId): boolean {
   return a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
 }
 
-/** A plain copy, so that no `Stats` object with its dates is kept for each file. */
-export function toFileId(stats: FileId): FileId {
-  return { dev: stats.dev, ino: stats.ino, size: stats.size, mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs };
-}
-
 /** The coarsest timestamps of a file system in use are FAT's, of 2 s. */
 export const RACY_MS = 2_000;
+
+/** How a file or directory was when it was read. */
+export interface KnownId extends FileId {
+  /** True where the file is too young to be known by its timestamps alone. */
+  readonly racy: boolean;
+}
 
 /**
  * Whether a reading begun at `wallMs` (Date.now()) may have missed a later write that left the same timestamps behind.
  * ctime alone decides: every write moves it, and nobody can set it back, which `touch -r` does with mtime.
  * A ctime in the future (the clock was set back) is racy until the clock has caught up.
  */
-export function isRacy(id: FileId, wallMs: number): boolean {
-  return !(id.ctimeMs < wallMs - RACY_MS);
+export function isRacy(ctimeMs: number, wallMs: number): boolean {
+  return !(ctimeMs < wallMs - RACY_MS);
+}
+
+/** A plain copy, so that no `Stats` object with its dates is kept. */
+export function toKnownId({ dev, ino, size, mtimeMs, ctimeMs }: FileId, wallMs: number): KnownId {
+  return { dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(ctimeMs, wallMs) };
 }

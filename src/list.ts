@@ -17,7 +17,7 @@
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import type fastGlob from 'fast-glob';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
-import { type FileId, isRacy, toFileId } from './file-id.ts';
+import { type KnownId, toKnownId } from './file-id.ts';
 import { loadFastGlob } from './on-demand.ts';
 import { toFsPath, writePath } from './raw-path.ts';
 import { perform, SLICE_MS, type Work } from './steps.ts';
@@ -38,8 +38,7 @@ export type Special =
 export interface ListedDirectory {
   /** What `node:fs` takes for it. */
   readonly at: string | Buffer;
-  readonly id: FileId;
-  readonly racy: boolean;
+  readonly id: KnownId;
   readonly entries: () => readonly Entry[];
   /** Those of its entries that are no readable file, by their raw paths. */
   readonly specials: ReadonlyMap<string, Special>;
@@ -211,8 +210,7 @@ function createDisk(
       const entries = toEntries(raw, dirents, found);
       return {
         at,
-        id: toFileId(stats),
-        racy: isRacy(stats, wallMs),
+        id: toKnownId(stats, wallMs),
         entries: () => entries,
         specials: found,
       };

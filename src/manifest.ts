@@ -84,7 +84,7 @@ function* fold({ subject, listing, files }: Scan, each: (entry: ManifestEntry) =
   let nextFile = 0;
   for (const raw of listing.paths) {
     const special = listing.specials.get(raw);
-    const content = special === undefined ? (files[nextFile++]?.digest as string) : writeSpecial(special);
+    const content = special === undefined ? (files[nextFile++]?.reading.digest as string) : writeSpecial(special);
     const entry = { path: writePath(raw), content };
     each(entry);
     lines += writeEntry(entry);

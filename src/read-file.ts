@@ -8,17 +8,14 @@
 
 import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
-import { type FileId, isRacy, sameId, toFileId } from './file-id.ts';
+import { type FileId, isRacy, type KnownId, sameId } from './file-id.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
 import { PAUSE, perform, runSync, type Work } from './steps.ts';
 import { OPEN_FLAGS } from './whole-file.ts';
 
-/** What reading one file gave. `id.size` is the number of bytes read. */
-export interface Reading {
+/** What reading one file gave. `size` is the number of bytes read. */
+export interface Reading extends KnownId {
   readonly digest: string;
-  readonly id: FileId;
-  /** True where the file is too young to be known by its timestamps alone (see file-id.ts). */
-  readonly racy: boolean;
 }
 
 const ATTEMPTS = 3;
@@ -41,10 +38,15 @@ export function readSmallFile(at: string | Buffer): Reading | undefined {
     const length = readFully(fd, before.size);
     const after = fstatSync(fd);
     if (length !== before.size || !sameId(before, after)) return undefined;
-    return { digest: hashBytes(chunk.subarray(0, length)), id: toFileId(after), racy: isRacy(after, wallMs) };
+    return toReading(hashBytes(chunk.subarray(0, length)), after, wallMs);
   } finally {
     closeSync(fd);
   }
+}
+
+/** In one go, for it is made for every file: `toKnownId` with a digest. */
+function toReading(digest: string, { dev, ino, size, mtimeMs, ctimeMs }: FileId, wallMs: number): Reading {
+  return { digest, dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(ctimeMs, wallMs) };
 }
 
 /** Fills `chunk` with up to `length` bytes. One read does for a regular file; a signal or a network may cut it short. */
@@ -101,7 +103,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
           });
     const after = fstatSync(fd);
     if (length !== before.size || !sameId(before, after)) return undefined;
-    return { digest: hash.digest(), id: toFileId(after), racy: isRacy(after, wallMs) };
+    return toReading(hash.digest(), after, wallMs);
   } catch (error) {
     throw unreadable(error, path);
   } finally {

@@ -4,23 +4,23 @@
  * @module
  */
 
-import { isDistprintError } from './errors.ts';
-import { type FileId, sameId } from './file-id.ts';
+import { isDistprintError, unreadable } from './errors.ts';
+import { type KnownId, sameId } from './file-id.ts';
 import { isStillSpecial, type ListedDirectory, type Listing, list, parentOf, relistSame } from './list.ts';
-import type { Reading } from './read-file.ts';
-import { type Place, readFiles } from './read-files.ts';
+import { writePath } from './raw-path.ts';
+import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
 import { statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
 
-interface Unread {
+/** A file, and how it was when it was read. */
+export interface ScannedFile {
   /** Raw path, relative to the root. */
   readonly path: string;
-  readonly at: Place;
+  /** What `node:fs` takes for it. */
+  readonly at: string | Buffer;
+  readonly reading: Reading;
 }
-
-/** A file, and how it was when it was read. */
-export interface ScannedFile extends Unread, Reading {}
 
 export interface Scan {
   readonly subject: Subject;
@@ -89,7 +89,7 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
   for (const [raw, directory] of listing.directories) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
     const stats = statOrNothing(directory.at);
-    if (stats !== undefined && !directory.racy && sameId(stats, directory.id)) {
+    if (stats !== undefined && !directory.id.racy && sameId(stats, directory.id)) {
       unmoved.set(raw, directory);
       continue;
     }
@@ -111,10 +111,10 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
 }
 
 /** Whether a stat finds it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
-function isUnmoved(at: string | Buffer, known: { id: FileId; racy: boolean }): boolean {
+function isUnmoved(at: string | Buffer, known: KnownId): boolean {
   if (known.racy) return false;
   const stats = statOrNothing(at);
-  return stats !== undefined && sameId(stats, known.id);
+  return stats !== undefined && sameId(stats, known);
 }
 
 function* readListing(
@@ -124,32 +124,43 @@ function* readListing(
   cost: ScanCost,
 ): Work<readonly ScannedFile[]> {
   const known = new Map(before.map((file) => [file.path, file]));
-  const files: (ScannedFile | Unread)[] = [];
+  const files: ScannedFile[] = [];
+  let count = 0;
   for (const path of listing.paths) {
-    if (!listing.specials.has(path)) files.push(known.get(path) ?? { path, at: locate(subject, path) });
+    if (listing.specials.has(path)) continue;
+    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
+    const file = known.get(path);
+    if (file !== undefined && isUnmoved(file.at, file.reading)) {
+      files.push(file);
+      continue;
+    }
+    const at = locate(subject, path);
+    files.push({ path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) });
   }
-  return yield* readMoved(files, cost);
+  return files;
 }
 
-/**
- * The hot path of a heartbeat: one stat per known file, and nothing else where nothing moved. Then the array itself is returned.
- * What is not known, or has moved, is read.
- */
-function* readMoved(files: readonly (ScannedFile | Unread)[], cost: ScanCost): Work<readonly ScannedFile[]> {
-  const moved: number[] = [];
+/** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then the array itself is returned. */
+function* readMoved(files: readonly ScannedFile[], cost: ScanCost): Work<readonly ScannedFile[]> {
+  let renewed: ScannedFile[] | undefined;
   for (let i = 0; i < files.length; i++) {
     if (i % STATS_A_PAUSE === 0) yield PAUSE;
-    const file = files[i] as ScannedFile | Unread;
-    if (!('digest' in file) || !isUnmoved(file.at, file)) moved.push(i);
+    const { path, at, reading } = files[i] as ScannedFile;
+    if (isUnmoved(at, reading)) continue;
+    renewed ??= files.slice();
+    renewed[i] = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
   }
-  if (moved.length === 0) return files as readonly ScannedFile[];
-  cost.filesRead += moved.length;
-  const readings = yield* readFiles(moved.map((i) => (files[i] as Unread).at));
-  const renewed = files.slice();
-  moved.forEach((i, k) => {
-    const { path, at } = files[i] as Unread;
-    const { digest, id, racy } = readings[k] as Reading;
-    renewed[i] = { path, at, digest, id, racy };
-  });
-  return renewed as readonly ScannedFile[];
+  return renewed ?? files;
 }
+
+/** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */
+function readSmall(at: string | Buffer, cost: ScanCost): Reading | undefined {
+  cost.filesRead++;
+  try {
+    return readSmallFile(at);
+  } catch (error) {
+    throw vanished(error, show(at)) ?? unreadable(error, show(at));
+  }
+}
+
+const show = (at: string | Buffer) => (typeof at === 'string' ? at : writePath(at.toString('latin1')));

@@ -102,8 +102,8 @@ function lastMoveMs(root: string, { files, listing, subject }: Scan): number {
   const at = toFsPath(toRaw(root));
   // A link to the root counts as well. Where the root is gone, nothing is quiet.
   const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
-  let last = Math.max(rootMs, subject.packageJson?.id.ctimeMs ?? 0);
-  for (const { id } of files) if (id.ctimeMs > last) last = id.ctimeMs;
+  let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0);
+  for (const { reading } of files) if (reading.ctimeMs > last) last = reading.ctimeMs;
   for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
   return last;
 }
@@ -115,7 +115,8 @@ export function isSameTree(a: Scan, b: Scan): boolean {
   if (a.listing !== b.listing && !isSameListing(a.listing, b.listing)) return false;
   return a.files.every((file, i) => {
     const other = b.files[i];
-    return other !== undefined && file.path === other.path && file.digest === other.digest && sameId(file.id, other.id);
+    if (other === undefined || file.path !== other.path) return false;
+    return file.reading.digest === other.reading.digest && sameId(file.reading, other.reading);
   });
 }
 

@@ -14,7 +14,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
-import { type FileId, isRacy, toFileId } from './file-id.ts';
+import { type KnownId, toKnownId } from './file-id.ts';
 import type { Globs } from './list.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
 import { statOrNothing } from './stat.ts';
@@ -49,7 +49,7 @@ export interface Subject {
   /** Null for an executable, which is its own only file. */
   readonly globs: Globs | null;
   /** How `package.json` was when it was read; null where there is none. */
-  readonly packageJson: { readonly id: FileId; readonly racy: boolean } | null;
+  readonly packageJson: KnownId | null;
 }
 
 /**
@@ -97,7 +97,7 @@ export function resolveSubject(path: string, options: CoverageOptions = {}): Sub
     name,
     version,
     globs: toGlobs(coverage, hasDist ? ['dist/**', ...bin] : ['**']),
-    packageJson: { id: packageJson.id, racy: packageJson.racy },
+    packageJson: packageJson.id,
   };
 }
 
@@ -119,12 +119,12 @@ function insistOn(wanted: Kind | undefined, found: Kind, path: string): void {
   throw notFound(path, wanted === 'package' ? 'no package.json here, so no package' : `a ${found}, not a ${wanted}`);
 }
 
-function readPackageJson(directory: string): { text: string; id: FileId; racy: boolean } | undefined {
+function readPackageJson(directory: string): { text: string; id: KnownId } | undefined {
   const path = `${directory}/package.json`;
   const wallMs = Date.now();
   try {
     const { bytes, stats } = readWholeFile(path);
-    return { text: bytes.toString(), id: toFileId(stats), racy: isRacy(stats, wallMs) };
+    return { text: bytes.toString(), id: toKnownId(stats, wallMs) };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw unreadable(error, path);

@@ -75,7 +75,7 @@ describe('a file that someone is writing', () => {
     const reading = drive(readFile(path, path), (_, index) => {
       if (index === 1) appendFileSync(path, 'x');
     });
-    expect(reading.id.size).toBe(MiB + 1);
+    expect(reading.size).toBe(MiB + 1);
     expect(buildManifestSync(root).entries).toEqual([{ path: 'log', content: reading.digest }]);
   });
 
@@ -85,7 +85,7 @@ describe('a file that someone is writing', () => {
     const reading = drive(readFile(path, path), (_, index) => {
       if (index === 1) truncateSync(path, 10);
     });
-    expect(reading.id.size).toBe(10);
+    expect(reading.size).toBe(10);
     expect(buildManifestSync(root).entries).toEqual([{ path: 'log', content: reading.digest }]);
   });
 
