@@ -18,10 +18,10 @@
 
 import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
+import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './disk.ts';
 import { errnoOf } from './errors.ts';
 import type { KnownId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
-import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './list.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
 import { toRaw } from './raw-path.ts';
 import type { Scan, ScannedFile } from './scan.ts';

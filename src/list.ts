@@ -1,26 +1,16 @@
 /**
  * Lists what a subject consists of, with `fast-glob`, in the order of the paths' bytes.
  *
- * fast-glob sees the disk through an adapter of ours, which shows it raw paths (raw-path.ts) and no symbolic link:
- * a link appears as what it leads to. What leads to nothing that can be read is listed as *special*.
- *
- * | what it is | how it is listed |
- * | --- | --- |
- * | link to a file | a file, with the content it leads to |
- * | link to a directory | a directory, with all that is below it |
- * | link to a directory that contains the link, or links in a loop | `cycle`, with the text of the link |
- * | link to nothing | `dangling`, with the text of the link |
- * | FIFO, socket, block or character device, or a link to one | `fifo`, `socket`, `device` |
+ * What can't be read is listed as *special* (disk.ts says what that is).
  * @module
  */
 
-import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import type fastGlob from 'fast-glob';
-import { DistprintError, errnoOf, unreadable } from './errors.ts';
-import { type KnownId, toKnownId } from './file-id.ts';
+import { createDisk, fromShown, type ListCost, type ListedDirectory, type Special, VIRTUAL_ROOT } from './disk.ts';
 import { loadFastGlob } from './on-demand.ts';
-import { toFsPath, writePath } from './raw-path.ts';
-import { perform, SLICE_MS, type Work } from './steps.ts';
+import { toFsPath } from './raw-path.ts';
+import { perform, type Work } from './steps.ts';
 
 /** What to list. Patterns are raw globs, relative to the root. */
 export interface Globs {
@@ -28,20 +18,6 @@ export interface Globs {
   readonly ignore: readonly string[];
   /** Names that are passed over wherever they stand, with all below them. */
   readonly never: readonly string[];
-}
-
-export type Special =
-  | { readonly kind: 'fifo' | 'socket' | 'device' }
-  | { readonly kind: 'dangling' | 'cycle'; readonly link: string };
-
-/** A directory as it was listed. `id` was taken just before. */
-export interface ListedDirectory {
-  /** What `node:fs` takes for it. */
-  readonly at: string | Buffer;
-  readonly id: KnownId;
-  readonly entries: () => readonly Entry[];
-  /** Those of its entries that are no readable file, by their raw paths. */
-  readonly specials: ReadonlyMap<string, Special>;
 }
 
 export interface Listing {
@@ -54,13 +30,6 @@ export interface Listing {
   /** Raw paths that a pattern names and that are not there. */
   readonly absent: ReadonlySet<string>;
 }
-
-export interface ListCost {
-  directoriesRead: number;
-}
-
-/** Far above any release (the largest npm packages have some 20,000 files), low enough to be reached within seconds. */
-const MAX_ENTRIES = 1_000_000;
 
 /**
  * @param root the root's raw path, absolute
@@ -132,234 +101,6 @@ export function sameSpecials(a: ReadonlyMap<string, Special>, b: ReadonlyMap<str
   return a.size === b.size && [...a].every(([path, special]) => sameSpecial(special, b.get(path)));
 }
 
-function sameSpecial(a: Special, b: ReturnType<typeof kindOf> | undefined): boolean {
+function sameSpecial(a: Special, b: Special | string | undefined): boolean {
   return typeof b === 'object' && a.kind === b.kind && (!('link' in a) || ('link' in b && a.link === b.link));
-}
-
-/** fast-glob is given this as its working directory and never learns the real one. */
-const VIRTUAL_ROOT = '/';
-
-/**
- * Three characters that may stand in a name are shown to fast-glob as others, beyond the range of raw paths:
- * to its patterns a newline is no character at all, and a backslash not itself.
- */
-const SHOWN: Record<string, string> = { '\n': '\u010a', '\r': '\u010d', '\\': '\u015c' };
-const toShown = (name: string) =>
-  /[\n\r\\]/.test(name) ? name.replace(/[\n\r\\]/g, (char) => SHOWN[char] as string) : name;
-const fromShown = (path: string) =>
-  path.replace(/[\u0100-\uffff]/g, (char) => String.fromCharCode(char.charCodeAt(0) & 0xff));
-
-/** The part of `fs.Dirent` and `fs.Stats` that fast-glob asks for. Links never show. */
-export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
-
-const yes = () => true;
-const no = () => false;
-
-export function toEntry(name: string, isDirectory: boolean): Entry {
-  return { name, isDirectory: isDirectory ? yes : no, isFile: isDirectory ? no : yes, isSymbolicLink: no };
-}
-
-export const parentOf = (raw: string) => raw.slice(0, Math.max(0, raw.lastIndexOf('/')));
-const nameOf = (raw: string) => raw.slice(raw.lastIndexOf('/') + 1);
-const childOf = (directory: string, name: string) => (directory === '' ? name : `${directory}/${name}`);
-
-/** The disk below `root`, as fast-glob is to see it, and what was learned of it on the way. */
-function createDisk(
-  root: string,
-  never: readonly string[],
-  known: ReadonlyMap<string, ListedDirectory>,
-  cost: ListCost,
-) {
-  const specials = new Map<string, Special>();
-  const directories = new Map<string, ListedDirectory>();
-  const absent = new Set<string>();
-  let entryCount = 0;
-
-  const fsPath = (raw: string) => toFsPath(raw === '' ? root || '/' : `${root}/${raw}`);
-  const shown = (raw: string) => writePath(`${root}/${raw}`);
-  const toRawPath = (virtual: string) => fromShown(virtual.slice(VIRTUAL_ROOT.length));
-
-  const isNever = (raw: string) => never.length > 0 && raw.split('/').some((name) => never.includes(name));
-
-  function readDirectory(virtual: string): readonly Entry[] {
-    const raw = toRawPath(virtual);
-    if (isNever(raw)) return [];
-    const listed = known.get(raw) ?? readFromDisk(raw);
-    if (listed === undefined) return [];
-    directories.set(raw, listed);
-    for (const [path, special] of listed.specials) specials.set(path, special);
-    return listed.entries();
-  }
-
-  function readFromDisk(raw: string): ListedDirectory | undefined {
-    const at = fsPath(raw);
-    const wallMs = Date.now();
-    try {
-      const stats = statSync(at);
-      const dirents = readdirSync(at, { withFileTypes: true, encoding: 'latin1' });
-      cost.directoriesRead++;
-      entryCount += dirents.length;
-      if (entryCount > MAX_ENTRIES) {
-        throw new DistprintError(
-          'ERR_DISTPRINT_TOO_MANY_FILES',
-          `${shown(raw)}: more than ${MAX_ENTRIES} entries up to here. Do directory links multiply? Exclude what does not belong`,
-          { path: shown(raw) },
-        );
-      }
-      const found = new Map<string, Special>();
-      const entries = toEntries(raw, dirents, found);
-      return {
-        at,
-        id: toKnownId(stats, wallMs),
-        entries: () => entries,
-        specials: found,
-      };
-    } catch (error) {
-      const errno = errnoOf(error);
-      // A pattern may name a directory that is not there; one that its parent has just named was there a moment ago.
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') {
-        if (raw !== '' && !isNamedByParent(raw)) {
-          absent.add(raw);
-          return undefined;
-        }
-        throw new DistprintError('ERR_DISTPRINT_UNSTABLE', `${shown(raw)} was gone before it could be listed`, {
-          path: shown(raw),
-          cause: error,
-        });
-      }
-      throw unreadable(error, shown(raw));
-    }
-  }
-
-  function isNamedByParent(raw: string): boolean {
-    const name = toShown(nameOf(raw));
-    return (
-      directories
-        .get(parentOf(raw))
-        ?.entries()
-        .some((entry) => entry.name === name && entry.isDirectory()) === true
-    );
-  }
-
-  function toEntries(directory: string, dirents: readonly Dirent[], found: Map<string, Special>): Entry[] {
-    const entries: Entry[] = [];
-    for (const dirent of dirents) {
-      if (never.includes(dirent.name)) continue;
-      const name = toShown(dirent.name);
-      const isPlain = dirent.isFile() || dirent.isDirectory();
-      if (isPlain && name === dirent.name) {
-        entries.push(dirent);
-        continue;
-      }
-      const raw = childOf(directory, dirent.name);
-      const what = whatIs(raw, dirent);
-      if (typeof what === 'object') found.set(raw, what);
-      entries.push(toEntry(name, what === 'directory'));
-    }
-    return entries;
-  }
-
-  /** What something comes to, links followed. */
-  function whatIs(raw: string, found: Dirent | Stats): 'file' | 'directory' | Special {
-    return found.isSymbolicLink() ? follow(raw) : kindOf(found);
-  }
-
-  function follow(raw: string): 'file' | 'directory' | Special {
-    const at = fsPath(raw);
-    try {
-      const kind = kindOf(statSync(at));
-      return kind === 'directory' && containsItsLink(raw) ? { kind: 'cycle', link: linkText(at) } : kind;
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'dangling', link: linkText(at) };
-      if (errno === 'ELOOP') return { kind: 'cycle', link: linkText(at) };
-      throw unreadable(error, shown(raw));
-    }
-  }
-
-  /** Whether a link leads to a directory on the way to itself, so that following it would never end. */
-  function containsItsLink(raw: string): boolean {
-    const real = (path: string) => realpathSync.native(fsPath(path), { encoding: 'latin1' });
-    const target = real(raw);
-    for (let above = raw; above !== ''; ) {
-      above = parentOf(above);
-      const place = real(above);
-      if (place === target || target === '/' || place.startsWith(`${target}/`)) return true;
-    }
-    return false;
-  }
-
-  /** fast-glob asks this for a pattern that holds no wildcard. It takes an ENOENT for "no match". */
-  function look(virtual: string): Entry & typeof NO_OTHER_KIND {
-    const raw = toRawPath(virtual);
-    try {
-      if (isNever(raw)) throw NO_MATCH;
-      const stats = lstatSync(fsPath(raw));
-      const what = whatIs(raw, stats);
-      if (typeof what === 'object') specials.set(raw, what);
-      return Object.assign(toEntry(nameOf(raw), what === 'directory'), NO_OTHER_KIND);
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw unreadable(error, shown(raw));
-      absent.add(raw);
-      throw NO_MATCH;
-    }
-  }
-
-  return {
-    specials,
-    directories,
-    absent,
-    whatIs,
-    readFromDisk,
-    adapter: toAdapter(readDirectory, look),
-  };
-}
-
-function kindOf(found: Dirent | Stats): 'file' | 'directory' | Special {
-  if (found.isFile()) return 'file';
-  if (found.isDirectory()) return 'directory';
-  return { kind: found.isFIFO() ? 'fifo' : found.isSocket() ? 'socket' : 'device' };
-}
-
-/** What fast-glob asks of `fs.Stats`, but not of a directory's entry. */
-const NO_OTHER_KIND = { isBlockDevice: no, isCharacterDevice: no, isFIFO: no, isSocket: no };
-
-/** What fast-glob takes for "not there". */
-const NO_MATCH = Object.assign(new Error('no match'), { code: 'ENOENT' });
-
-const linkText = (at: string | Buffer) => readlinkSync(at, { encoding: 'latin1' });
-
-/**
- * Both ways into the disk. The asynchronous one blocks for one directory at a time, which is faster by half than the
- * thread pool for directories of usual size, and gives the event loop a turn after each slice.
- */
-function toAdapter(readDirectory: (path: string) => readonly Entry[], look: (path: string) => Entry) {
-  let sliceEnds = performance.now() + SLICE_MS;
-  const later =
-    <T>(get: (path: string) => T) =>
-    (path: string, ...rest: unknown[]) => {
-      const answer = rest[rest.length - 1] as (error: unknown, value?: T) => void;
-      const run = () => {
-        let value: T;
-        try {
-          value = get(path);
-        } catch (error) {
-          return answer(error);
-        }
-        return answer(null, value);
-      };
-      if (performance.now() < sliceEnds) return queueMicrotask(run);
-      setImmediate(() => {
-        sliceEnds = performance.now() + SLICE_MS;
-        run();
-      });
-    };
-  return {
-    readdirSync: readDirectory,
-    lstatSync: look,
-    statSync: look,
-    readdir: later(readDirectory),
-    lstat: later(look),
-    stat: later(look),
-  };
 }

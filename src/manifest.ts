@@ -23,9 +23,9 @@
  * @module
  */
 
+import type { Special } from './disk.ts';
 import { DistprintError } from './errors.ts';
 import { createStreamingHash, hashBytes, hashText } from './hash.ts';
-import type { Special } from './list.ts';
 import { readPath, writePath } from './raw-path.ts';
 import type { Scan } from './scan.ts';
 import { PAUSE, type Work } from './steps.ts';

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { type ListedDirectory, parentOf } from './disk.ts';
 import { isDistprintError, unreadable } from './errors.ts';
 import { type KnownId, sameId } from './file-id.ts';
-import { isStillSpecial, type ListedDirectory, type Listing, list, parentOf, relistSame } from './list.ts';
+import { isStillSpecial, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
 import { statOrNothing } from './stat.ts';
