@@ -7,9 +7,11 @@ import { type CachedPass, loadCache, saveCache } from './cache-file.ts';
 import { type DistprintError, isDistprintError } from './errors.ts';
 import { toFingerprint } from './manifest.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
+import { hasSeal } from './seal.ts';
 import { isSameTree, judgeSettled, type Sighting, toCoverageOptions } from './settle.ts';
 import type { Work } from './steps.ts';
 import type { CoverageOptions } from './subject.ts';
+import { lastInstallMs } from './work-in-progress.ts';
 
 export const DEFAULT_SETTLE_MS = 2_000;
 
@@ -55,6 +57,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
   let tree: Sighting | null = null;
   let lastLook: Clocks | null = null;
   let lastSettled: string | null = null;
+  let isSealed = false;
 
   function* look(isKnown: (fingerprint: string) => boolean): Work<Observation> {
     const cost: ScanCost = { filesRead: 0, directoriesRead: 0 };
@@ -74,11 +77,12 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
       lastLook = now;
       const { fingerprint } = seen;
       if (fingerprint !== lastSettled && !isKnown(fingerprint)) {
-        const judged = yield* judgeSettled(root, seen, settleMs, cost);
+        const judged = yield* judgeSettled(root, seen, isSealed, settleMs, cost);
         if (!judged.settled) {
           return { state: 'settling', tree: seen, reason: judged.reason, retryInMs: judged.retryInMs, ...cost };
         }
       }
+      if (fingerprint !== lastSettled) isSealed = hasSeal(root);
       lastSettled = fingerprint;
       yield* save(seen);
       return { state: 'settled', tree: seen, ...cost };
@@ -94,10 +98,14 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
 
   /** The tree of a pass: the last one where nothing moved, else a new one, seen since now. */
   function* recognise(pass: Scan, before: Clocks | null, now: Clocks): Work<Sighting> {
-    if (tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass))) return { ...tree, pass };
+    const installMs = lastInstallMs(root);
+    const same = tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass)) ? tree : undefined;
+    if (same?.installMs === installMs) return { ...same, pass };
+    const known = same ?? (pass === cached?.pass ? cached : undefined);
     return {
       pass,
-      fingerprint: pass === cached?.pass ? cached.fingerprint : yield* toFingerprint(pass),
+      installMs,
+      fingerprint: known?.fingerprint ?? (yield* toFingerprint(pass)),
       sinceMs: now.monotonicMs,
       otherUntilMs: before?.wallMs ?? null,
     };

@@ -34,6 +34,10 @@ export async function writeSeal(
   return { file, manifest };
 }
 
+/** Whether a directory has a seal, of whatever state. */
+export const hasSeal = (directory: string): boolean =>
+  places(directory).some((file) => statOrNothing(file) !== undefined);
+
 /**
  * The seal inside a directory, or undefined where it has none.
  * @throws ERR_DISTPRINT_MANIFEST where it is damaged or half written; ERR_DISTPRINT_UNREADABLE

@@ -17,7 +17,7 @@ import { readSeal } from './seal.ts';
 import { lstatOrNothing, statOrNothing } from './stat.ts';
 import type { Work } from './steps.ts';
 import type { Coverage, CoverageOptions } from './subject.ts';
-import { findWorkInProgress } from './work-in-progress.ts';
+import { findWorkInProgress, lastInstallMs } from './work-in-progress.ts';
 
 /** A tree, and since when it is known to be as it is. */
 export interface Sighting {
@@ -31,6 +31,8 @@ export interface Sighting {
    * Infinity where the clock can't be trusted to say.
    */
   readonly otherUntilMs: number | null;
+  /** `lastInstallMs` when it was last seen so. */
+  readonly installMs: number;
 }
 
 export type Settled =
@@ -39,19 +41,30 @@ export type Settled =
 
 /**
  * @param root absolute
+ * @param wasSealed whether what settled there before had a seal: then a tree without one waits for its own
  * @throws what `scan` throws in the second pass
  */
-export function* judgeSettled(root: string, tree: Sighting, settleMs: number, cost: ScanCost): Work<Settled> {
+export function* judgeSettled(
+  root: string,
+  tree: Sighting,
+  wasSealed: boolean,
+  settleMs: number,
+  cost: ScanCost,
+): Work<Settled> {
   const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs });
   if (tree.pass.subject.globs !== null) {
     const sealed = yield* judgeSeal(root, tree, cost);
     if (sealed === 'matches') return { settled: true, pass: tree.pass };
     if (sealed !== 'none') return not(sealed);
+    if (wasSealed)
+      return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
   }
   const work = findWorkInProgress(root);
   if (work !== undefined) {
     return not(`npm is at work, or was killed at it: ${work} is still there. Should no npm be running, reinstall`);
   }
+  // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
+  if (lastInstallMs(root) !== tree.installMs) return not('something was installed or removed beside it');
   const quietMs = quietFor(root, tree);
   if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
   const again = yield* scan(root, toCoverageOptions(tree.pass.subject.coverage), tree.pass, cost);
@@ -90,7 +103,7 @@ function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' |
  */
 function quietFor(root: string, tree: Sighting): number {
   const seenMs = performance.now() - tree.sinceMs;
-  const movedMs = lastMoveMs(root, tree.pass);
+  const movedMs = Math.max(lastMoveMs(root, tree.pass), tree.installMs);
   const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - CLOCK_TICK_MS;
   return isPlausible ? Math.max(seenMs, Date.now() - movedMs) : seenMs;
 }

@@ -119,14 +119,18 @@ describe('a torn tree that is left quiet', () => {
     expect(watching.changed.map(({ fingerprint }) => fingerprint)).toEqual([torn, fingerprintOf(release)]);
   });
 
-  it('and whose release has a seal is never `changed`, and is `changed` at once when it is whole', async () => {
+  it.each([
+    ['whose seal is there already', true],
+    ['whose seal is still to come, after a release that had one', false],
+  ])('%s is never `changed`, and is `changed` at once when it is whole', async (_, hasSeal) => {
     const project = makeTemp();
     const root = makeRelease(project, '1.0.0');
     const release = makeRelease(project, '1.0.1');
+    await writeSeal(root);
     await writeSeal(release);
     const watching = await watch(root);
     tear(root, release);
-    cpSync(join(release, 'dist/.distprint-seal'), join(root, 'dist/.distprint-seal'));
+    if (hasSeal) cpSync(join(release, 'dist/.distprint-seal'), join(root, 'dist/.distprint-seal'));
     await settle();
     expect(watching.verdicts()).not.toContain('changed');
     expect(watching.beats.at(-1)).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('seal') });
