@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ['test/e2e/**', '**/node_modules/**'],
     globalSetup: 'test/helpers/build-cli.ts',
     pool: 'forks',
+    maxWorkers: 2, // the tests mostly wait
     testTimeout: 20_000,
   },
 });

@@ -8,11 +8,12 @@
  * (`process.cpuUsage`, all threads, user and system).
  */
 
+import { atMost, below, type Claim, compare, type Finding, shown } from './claims.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { statAll } from './floor.ts';
 import { launch } from './launcher.ts';
-import { atMost, below, type Claim, type Contender, compare, type Finding, shown } from './measure.ts';
+import type { Contender } from './measure.ts';
 import { slowed } from './slowdown.ts';
 import { toRatioRow, toRow } from './table.ts';
 import { copyCorpus, toGitStatus, waitUntilNotRacy } from './trees.ts';

@@ -11,10 +11,11 @@
 
 import { join } from 'node:path';
 import folderHash from 'folder-hash';
+import { atMost, below, type Claim, compare, shown, type Target } from './claims.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { readAndHash } from './floor.ts';
-import { atMost, below, type Claim, type Contender, compare, shown, type Target } from './measure.ts';
+import type { Contender } from './measure.ts';
 import { BARE_PROCESS, toNativePeers } from './native-peers.ts';
 import { toRatioRow, toSkippedRow } from './table.ts';
 

@@ -7,10 +7,11 @@
  */
 
 import { join } from 'node:path';
+import { atMost, shown } from './claims.ts';
 import type { Bench } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { launch } from './launcher.ts';
-import { atMost, type Contender, interleave, median, medianMs, quantile, type Round, shown } from './measure.ts';
+import { type Contender, interleave, median, medianMs, quantile, type Round } from './measure.ts';
 import { findRuntimes, type Runtime } from './runtimes.ts';
 import { toRow, toSkippedRow } from './table.ts';
 import { waitUntilNotRacy } from './trees.ts';

@@ -13,9 +13,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild, toImport } from './children.ts';
+import { atMost, type Claim, judgeAll, shown } from './claims.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
-import { atMost, type Claim, type Contender, interleave, judgeAll, type Round, shown } from './measure.ts';
+import { type Contender, interleave, type Round } from './measure.ts';
 import { slowed } from './slowdown.ts';
 import { toRatioRow, toRow } from './table.ts';
 import { copyCorpus, waitUntilNotRacy } from './trees.ts';

@@ -7,9 +7,10 @@
  */
 
 import { join } from 'node:path';
+import { atMost, type Claim, judge, shown } from './claims.ts';
 import type { Bench } from './context.ts';
 import { statAll } from './floor.ts';
-import { atMost, type Claim, type Contender, interleave, judge, median, type Round, shown } from './measure.ts';
+import { type Contender, interleave, median, type Round } from './measure.ts';
 import { slowed } from './slowdown.ts';
 import { toNumber, toRatioRow, toRow } from './table.ts';
 import { generateTree, waitUntilNotRacy } from './trees.ts';

@@ -9,8 +9,8 @@
 import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild, toImport } from './children.ts';
+import { atMost } from './claims.ts';
 import type { Bench } from './context.ts';
-import { atMost } from './measure.ts';
 import { toRow } from './table.ts';
 
 const GIB = 2 ** 30;

@@ -8,17 +8,16 @@
  */
 
 import { closeSync, openSync, readFileSync, readSync, renameSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import { atMost, type Claim, type Finding, judgeAll, shown } from './claims.ts';
 import type { Library } from './context.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { statAll } from './floor.ts';
-import { atMost, type Claim, judgeAll, median, type Round, shown } from './measure.ts';
+import { median, type Round } from './measure.ts';
 import { slowed } from './slowdown.ts';
-import { toRatioRow, toRow } from './table.ts';
-import { copyCorpus, waitUntilNotRacy } from './trees.ts';
+import { type Row, toRatioRow, toRow } from './table.ts';
+import { copyCorpus, noteWrite, waitUntilNotRacy } from './trees.ts';
 
-const TOUCHED = 'after a touch of every file';
-const CHANGED = 'after one changed file';
 const CHANGES = { 'in-place': changeInPlace, rename: changeByRename } as const;
 type Change = keyof typeof CHANGES;
 
@@ -42,36 +41,48 @@ export async function benchMoved(bench: Bench): Promise<void> {
     for (let i = 0; i < count; i++) rounds.push(await measureRound(bench, touched, changed, names, reads));
     return rounds;
   };
-  const claims = [
-    ...touched.flatMap(({ corpus: { name } }): Claim[] => [
-      { ours: `${name} touched`, versus: `${name} cold`, target: atMost(1.1) },
-      { ours: `${name} next`, versus: `${name} warm`, target: shown },
-    ]),
-    ...changed.map(({ change }): Claim => ({ ours: change, versus: `${change} warm`, target: atMost(1.3) })),
+  const questions = [
+    ...touched.flatMap(({ corpus: { name } }) => toTouchQuestions(name)),
+    ...changed.map(({ change }) => toChangeQuestion(change, largest.corpus.name)),
   ];
-  for (const finding of await judgeAll(measure, claims, bench.quick ? 3 : 9)) {
-    const isChange = finding.ours in CHANGES;
-    const [name, what] = finding.ours.split(' ') as [string, string | undefined];
-    const ours = isChange
-      ? `that beat (${name}) / warm beat`
-      : what === 'touched'
-        ? 'that beat / cold build'
-        : 'the next beat / warm beat';
-    const head = { table: isChange ? CHANGED : TOUCHED, corpus: isChange ? largest.corpus.name : name, what: ours };
-    bench.report(toRatioRow(head, finding));
-    if (isChange) reportReads(bench, head, 'files read', reads.get(finding.ours), 1);
-    if (what === 'next') reportReads(bench, head, 'read by the next beat', reads.get(finding.ours), 0);
-  }
+  const claims = questions.map(({ claim }) => claim);
+  const findings = await judgeAll(measure, claims, bench.quick ? 3 : 9);
+  questions.forEach(({ claim, head, mayRead }, i) => {
+    bench.report(toRatioRow(head, findings[i] as Finding));
+    if (mayRead === undefined) return;
+    const read = reads.get(claim.ours) ?? Number.NaN;
+    bench.report(toRow({ ...head, what: 'read by it' }, read, '', atMost(mayRead), 'the most of all rounds'));
+  });
 }
 
-function reportReads(
-  { report }: Bench,
-  head: { table: string; corpus: string },
-  what: string,
-  reads = Number.NaN,
-  limit: number,
-) {
-  report(toRow({ ...head, what }, reads, '', atMost(limit), 'the most of all rounds'));
+interface Question {
+  readonly claim: Claim;
+  readonly head: Pick<Row, 'table' | 'corpus' | 'what'>;
+  /** How many files and directories this beat may read. */
+  readonly mayRead?: number;
+}
+
+function toTouchQuestions(corpus: string): Question[] {
+  const table = 'after a touch of every file';
+  return [
+    {
+      claim: { ours: `${corpus} touched`, versus: `${corpus} cold`, target: atMost(1.1) },
+      head: { table, corpus, what: 'that beat / cold build' },
+    },
+    {
+      claim: { ours: `${corpus} next`, versus: `${corpus} warm`, target: shown },
+      head: { table, corpus, what: 'the next beat / the one after' },
+      mayRead: 0,
+    },
+  ];
+}
+
+function toChangeQuestion(change: Change, corpus: string): Question {
+  return {
+    claim: { ours: change, versus: `${change} warm`, target: atMost(1.3) },
+    head: { table: 'after one changed file', corpus, what: `that beat (${change}) / warm beat` },
+    mayRead: 1 + (change === 'rename' ? 1 : 0), // the file, and the directory that it was renamed in
+  };
 }
 
 function watch({ lib }: Bench, corpus: Corpus): Watched {
@@ -101,6 +112,7 @@ async function measureRound(
   }
   for (const { files } of toTouch) touchAll(files);
   for (const { files, change } of toChange) CHANGES[change](toMiddle(files));
+  noteWrite();
   await waitUntilNotRacy();
 
   for (const { corpus, detector } of toTouch) {
@@ -120,10 +132,11 @@ async function measureRound(
     statAll(files); // as the warm beats had it, which did not come after a wait either
     const [ms, check] = await time(slowed(() => detector.check()));
     times.set(change, ms);
-    count(change, check.filesRead);
+    count(change, check.filesRead + check.directoriesRead);
     CHANGES[change](toMiddle(files)); // and back
     if (check.verdict === 'current') throw new Error(`${corpus.name}: a changed file was missed (${change})`);
   }
+  noteWrite();
   return times;
 }
 

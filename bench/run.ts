@@ -3,7 +3,7 @@
  *
  *   npm run bench                     everything
  *   npm run bench -- --quick          fewer rounds: 90 s at most once the corpora are cached
- *   npm run bench -- --check          exit 1 where a target is missed (measure.ts says by which rule)
+ *   npm run bench -- --check          exit 1 where a target is missed (claims.ts says by which rule)
  *   npm run bench -- --only beat      one of the suites below (repeatable)
  *   npm run bench -- --json           one JSON document instead of tables
  *   npm run bench -- --dist <dir>     measure a compiled library as it is, without a build

@@ -11,9 +11,10 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost } from './claims.ts';
 import type { Bench } from './context.ts';
 import type { Corpus } from './corpora.ts';
-import { atMost, median } from './measure.ts';
+import { median } from './measure.ts';
 import { toRow } from './table.ts';
 import { copyCorpus, waitUntilNotRacy } from './trees.ts';
 

@@ -3,7 +3,7 @@
  */
 
 import pc from 'picocolors';
-import { type Finding, isBelowFloor, type Target } from './measure.ts';
+import { type Finding, isBelowFloor, type Target } from './claims.ts';
 
 export type Verdict =
   | 'ok'

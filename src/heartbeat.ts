@@ -4,6 +4,7 @@
  */
 
 import type { Check, Detector } from './detector.ts';
+import { DistprintError } from './errors.ts';
 
 export interface HeartbeatOptions {
   detector: Pick<Detector, 'check'>;
@@ -18,11 +19,15 @@ export interface HeartbeatOptions {
 }
 
 const DEFAULT_INTERVAL_MS = 10_000;
+/** Beyond this, a Node timer fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * One timer, set anew after each beat: so beats never overlap, and a suspended machine wakes up to one beat, not to all it missed.
  * The timer doesn't keep the process alive. What a callback throws, or the promise it returns rejects with, becomes a
  * process warning, and the beats go on.
+ *
+ * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
  */
 export function startHeartbeat({
   detector,
@@ -31,6 +36,12 @@ export function startHeartbeat({
   onChanged,
   signal,
 }: HeartbeatOptions): void {
+  if (!(intervalMs >= 1 && intervalMs <= MAX_TIMER_MS)) {
+    throw new DistprintError(
+      'ERR_DISTPRINT_OPTION',
+      `intervalMs: ${intervalMs} is no time from 1 to ${MAX_TIMER_MS} ms`,
+    );
+  }
   let timer: NodeJS.Timeout | undefined;
   let told: string | null = null;
 

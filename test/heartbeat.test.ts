@@ -187,3 +187,13 @@ describe('what goes wrong in a callback', () => {
     expect(calls).toBeGreaterThanOrEqual(3);
   });
 });
+
+describe('an interval that no timer can wait', () => {
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])(
+    '%d is refused, instead of a storm of beats',
+    (intervalMs) => {
+      const detector = { check: async () => CURRENT };
+      expect(() => start({ detector, intervalMs })).toThrow(expect.objectContaining({ code: 'ERR_DISTPRINT_OPTION' }));
+    },
+  );
+});
