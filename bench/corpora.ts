@@ -62,7 +62,7 @@ export function fetchPackage(spec: string): string {
   mkdirSync(join(CACHE, 'corpora'), { recursive: true });
   const temporary = mkdtempSync(join(CACHE, 'corpora', '.fetch-'));
   try {
-    run('npm', ['pack', spec, '--silent', '--pack-destination', temporary], temporary, spec);
+    run('npm', ['pack', spec, '--loglevel=error', '--pack-destination', temporary], temporary, spec);
     const tarball = readdirSync(temporary).find((name) => name.endsWith('.tgz'));
     if (tarball === undefined) throw new Error(`npm pack ${spec} left no tarball`);
     const extracted = join(temporary, 'package');

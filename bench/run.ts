@@ -8,6 +8,8 @@
  *   npm run bench -- --json           one JSON document instead of tables
  *   npm run bench -- --dist <dir>     measure a compiled library as it is, without a build
  *
+ * Exit codes: 0, 1 a target is missed (`--check`), 2 trouble.
+ *
  * DISTPRINT_BENCH_SLOWDOWN=1.3 makes every measured beat take 30 % longer, to see that `--check` notices (beat.ts).
  */
 
@@ -34,61 +36,79 @@ const SUITES: Record<string, readonly Suite[]> = {
   linear: [benchLinear],
 };
 
-const { values: flags } = parseArgs({
-  options: {
-    check: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true },
-    dist: { type: 'string' },
-  },
-});
-
-const names = flags.only ?? Object.keys(SUITES);
-for (const name of names) {
-  if (!(name in SUITES)) throw new Error(`--only ${name}: no such suite; there are ${Object.keys(SUITES).join(', ')}`);
+interface Flags {
+  quick: boolean;
+  json: boolean;
+  check: boolean;
+  only: string[];
+  dist: string | undefined;
 }
 
-const rows: Row[] = [];
-const started = performance.now();
-const bench = await openBench({ quick: flags.quick, dist: flags.dist }, (row) => rows.push(row));
-const spent: Record<string, number> = {};
-for (const name of names) {
-  const before = performance.now();
-  for (const suite of SUITES[name] ?? []) {
-    const already = rows.length;
-    await suite(bench);
-    if (!flags.json) printTables(rows.slice(already));
+function parseFlags(): Flags {
+  const { values } = parseArgs({
+    options: {
+      check: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: Object.keys(SUITES) },
+      dist: { type: 'string' },
+    },
+  });
+  const unknown = values.only.find((name) => !(name in SUITES));
+  if (unknown === undefined) return { ...values, dist: values.dist };
+  throw new Error(`--only ${unknown}: no such suite; there are ${Object.keys(SUITES).join(', ')}`);
+}
+
+async function main(): Promise<number> {
+  const { quick, json, check, only, dist } = parseFlags();
+  const rows: Row[] = [];
+  const bench = await openBench({ quick, dist }, (row) => rows.push(row));
+  const seconds: Record<string, number> = {};
+  for (const name of only) {
+    const started = performance.now();
+    for (const suite of SUITES[name] ?? []) {
+      const already = rows.length;
+      await suite(bench);
+      if (!json) printTables(rows.slice(already));
+    }
+    seconds[name] = Math.round((performance.now() - started) / 1000);
   }
-  spent[name] = Math.round((performance.now() - before) / 1000);
+  const failures = rows.filter(isFailure);
+  if (json) console.log(JSON.stringify({ machine: describeMachine(), quick, seconds, failures, rows }, null, 2));
+  else printSummary(rows, failures, seconds);
+  return check && failures.length > 0 ? 1 : 0;
 }
 
-const failures = rows.filter(isFailure);
-const seconds = Math.round((performance.now() - started) / 1000);
-if (flags.json) {
-  const machine = {
+function describeMachine() {
+  const [cpu] = cpus();
+  return {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
-    cpu: cpus()[0]?.model,
+    cpu: cpu?.model,
     cores: cpus().length,
   };
-  console.log(
-    JSON.stringify({ machine, quick: flags.quick, seconds, spent, failures: failures.length, rows }, null, 2),
-  );
-} else {
-  const parts = Object.entries(spent).map(([name, s]) => `${name} ${s}`);
+}
+
+function printTables(rows: readonly Row[]): void {
+  for (const table of new Set(rows.map((row) => row.table))) {
+    console.log(`\n## ${table}\n${formatTable(rows.filter((row) => row.table === table))}`);
+  }
+}
+
+function printSummary(rows: readonly Row[], failures: readonly Row[], seconds: Record<string, number>): void {
+  const spent = Object.entries(seconds).map(([name, count]) => `${name} ${count} s`);
   const outcome = failures.length === 0 ? 'nothing to fail for' : `${failures.length} to fail for:`;
-  console.log(`\n${rows.length} rows in ${seconds} s (${parts.join(', ')}); ${outcome}`);
+  console.log(`\n${rows.length} rows (${spent.join(', ')}); ${outcome}`);
   for (const { verdict, table, corpus, what, value, target, note } of failures) {
     const figure = value === null ? '' : ` ${toNumber(value)}, target ${target}`;
     console.log(`  ${verdict}: ${table}, ${corpus}: ${what}${figure} (${note})`);
   }
 }
-// Not process.exitCode alone: a handle that someone left open must not keep a finished bench running.
-process.exit(flags.check && failures.length > 0 ? 1 : 0);
 
-function printTables(some: readonly Row[]): void {
-  for (const table of new Set(some.map((row) => row.table))) {
-    console.log(`\n## ${table}\n${formatTable(some.filter((row) => row.table === table))}`);
-  }
+try {
+  // Not process.exitCode: a handle that someone left open must not keep a finished bench running.
+  process.exit(await main());
+} catch (error) {
+  console.error(error instanceof Error ? `bench: ${error.message}` : error);
+  process.exit(2);
 }

@@ -27,9 +27,14 @@ export function noteWrite(): void {
 /** Until nothing that was written before is racily clean any more. */
 export const waitUntilNotRacy = () => sleep(Math.max(0, writtenMs + NO_LONGER_RACY_MS - performance.now()));
 
+/** Copies that this run has found, or made, equal to their corpus. */
+const checked = new Set<string>();
+
 /** The purpose names the copy; `git` makes it a work tree in which everything is committed. */
 export function copyCorpus({ lib }: Bench, corpus: Corpus, purpose: 'git' | 'in-place' | 'rename'): Corpus {
   const copy = moveCorpus(corpus, join(TREES, `${corpus.name}-${purpose}`));
+  if (checked.has(copy.root)) return copy;
+  checked.add(copy.root);
   if (existsSync(copy.root)) {
     const [was, is] = [corpus, copy].map(({ path, options }) => lib.buildManifestSync(path, options).fingerprint);
     if (was === is) return copy;

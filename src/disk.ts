@@ -51,7 +51,9 @@ const SHOWN: Record<string, string> = { '\n': '\u010a', '\r': '\u010d', '\\': '\
 const toShown = (name: string) =>
   /[\n\r\\]/.test(name) ? name.replace(/[\n\r\\]/g, (char) => SHOWN[char] as string) : name;
 export const fromShown = (path: string) =>
-  path.replace(/[\u0100-\uffff]/g, (char) => String.fromCharCode(char.charCodeAt(0) & 0xff));
+  !/[\u0100-\uffff]/.test(path)
+    ? path
+    : path.replace(/[\u0100-\uffff]/g, (char) => String.fromCharCode(char.charCodeAt(0) & 0xff));
 
 /** The part of `fs.Dirent` and `fs.Stats` that fast-glob asks for. Links never show. */
 export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
@@ -70,7 +72,7 @@ const childOf = (directory: string, name: string) => (directory === '' ? name : 
 /** The disk below `root`, as fast-glob is to see it, and what was learned of it on the way. */
 export function createDisk(
   root: string,
-  never: readonly string[],
+  { never, notAtRoot }: { never: readonly string[]; notAtRoot: string | null },
   known: ReadonlyMap<string, ListedDirectory>,
   cost: ListCost,
 ) {
@@ -83,7 +85,8 @@ export function createDisk(
   const shown = (raw: string) => writePath(`${root}/${raw}`);
   const toRawPath = (virtual: string) => fromShown(virtual.slice(VIRTUAL_ROOT.length));
 
-  const isNever = (raw: string) => never.length > 0 && raw.split('/').some((name) => never.includes(name));
+  const isNever = (raw: string) =>
+    raw === notAtRoot || (never.length > 0 && raw.split('/').some((name) => never.includes(name)));
 
   function readDirectory(virtual: string): readonly Entry[] {
     const raw = toRawPath(virtual);
@@ -148,7 +151,7 @@ export function createDisk(
   function toEntries(directory: string, dirents: readonly Dirent[], found: Map<string, Special>): Entry[] {
     const entries: Entry[] = [];
     for (const dirent of dirents) {
-      if (never.includes(dirent.name)) continue;
+      if (never.includes(dirent.name) || (directory === '' && dirent.name === notAtRoot)) continue;
       const name = toShown(dirent.name);
       const isPlain = dirent.isFile() || dirent.isDirectory();
       if (isPlain && name === dirent.name) {

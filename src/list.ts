@@ -18,6 +18,8 @@ export interface Globs {
   readonly ignore: readonly string[];
   /** Names that are passed over wherever they stand, with all below them. */
   readonly never: readonly string[];
+  /** A name that is passed over at the root. */
+  readonly notAtRoot: string | null;
 }
 
 export interface Listing {
@@ -42,7 +44,7 @@ export function* list(
   known: ReadonlyMap<string, ListedDirectory>,
   cost: ListCost,
 ): Work<Listing> {
-  const disk = createDisk(root, globs.never, known, cost);
+  const disk = createDisk(root, globs, known, cost);
   const options: fastGlob.Options = {
     cwd: VIRTUAL_ROOT,
     fs: disk.adapter as unknown as Partial<fastGlob.FileSystemAdapter>,
@@ -77,7 +79,7 @@ export function relistSame(
   listing: Listing,
   cost: ListCost,
 ): ListedDirectory | undefined {
-  const disk = createDisk(root, globs.never, new Map(), cost);
+  const disk = createDisk(root, globs, new Map(), cost);
   const now = disk.readFromDisk(directory);
   const before = listing.directories.get(directory);
   if (now === undefined || before === undefined || now.entries().length !== before.entries().length) return undefined;
@@ -89,7 +91,7 @@ export function relistSame(
 
 /** Whether what was listed as special is still the same. */
 export function isStillSpecial(root: string, path: string, special: Special): boolean {
-  const disk = createDisk(root, [], new Map(), { directoriesRead: 0 });
+  const disk = createDisk(root, { never: [], notAtRoot: null }, new Map(), { directoriesRead: 0 });
   try {
     return sameSpecial(special, disk.whatIs(path, lstatSync(toFsPath(`${root}/${path}`))));
   } catch {

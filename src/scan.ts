@@ -40,6 +40,8 @@ export interface ScanCost {
 const ATTEMPTS = 3;
 /** Stats between two pauses: some 40 microseconds. */
 const STATS_A_PAUSE = 16;
+/** Files read between two pauses: less than a millisecond, even where all are of the largest size that is read in one go. */
+const FILES_A_PAUSE = 4;
 const EXECUTABLE_LISTING: Listing = { paths: ['.'], specials: new Map(), directories: new Map(), absent: new Set() };
 
 /**
@@ -124,13 +126,14 @@ function* readListing(
   before: readonly ScannedFile[],
   cost: ScanCost,
 ): Work<readonly ScannedFile[]> {
-  const known = new Map(before.map((file) => [file.path, file]));
+  const { paths, specials } = listing;
+  const known = before.length > 0 ? new Map(before.map((file) => [file.path, file])) : undefined;
   const files: ScannedFile[] = [];
   let count = 0;
-  for (const path of listing.paths) {
-    if (listing.specials.has(path)) continue;
-    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    const file = known.get(path);
+  for (const path of paths) {
+    if (specials.size > 0 && specials.has(path)) continue;
+    if (++count % FILES_A_PAUSE === 0) yield PAUSE;
+    const file = known?.get(path);
     if (file !== undefined && isUnmoved(file.at, file.reading)) {
       files.push(file);
       continue;
@@ -148,6 +151,7 @@ function* readMoved(files: readonly ScannedFile[], cost: ScanCost): Work<readonl
     if (i % STATS_A_PAUSE === 0) yield PAUSE;
     const { path, at, reading } = files[i] as ScannedFile;
     if (isUnmoved(at, reading)) continue;
+    yield PAUSE;
     renewed ??= files.slice();
     renewed[i] = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
   }

@@ -189,8 +189,9 @@ export const SEAL_NAME = '.distprint-seal';
 function toGlobs(coverage: Coverage, usual: readonly string[]): Globs {
   return {
     patterns: coverage.include === null ? usual : coverage.include.flatMap(withAllBelow),
-    ignore: [...(coverage.kind === 'package' ? ['package.json'] : []), ...coverage.exclude.flatMap(withAllBelow)],
+    ignore: coverage.exclude.flatMap(withAllBelow),
     never: coverage.kind === 'package' ? [...NEVER_IN_A_PACKAGE, SEAL_NAME] : [SEAL_NAME],
+    notAtRoot: coverage.kind === 'package' ? 'package.json' : null,
   };
 }
 
