@@ -141,7 +141,12 @@ function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Sca
     const id = idAt(directoryIds, directories.size);
     directories.set(raw, { at: locate(subject, raw), entries, specials: specialsIn(raw), id });
   }
-  return { subject, listing: { paths: listed, specials: special, directories, absent: new Set(absent) }, files };
+  return {
+    subject,
+    listing: { paths: listed, specials: special, directories, absent: new Set(absent) },
+    files,
+    fresh: [],
+  };
 }
 
 function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass): Buffer {

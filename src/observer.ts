@@ -11,7 +11,7 @@ import { hasSeal } from './seal.ts';
 import { isSameTree, judgeSettled, type Sighting, toCoverageOptions } from './settle.ts';
 import type { Work } from './steps.ts';
 import type { CoverageOptions } from './subject.ts';
-import { lastInstallMs } from './work-in-progress.ts';
+import { installedAt, lastInstallMs } from './work-in-progress.ts';
 
 export const DEFAULT_SETTLE_MS = 2_000;
 
@@ -53,6 +53,7 @@ interface Clocks {
 export function createObserver({ root, coverage, settleMs, cacheFile }: ObserverOptions): Observer {
   const notes: string[] = [];
   const cached = cacheFile === undefined ? null : loadCache(cacheFile, root, coverage, notes);
+  const installed = installedAt(root);
   let saved = cached?.pass ?? null;
   let tree: Sighting | null = null;
   let lastLook: Clocks | null = null;
@@ -98,7 +99,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
 
   /** The tree of a pass: the last one where nothing moved, else a new one, seen since now. */
   function* recognise(pass: Scan, before: Clocks | null, now: Clocks): Work<Sighting> {
-    const installMs = lastInstallMs(root);
+    const installMs = lastInstallMs(installed);
     const same = tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass)) ? tree : undefined;
     if (same?.installMs === installMs) return { ...same, pass };
     const known = same ?? (pass === cached?.pass ? cached : undefined);

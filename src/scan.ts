@@ -28,6 +28,8 @@ export interface Scan {
   readonly listing: Listing;
   /** In the order of `listing.paths`, without the specials. */
   readonly files: readonly ScannedFile[];
+  /** Those of `files` that this pass read, and not one before it. */
+  readonly fresh: readonly ScannedFile[];
 }
 
 /** What a pass cost. */
@@ -56,9 +58,10 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
       // A second attempt finds and lists everything anew: what the first one knew was older than what made it fail.
       const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
       if (previous !== null && held?.listing !== undefined) {
-        const files = yield* readMoved(previous.files, cost);
+        const fresh: ScannedFile[] = [];
+        const files = yield* readMoved(previous.files, fresh, cost);
         const same = held.listing === previous.listing && files === previous.files;
-        return same ? previous : { subject: previous.subject, listing: held.listing, files };
+        return same ? previous : { subject: previous.subject, listing: held.listing, files, fresh };
       }
       const subject = resolveSubject(path, options);
       const known = previous !== null && sameGlobs(previous.subject, subject) ? held?.unmoved : undefined;
@@ -66,11 +69,26 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
         subject.globs === null
           ? EXECUTABLE_LISTING
           : yield* list(subject.root, subject.globs, known ?? new Map(), cost);
-      return { subject, listing, files: yield* readListing(subject, listing, previous?.files ?? [], cost) };
+      const fresh: ScannedFile[] = [];
+      const files = yield* readListing(subject, listing, previous?.files ?? [], fresh, cost);
+      return { subject, listing, files, fresh };
     } catch (error) {
       if (attempt === ATTEMPTS || !isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE')) throw error;
     }
   }
+}
+
+/**
+ * Whether a pass would find the same again: what it read has not moved since, and no directory has. The rest it found
+ * unmoved since an earlier pass; should it move from now on, the next pass will tell.
+ */
+export function* holdsStill(pass: Scan, cost: ScanCost): Work<boolean> {
+  if ((yield* checkListing(pass, cost)).listing === undefined) return false;
+  for (const [i, { at, reading }] of pass.fresh.entries()) {
+    if (i % STATS_A_PAUSE === 0) yield PAUSE;
+    if (!isUnmoved(at, { ...reading, racy: false })) return false;
+  }
+  return true;
 }
 
 function sameGlobs(a: Subject, b: Subject): boolean {
@@ -124,6 +142,7 @@ function* readListing(
   subject: Subject,
   listing: Listing,
   before: readonly ScannedFile[],
+  fresh: ScannedFile[],
   cost: ScanCost,
 ): Work<readonly ScannedFile[]> {
   const { paths, specials } = listing;
@@ -139,13 +158,15 @@ function* readListing(
       continue;
     }
     const at = locate(subject, path);
-    files.push({ path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) });
+    const read = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
+    files.push(read);
+    fresh.push(read);
   }
   return files;
 }
 
 /** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then the array itself is returned. */
-function* readMoved(files: readonly ScannedFile[], cost: ScanCost): Work<readonly ScannedFile[]> {
+function* readMoved(files: readonly ScannedFile[], fresh: ScannedFile[], cost: ScanCost): Work<readonly ScannedFile[]> {
   let renewed: ScannedFile[] | undefined;
   for (let i = 0; i < files.length; i++) {
     if (i % STATS_A_PAUSE === 0) yield PAUSE;
@@ -153,7 +174,9 @@ function* readMoved(files: readonly ScannedFile[], cost: ScanCost): Work<readonl
     if (isUnmoved(at, reading)) continue;
     yield PAUSE;
     renewed ??= files.slice();
-    renewed[i] = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
+    const read = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
+    renewed[i] = read;
+    fresh.push(read);
   }
   return renewed ?? files;
 }

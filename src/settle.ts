@@ -2,7 +2,7 @@
  * Whether a tree may be taken for a release, or is still on its way to one.
  *
  * A seal (seal.ts) settles it for certain. Without one, a tree is settled when no package manager is seen at work on it,
- * when nothing in it has moved for `settleMs`, and when a second pass right after finds it as the first one did.
+ * when nothing in it has moved for `settleMs`, and when a second look right after finds it as the first one did.
  * @module
  */
 
@@ -12,12 +12,12 @@ import { sameId } from './file-id.ts';
 import { sameSpecials } from './list.ts';
 import { type Manifest, toManifest } from './manifest.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
-import { type Scan, type ScanCost, scan } from './scan.ts';
+import { holdsStill, type Scan, type ScanCost, scan } from './scan.ts';
 import { readSeal } from './seal.ts';
 import { lstatOrNothing, statOrNothing } from './stat.ts';
 import type { Work } from './steps.ts';
 import type { Coverage, CoverageOptions } from './subject.ts';
-import { findWorkInProgress, lastInstallMs } from './work-in-progress.ts';
+import { findWorkInProgress, installedAt, lastInstallMs } from './work-in-progress.ts';
 
 /** A tree, and since when it is known to be as it is. */
 export interface Sighting {
@@ -36,13 +36,13 @@ export interface Sighting {
 }
 
 export type Settled =
-  | { readonly settled: true; readonly pass: Scan }
+  | { readonly settled: true }
   | { readonly settled: false; readonly reason: string; readonly retryInMs: number };
 
 /**
  * @param root absolute
  * @param wasSealed whether what settled there before had a seal: then a tree without one waits for its own
- * @throws what `scan` throws in the second pass
+ * @throws what `scan` throws, where a seal covers something else than the tree
  */
 export function* judgeSettled(
   root: string,
@@ -54,7 +54,7 @@ export function* judgeSettled(
   const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs });
   if (tree.pass.subject.globs !== null) {
     const sealed = yield* judgeSeal(root, tree, cost);
-    if (sealed === 'matches') return { settled: true, pass: tree.pass };
+    if (sealed === 'matches') return { settled: true };
     if (sealed !== 'none') return not(sealed);
     if (wasSealed)
       return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
@@ -64,12 +64,11 @@ export function* judgeSettled(
     return not(`npm is at work, or was killed at it: ${work} is still there. Should no npm be running, reinstall`);
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
-  if (lastInstallMs(root) !== tree.installMs) return not('something was installed or removed beside it');
+  if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
   const quietMs = quietFor(root, tree);
   if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
-  const again = yield* scan(root, toCoverageOptions(tree.pass.subject.coverage), tree.pass, cost);
-  if (!isSameTree(tree.pass, again)) return not('it moved while it was read');
-  return { settled: true, pass: again };
+  if (!(yield* holdsStill(tree.pass, cost))) return not('it moved while it was read');
+  return { settled: true };
 }
 
 /** Options that cover just what a manifest does, or a subject. */

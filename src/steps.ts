@@ -21,7 +21,7 @@ export const PAUSE: Step<void> = { sync() {}, async: () => new Promise((resolve)
  * Milliseconds that asynchronous work holds the event loop at a stretch. The longest stall that we promise is 5 ms;
  * what comes on top of a slice is one unit that can't be split (a small file, one directory's listing) and the garbage collector.
  */
-export const SLICE_MS = 2;
+export const SLICE_MS = 1;
 
 /** Yields a step from within work and hands back what it gave, typed. */
 export function* perform<T>(step: Step<T>): Work<T> {

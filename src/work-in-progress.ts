@@ -21,17 +21,16 @@ export function findWorkInProgress(root: string): string | undefined {
 }
 
 /**
- * When something was last put into, or taken out of, a directory in which a package manager keeps `root` (absolute), in
+ * When something was last put into, or taken out of, a directory in which a package manager keeps one of `installed`, in
  * milliseconds since 1970; 0 where none does. An npm that repairs what a killed one left first removes the old trace, and
  * only then retires the torn tree: in that moment nothing else tells that it is at work.
  */
-export function lastInstallMs(root: string): number {
-  const parents = installedAt(root).map(dirname);
-  return Math.max(0, ...parents.map((parent) => statOrNothing(parent)?.ctimeMs ?? 0));
+export function lastInstallMs(installed: readonly string[]): number {
+  return Math.max(0, ...installed.map((directory) => statOrNothing(dirname(directory))?.ctimeMs ?? 0));
 }
 
-/** The directories at and above `root` that a package manager put where they are. */
-function installedAt(root: string): string[] {
+/** The directories at and above `root` (absolute) that a package manager put where they are. */
+export function installedAt(root: string): string[] {
   const installed: string[] = [];
   for (let directory = root; dirname(directory) !== directory; directory = dirname(directory)) {
     const parent = dirname(directory);
