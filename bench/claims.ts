@@ -3,7 +3,7 @@
  *
  * - **Ratio.** The two contenders of a claim are divided round by round; the median of these quotients is the figure.
  *   The medians of both, in ms, stand beside it, of the same rounds.
- * - **Noise.** A claim that is missed is measured again, with twice the rounds and then four times; *all* rounds of all
+ * - **Noise.** A claim that is missed, unless by more than a tenth in three quarters of the rounds, is measured again, with twice the rounds and then four times; *all* rounds of all
  *   tries go into one median, and that one is final. So a burst of load during the first try is outvoted, while nothing
  *   is thrown away and no lucky try can be picked: what is slower by 30 % stays so in any pool.
  * - **Below the floor.** Where a floor is named and misses the target itself, in three quarters of the same rounds, the
@@ -78,9 +78,13 @@ export async function judgeAll(
 const toNames = (claims: readonly Claim[]) =>
   new Set(claims.flatMap(({ ours, versus, floor }) => [ours, versus, ...(floor === undefined ? [] : [floor])]));
 
-/** Missed, and it is not clear that it can't be met. */
+/** Missed, and it is not clear that it can't be met: not by more than a tenth in three quarters of the rounds. */
 function isMissed(finding: Finding): boolean {
-  return !finding.target.met(finding.ratio) && !(isBelowFloor(finding) && finding.rounds >= ENOUGH_ROUNDS);
+  return (
+    !finding.target.met(finding.ratio) &&
+    finding.target.met(finding.quartiles[0] / 1.1) &&
+    !(isBelowFloor(finding) && finding.rounds >= ENOUGH_ROUNDS)
+  );
 }
 
 /** Whether what is asked is less than the work itself takes: the floor missed it too, in three quarters of the rounds. */

@@ -4,11 +4,12 @@
 
 import pc from 'picocolors';
 import { type Finding, isBelowFloor, type Target } from './claims.ts';
+import { whyMissed } from './known-misses.ts';
 
 export type Verdict =
   | 'ok'
   | 'MISSED'
-  /** What is asked is less than the work floor takes in the same run: shown as missed, does not fail `--check`. */
+  /** What is asked is less than the work floor takes in the same run: shown as missed, does not fail `--check --known`. */
   | 'MISSED (below floor)'
   /** An absolute time in `--quick`: it says as much of the machine as of us, and does not fail `--check`. */
   | 'MISSED (not judged)'
@@ -63,9 +64,11 @@ function toVerdict(value: number, target: Target, missed: Verdict): Pick<Row, 't
   return { target: target.text, verdict: target.text === '' ? '' : target.met(value) ? 'ok' : missed };
 }
 
-/** Whether `--check` fails for this row. What is skipped is trouble where a machine runs this unattended. */
-export function isFailure(row: Row): boolean {
-  return row.verdict === 'MISSED' || (row.verdict === 'skipped' && process.env.CI === 'true');
+/** Whether `--check` fails for this row, but for what is known to be missed. What is skipped is trouble where a machine runs this unattended. */
+export function isFailure(row: Row, tolerateKnown: boolean): boolean {
+  if (row.verdict === 'skipped') return process.env.CI === 'true';
+  if (row.verdict !== 'MISSED' && row.verdict !== 'MISSED (below floor)') return false;
+  return !(tolerateKnown && (row.verdict === 'MISSED (below floor)' || whyMissed(row) !== undefined));
 }
 
 /** Rows of one table, aligned, one line each. */

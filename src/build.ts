@@ -18,9 +18,9 @@ export interface BuiltManifest extends Manifest {
 }
 
 /** A manifest of a pass, with what is worth showing beside it. */
-export function* toBuiltManifest(pass: Scan): Work<BuiltManifest> {
+export function* toBuiltManifest(pass: Scan, fingerprint?: string): Work<BuiltManifest> {
   const bytes = pass.files.reduce((sum, file) => sum + file.reading.size, 0);
-  return { ...(yield* toManifest(pass)), name: pass.subject.name, bytes };
+  return { ...(yield* toManifest(pass, fingerprint)), name: pass.subject.name, bytes };
 }
 
 function* build(path: string, options: CoverageOptions): Work<BuiltManifest> {

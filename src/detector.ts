@@ -92,13 +92,14 @@ export function createDetector(options: DetectorOptions): Detector {
   let baseline: Detector['baseline'] | undefined = options.baseline;
   /** Folded when it is asked for: to tell that nothing changed, its fingerprint is enough. */
   function getBaseline(): Detector['baseline'] {
-    baseline ??= runSync(toBuiltManifest((first as Sighting).pass));
+    baseline ??= runSync(toBuiltManifest((first as Sighting).pass, started.fingerprint));
     return baseline;
   }
 
   let compared: { pass: Scan; changes: ManifestDiff } | undefined;
-  function* compare(pass: Scan): Work<ManifestDiff> {
-    if (compared?.pass !== pass) compared = { pass, changes: diffManifests(getBaseline(), yield* toManifest(pass)) };
+  function* compare({ pass, fingerprint }: Sighting): Work<ManifestDiff> {
+    if (compared?.pass !== pass)
+      compared = { pass, changes: diffManifests(getBaseline(), yield* toManifest(pass, fingerprint)) };
     return compared.changes;
   }
 
@@ -118,7 +119,7 @@ export function createDetector(options: DetectorOptions): Detector {
     }
     if (isBaseline(fingerprint)) return { verdict: 'current', fingerprint, ...cost };
     const versions = { started: started.version, installed: pass.subject.version };
-    const changed = { verdict: 'changed', fingerprint, changes: yield* compare(pass), versions, ...cost } as const;
+    const changed = { verdict: 'changed', fingerprint, changes: yield* compare(seen.tree), versions, ...cost } as const;
     return doubtful.length === 0 ? changed : { ...changed, reason: sayDoubtful(doubtful) };
   }
 

@@ -65,28 +65,30 @@ function writeHead({ kind, version, include, exclude }: Omit<Manifest, 'entries'
 
 const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`;
 
-/** The fingerprint of a pass's manifest, without the manifest. */
-export function toFingerprint(pass: Scan): Work<string> {
-  return fold(pass, () => {});
-}
-
-/** The manifest of a pass. */
-export function* toManifest(pass: Scan): Work<Manifest> {
+/**
+ * The manifest of a pass.
+ * @param fingerprint its fingerprint, where it is known already
+ */
+export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
   const entries: ManifestEntry[] = [];
-  const fingerprint = yield* fold(pass, (entry) => entries.push(entry));
-  return { ...pass.subject.coverage, version: pass.subject.version, entries, fingerprint };
+  for (const entry of toEntries(pass)) {
+    entries.push(entry);
+    if (entries.length % ENTRIES_A_PAUSE === 0) yield PAUSE;
+  }
+  const { coverage, version } = pass.subject;
+  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, entries)) };
 }
 
-function* fold({ subject, listing, files }: Scan, each: (entry: ManifestEntry) => void): Work<string> {
+/** The fingerprint of a pass's manifest. */
+export function toFingerprint(pass: Scan): Work<string> {
+  return fold(pass, toEntries(pass));
+}
+
+function* fold(pass: Scan, entries: Iterable<ManifestEntry>): Work<string> {
   const hash = createStreamingHash();
-  let lines = writeHead({ ...subject.coverage, version: subject.version });
+  let lines = writeHead({ ...pass.subject.coverage, version: pass.subject.version });
   let count = 0;
-  let nextFile = 0;
-  for (const raw of listing.paths) {
-    const special = listing.specials.get(raw);
-    const content = special === undefined ? (files[nextFile++]?.reading.digest as string) : writeSpecial(special);
-    const entry = { path: writePath(raw), content };
-    each(entry);
+  for (const entry of entries) {
     lines += writeEntry(entry);
     if (++count % ENTRIES_A_PAUSE === 0) {
       hash.update(lines);
@@ -96,6 +98,15 @@ function* fold({ subject, listing, files }: Scan, each: (entry: ManifestEntry) =
   }
   hash.update(lines);
   return `xxh64-${hash.digest()}`;
+}
+
+function* toEntries({ listing, files }: Scan): Generator<ManifestEntry> {
+  let nextFile = 0;
+  for (const raw of listing.paths) {
+    const special = listing.specials.get(raw);
+    const content = special === undefined ? (files[nextFile++]?.reading.digest as string) : writeSpecial(special);
+    yield { path: writePath(raw), content };
+  }
 }
 
 function writeSpecial(special: Special): string {

@@ -82,11 +82,16 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
  * Whether a pass would find the same again: what it read has not moved since, and no directory has. The rest it found
  * unmoved since an earlier pass; should it move from now on, the next pass will tell.
  */
-export function* holdsStill(pass: Scan, cost: ScanCost): Work<boolean> {
-  if ((yield* checkListing(pass, cost)).listing === undefined) return false;
-  for (const [i, { at, reading }] of pass.fresh.entries()) {
-    if (i % STATS_A_PAUSE === 0) yield PAUSE;
-    if (!isUnmoved(at, { ...reading, racy: false })) return false;
+export function* holdsStill({ subject, listing, fresh }: Scan): Work<boolean> {
+  if (subject.packageJson !== null && !isSame(locate(subject, 'package.json'), subject.packageJson)) return false;
+  let count = 0;
+  for (const { at, id } of listing.directories.values()) {
+    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
+    if (!isSame(at, id)) return false;
+  }
+  for (const { at, reading } of fresh) {
+    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
+    if (!isSame(at, reading)) return false;
   }
   return true;
 }
@@ -132,11 +137,13 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
 }
 
 /** Whether a stat finds it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
-function isUnmoved(at: string | Buffer, known: KnownId): boolean {
-  if (known.racy) return false;
+function isSame(at: string | Buffer, known: KnownId): boolean {
   const stats = statOrNothing(at);
   return stats !== undefined && sameId(stats, known);
 }
+
+/** Whether it need not be read again. */
+const isUnmoved = (at: string | Buffer, known: KnownId): boolean => !known.racy && isSame(at, known);
 
 function* readListing(
   subject: Subject,

@@ -67,7 +67,7 @@ export function* judgeSettled(
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
   const quietMs = quietFor(root, tree);
   if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
-  if (!(yield* holdsStill(tree.pass, cost))) return not('it moved while it was read');
+  if (!(yield* holdsStill(tree.pass))) return not('it moved while it was read');
   return { settled: true };
 }
 

@@ -1,0 +1,97 @@
+/**
+ * Targets that are missed, and known to be: by how much, and why. They are printed as MISSED, and fail `--check`.
+ * `--check --known`, which is what gates a change, lets each of them pass up to its ceiling, so that it can't get worse unseen.
+ *
+ * The ceilings are some 20 % above what was measured on two cores, Node 20.
+ */
+
+import type { Row } from './table.ts';
+
+interface KnownMiss {
+  readonly table: string;
+  readonly corpus: string;
+  readonly what: RegExp;
+  readonly ceiling: number;
+  readonly why: string;
+}
+
+const COLD = 'cold build (all files read)';
+const LISTING =
+  'listing by fast-glob takes 0.15 to 0.2 of the floor by itself; a second thread was tried, and costs more than it gives where the other core is busy';
+const FRESH =
+  'a fresh process runs uncompiled code: a bare lstat loop over a ready list takes 1.3 to 3 warm beats in it';
+
+const KNOWN_MISSES: readonly KnownMiss[] = [
+  { table: COLD, corpus: 'typescript', what: /floor$/, ceiling: 1.65, why: LISTING },
+  { table: COLD, corpus: 'n8n-workflow', what: /floor$/, ceiling: 1.8, why: LISTING },
+  { table: COLD, corpus: 'next', what: /floor$/, ceiling: 1.7, why: LISTING },
+  { table: COLD, corpus: 'typescript', what: /folder-hash$/, ceiling: 0.45, why: 'the floor itself takes 0.12 of it' },
+  {
+    table: COLD,
+    corpus: 'n8n-workflow',
+    what: /folder-hash$/,
+    ceiling: 0.22,
+    why: 'the floor itself takes 0.10 of it',
+  },
+  { table: COLD, corpus: 'typescript', what: /xxhsum list$/, ceiling: 1.15, why: LISTING },
+  {
+    table: COLD,
+    corpus: 'n8n-workflow',
+    what: /xxhsum list$/,
+    ceiling: 1.35,
+    why: 'it is given the list, we make ours',
+  },
+  { table: COLD, corpus: 'n8n-workflow', what: /(xxhsum pipeline|b3sum list)$/, ceiling: 1.2, why: LISTING },
+  { table: COLD, corpus: 'next', what: /xxhsum list$/, ceiling: 1.9, why: 'the floor itself takes 1.05 of it' },
+  { table: COLD, corpus: 'next', what: /xxhsum pipeline$/, ceiling: 1.45, why: LISTING },
+  { table: COLD, corpus: 'next', what: /b3sum list$/, ceiling: 1.25, why: LISTING },
+  {
+    table: 'beat on an unchanged tree',
+    corpus: 'next',
+    what: /git status$/,
+    ceiling: 1.35,
+    why: 'git stats with several threads: one lstat a file takes 0.95 of it',
+  },
+  {
+    table: 'beat on an unchanged tree',
+    corpus: 'typescript',
+    what: /^checkSync \/ lstat$/,
+    ceiling: 1.22,
+    why: 'it has 17 directories to 131 files: stats alone come to 1.13',
+  },
+  {
+    table: 'after one changed file',
+    corpus: 'next',
+    what: /warm beat$/,
+    ceiling: 1.7,
+    why: 'the fold and the diff of 8,711 lines',
+  },
+  {
+    table: 'first answer of a fresh process with a cacheFile',
+    corpus: 'next',
+    what: /warm beat$/,
+    ceiling: 3.4,
+    why: FRESH,
+  },
+  {
+    table: 'first answer of a fresh process with a cacheFile',
+    corpus: 'n8n-workflow',
+    what: /warm beat$/,
+    ceiling: 7,
+    why: FRESH,
+  },
+  {
+    table: 'first answer of a fresh process with a cacheFile',
+    corpus: 'typescript',
+    what: /warm beat$/,
+    ceiling: 14,
+    why: FRESH,
+  },
+];
+
+/** Why a row may miss its target, or undefined where it may not, or misses it by more than is known. */
+export function whyMissed(row: Row): string | undefined {
+  const { table, corpus, what, value } = row;
+  const known = KNOWN_MISSES.find((miss) => miss.table === table && miss.corpus === corpus && miss.what.test(what));
+  return known !== undefined && value !== null && value <= known.ceiling ? known.why : undefined;
+}
