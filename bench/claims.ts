@@ -3,9 +3,10 @@
  *
  * - **Ratio.** The two contenders of a claim are divided round by round; the median of these quotients is the figure.
  *   The medians of both, in ms, stand beside it, of the same rounds.
- * - **Noise.** A claim that is missed, unless by more than a tenth in three quarters of the rounds, is measured again, with twice the rounds and then four times; *all* rounds of all
- *   tries go into one median, and that one is final. So a burst of load during the first try is outvoted, while nothing
- *   is thrown away and no lucky try can be picked: what is slower by 30 % stays so in any pool.
+ * - **Noise.** A claim that is missed, unless by more than a tenth in three quarters of the rounds, is measured again, once,
+ *   with twice the rounds; *all* rounds of both tries go into one median, and that one is final. So a burst of load during
+ *   the first try is outvoted, while nothing is thrown away and no lucky try can be picked: what is slower by 30 % stays so
+ *   in any pool.
  * - **Below the floor.** Where a floor is named and misses the target itself, in three quarters of the same rounds, the
  *   target asks for less than the work takes. That is shown as missed, and does not fail `--check`.
  */
@@ -42,7 +43,8 @@ export interface Finding extends Claim {
   readonly floorRatio?: { readonly median: number; readonly best: number };
 }
 
-const TRIES = 3;
+/** What is missed is measured again, with so many times the rounds. */
+const AGAIN = 2;
 /** To say of a claim that even the floor misses it. */
 const ENOUGH_ROUNDS = 5;
 
@@ -66,12 +68,9 @@ export async function judgeAll(
   claims: readonly Claim[],
   rounds: number,
 ): Promise<Finding[]> {
-  let pool = await measure(rounds, toNames(claims));
-  for (let attempt = 2; attempt <= TRIES; attempt++) {
-    const missed = claims.filter((claim) => isMissed(judge(claim, pool)));
-    if (missed.length === 0) break;
-    pool = [...pool, ...(await measure(rounds * 2 ** (attempt - 1), toNames(missed)))];
-  }
+  const pool = await measure(rounds, toNames(claims));
+  const missed = claims.filter((claim) => isMissed(judge(claim, pool)));
+  if (missed.length > 0) pool.push(...(await measure(rounds * AGAIN, toNames(missed))));
   return claims.map((claim) => judge(claim, pool));
 }
 
