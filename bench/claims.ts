@@ -3,7 +3,7 @@
  *
  * - **Ratio.** The two contenders of a claim are divided round by round; the median of these quotients is the figure.
  *   The medians of both, in ms, stand beside it, of the same rounds.
- * - **Noise.** A claim that is missed, unless by more than a tenth in three quarters of the rounds, is measured again, once,
+ * - **Noise.** A claim that is missed, unless by more than a tenth in three quarters of five rounds or more, is measured again, once,
  *   with twice the rounds; *all* rounds of both tries go into one median, and that one is final. So a burst of load during
  *   the first try is outvoted, while nothing is thrown away and no lucky try can be picked: what is slower by 30 % stays so
  *   in any pool.
@@ -77,8 +77,9 @@ export async function judgeAll(
 const toNames = (claims: readonly Claim[]) =>
   new Set(claims.flatMap(({ ours, versus, floor }) => [ours, versus, ...(floor === undefined ? [] : [floor])]));
 
-/** Missed, and it is not clear that it can't be met: not by more than a tenth in three quarters of the rounds. */
+/** Missed, and it is not clear that it can't be met: by few rounds, or not by more than a tenth in three quarters of them. */
 function isMissed(finding: Finding): boolean {
+  if (finding.rounds < ENOUGH_ROUNDS) return !finding.target.met(finding.ratio);
   return (
     !finding.target.met(finding.ratio) &&
     finding.target.met(finding.quartiles[0] / 1.1) &&
