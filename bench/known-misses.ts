@@ -94,6 +94,13 @@ const KNOWN_MISSES: readonly KnownMiss[] = [
     ceiling: 1.5,
     why: 'a stat comes before each read, which small files show: 1.10 to 1.12 of 21 rounds, up to 1.42 of 3',
   },
+  {
+    table: 'after a touch of every file',
+    corpus: 'hapi',
+    what: /cold build$/,
+    ceiling: 1.5,
+    why: 'met at 1.01; nine readings of 142 MB scatter up to 1.3',
+  },
   { table: 'after a touch of every file', corpus: 'typescript', what: /cold build$/, ceiling: 1.5, why: 'likewise' },
   { table: 'after a touch of every file', corpus: 'next', what: /cold build$/, ceiling: 1.5, why: 'likewise' },
 ];
