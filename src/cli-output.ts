@@ -7,6 +7,11 @@ import picocolors from 'picocolors';
 import { isEmptyDiff, type ManifestDiff } from './diff.ts';
 import { toRaw, writePath } from './raw-path.ts';
 
+/** Exit codes, as diff(1) has them. */
+export const SAME = 0;
+export const DIFFERENT = 1;
+export const TROUBLE = 2;
+
 /** Colours are for a terminal, or for who forces them. picocolors alone also colours pipes wherever `CI` is set. */
 export const colorsFor = (stream: { isTTY?: boolean }) =>
   picocolors.createColors(picocolors.isColorSupported && (stream.isTTY === true || !!process.env.FORCE_COLOR));

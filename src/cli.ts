@@ -8,20 +8,17 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import writeFileAtomic from 'write-file-atomic';
 import { type BuiltManifest, buildManifest } from './build.ts';
-import { colorsFor, roundMs, toDiffLines, toShownPath, toSumLine } from './cli-output.ts';
+import { colorsFor, DIFFERENT, roundMs, SAME, TROUBLE, toDiffLines, toShownPath, toSumLine } from './cli-output.ts';
 import { diffManifests, isEmptyDiff, type ManifestDiff } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import { DistprintError, isDistprintError } from './errors.ts';
 import { looksLikeManifest, type Manifest, parseManifest, serializeManifest, toToken } from './manifest.ts';
+import type { RunnerCliOptions } from './runner-cli.ts';
 import { writeSeal } from './seal.ts';
 import { toCoverageOptions } from './settle.ts';
 import { statOrNothing } from './stat.ts';
 import type { CoverageOptions } from './subject.ts';
 import { watch } from './watch.ts';
-
-const SAME = 0;
-const DIFFERENT = 1;
-const TROUBLE = 2;
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (error: unknown) => {
@@ -188,6 +185,22 @@ function createProgram(version: string): Command {
     .action((path: string, options: GlobOptions & { interval: number; beats?: number; json?: boolean }) =>
       watch(path, { ...options, coverage: toCoverage(options) }),
     );
+
+  const withState = (command: Command) =>
+    command
+      .option(
+        '--state <file>',
+        "the runner's state file (default: $DISTPRINT_STATE_FILE, or in the user's state directory)",
+      )
+      .option('--json', 'one JSON object');
+
+  withState(program.command('status'))
+    .description('say which runner runs, on what, and what became of new code')
+    .action(async (options: RunnerCliOptions) => (await import('./runner-cli.ts')).status(options));
+
+  withState(program.command('doctor'))
+    .description('say how the runner that runs would move to new code, why so, and what you can do')
+    .action(async (options: RunnerCliOptions) => (await import('./runner-cli.ts')).doctor(options));
   return program;
 }
 
@@ -199,7 +212,9 @@ Examples:
   distprint diff old/ new/                       what a new release changes
   distprint watch node_modules/typescript        a beat every 10 s; touch all of it and nothing happens
 
-Exit codes: 0 same, 1 different (diff, verify), 2 trouble.`;
+  distprint status                               does the runner run what is installed?
+
+Exit codes: 0 same, 1 different (diff, verify; status: no runner, or one on old code; doctor: it stays on old code), 2 trouble.`;
 
 async function main(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -22,7 +22,11 @@ export type DistprintErrorCode =
   /** Two manifests do not cover the same kind of thing, so they cannot be compared. */
   | 'ERR_DISTPRINT_COVERAGE'
   /** An option or argument is not of the documented form. */
-  | 'ERR_DISTPRINT_OPTION';
+  | 'ERR_DISTPRINT_OPTION'
+  /** Another runner that is alive has the role; only one may. */
+  | 'ERR_DISTPRINT_RUNNING'
+  /** A state file is damaged, of a later format, or somebody else's. */
+  | 'ERR_DISTPRINT_STATE';
 
 interface Where {
   /** The file or directory it is about. */

@@ -18,24 +18,39 @@ export interface HeartbeatOptions {
   signal?: AbortSignal;
 }
 
-const DEFAULT_INTERVAL_MS = 10_000;
+export const DEFAULT_INTERVAL_MS = 10_000;
 /** Beyond this, a Node timer fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * One timer, set anew after each beat: so beats never overlap, and a suspended machine wakes up to one beat, not to all it missed.
- * The timer doesn't keep the process alive. What a callback throws, or the promise it returns rejects with, becomes a
- * process warning, and the beats go on.
+ * Looks once a beat, and tells. What a callback throws, or the promise it returns rejects with, becomes a process warning,
+ * and the beats go on.
  *
  * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
  */
-export function startHeartbeat({
-  detector,
-  intervalMs = DEFAULT_INTERVAL_MS,
-  onBeat,
-  onChanged,
-  signal,
-}: HeartbeatOptions): void {
+export function startHeartbeat({ detector, intervalMs, onBeat, onChanged, signal }: HeartbeatOptions): void {
+  let told: string | null = null;
+
+  async function beat(): Promise<number | undefined> {
+    const check = await detector.check();
+    if (signal?.aborted) return undefined;
+    call(onBeat, check);
+    if (check.verdict === 'changed' && check.fingerprint !== told) call(onChanged, check);
+    if (check.verdict === 'changed' || check.verdict === 'current') told = check.fingerprint;
+    return check.retryInMs;
+  }
+
+  repeat(beat, intervalMs ?? DEFAULT_INTERVAL_MS, signal);
+}
+
+/**
+ * One timer, set anew after each beat: so beats never overlap, and a suspended machine wakes up to one beat, not to all it missed.
+ * The timer doesn't keep the process alive. What a beat throws becomes a process warning.
+ *
+ * @param beat returns the milliseconds after which it wants to be called again, where that is sooner than the interval
+ * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
+ */
+export function repeat(beat: () => Promise<number | undefined>, intervalMs: number, signal?: AbortSignal): void {
   if (!(intervalMs >= 1 && intervalMs <= MAX_TIMER_MS)) {
     throw new DistprintError(
       'ERR_DISTPRINT_OPTION',
@@ -43,23 +58,18 @@ export function startHeartbeat({
     );
   }
   let timer: NodeJS.Timeout | undefined;
-  let told: string | null = null;
 
   const schedule = (delayMs: number) => {
     if (signal?.aborted) return;
-    timer = setTimeout(beat, delayMs);
+    timer = setTimeout(turn, delayMs);
     timer.unref();
   };
 
-  async function beat(): Promise<void> {
+  async function turn(): Promise<void> {
     let delayMs = intervalMs;
     try {
-      const check = await detector.check();
-      if (signal?.aborted) return;
-      if (check.retryInMs !== undefined) delayMs = Math.min(intervalMs, Math.max(1, Math.ceil(check.retryInMs)));
-      call(onBeat, check);
-      if (check.verdict === 'changed' && check.fingerprint !== told) call(onChanged, check);
-      if (check.verdict === 'changed' || check.verdict === 'current') told = check.fingerprint;
+      const wantedMs = await beat();
+      if (wantedMs !== undefined) delayMs = Math.min(intervalMs, Math.max(1, Math.ceil(wantedMs)));
     } catch (error) {
       warn(error);
     }

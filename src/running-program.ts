@@ -34,7 +34,7 @@ export function isRunningProgram(root: string): boolean {
 }
 
 /** Inside an executable, Bun shows the entry script in a file system of its own (`/$bunfs/root/…`, `B:/~BUN/root/…`). */
-function isCompiledByBun(): boolean {
+export function isCompiledByBun(): boolean {
   return typeof Bun !== 'undefined' && /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
 }
 

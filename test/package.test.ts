@@ -32,9 +32,11 @@ describe('the published package', { timeout: SLOW }, () => {
         'dist/index.js',
         'dist/index.d.ts',
         'dist/cli.js',
+        'dist/runner/index.js',
       ]),
     );
-    const strangers = /^(?!dist\/[\w-]+\.(?:js|d\.ts)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
+    const strangers =
+      /^(?!dist\/(?:runner\/)?[\w-]+\.(?:js|d\.ts)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
     expect(packed.files.filter((path) => strangers.test(path))).toEqual([]);
   });
 
@@ -53,7 +55,16 @@ describe('the published package', { timeout: SLOW }, () => {
   });
 
   it('brings no more than its few dependencies', () => {
-    const direct = ['commander', 'fast-glob', 'ms', 'picocolors', 'write-file-atomic', 'xxhash-wasm', 'distprint'];
+    const direct = [
+      'commander',
+      'fast-glob',
+      'ms',
+      'picocolors',
+      'valibot',
+      'write-file-atomic',
+      'xxhash-wasm',
+      'distprint',
+    ];
     const installed = dependenciesOf(consumer);
     expect(installed).toEqual(expect.arrayContaining(direct.map((name) => `node_modules/${name}`)));
     expect(installed.length).toBeLessThan(40);

@@ -1,0 +1,185 @@
+/**
+ * A manifest is a text that says, by content, what is installed. Its own hash is the fingerprint.
+ *
+ * In the spirit of Go's dirhash (golang.org/x/mod/sumdb/dirhash): anyone can recompute it with `xxhsum` and coreutils.
+ * UTF-8, every line ended by one newline:
+ *
+ * ```text
+ * distprint manifest 1                        the format and its version
+ * kind package                                package, executable or directory
+ * version "5.9.3"                             `version` of package.json as JSON, or null
+ * include default                             default, or a JSON array of globs, sorted
+ * exclude []                                  a JSON array of globs, sorted
+ * 0a1b2c3d4e5f6071  dist/cli.js               a line per file: content, two spaces, path
+ * xxh64-89abcdef01234567                      the fingerprint: XXH64 of all bytes above this line
+ * ```
+ *
+ * - **content** is the XXH64 (seed 0) of the file's bytes as 16 lower-case hex digits, as `xxhsum -H64` prints it. What has no content
+ *   to read is named instead: `fifo`, `socket`, `device`, `dangling:HASH` (a link to nothing) or `cycle:HASH` (a link to a
+ *   directory that contains it), HASH being the XXH64 of the link's own text (`readlink -n LINK | xxhsum -H64`).
+ * - **path** is relative to the root, with `/` between names and escapes for what is no printable UTF-8 (raw-path.ts).
+ *   An executable's one path is `.`, so that its name and place do not count.
+ * - **order** is that of the paths' bytes before escaping (`LC_ALL=C sort`), independent of locale.
+ * @module
+ */
+import { DistprintError } from './errors.ts';
+import { createStreamingHash, hashBytes, hashText } from './hash.ts';
+import { readPath, writePath } from './raw-path.ts';
+import { PAUSE } from './steps.ts';
+
+const FORMAT = 'distprint manifest 1';
+const FINGERPRINT = /^xxh64-[0-9a-f]{16}$/;
+const CONTENT = /^(?:[0-9a-f]{16}|fifo|socket|device|(?:dangling|cycle):[0-9a-f]{16})$/;
+const ENTRIES_A_PAUSE = 256;
+/** What stands above the entries, ended by a newline. */
+function writeHead({ kind, version, include, exclude }) {
+  return [
+    FORMAT,
+    `kind ${kind}`,
+    `version ${JSON.stringify(version)}`,
+    `include ${include === null ? 'default' : JSON.stringify(include)}`,
+    `exclude ${JSON.stringify(exclude)}`,
+    '',
+  ].join('\n');
+}
+const writeEntry = ({ path, content }) => `${content}  ${path}\n`;
+/**
+ * The manifest of a pass.
+ * @param fingerprint its fingerprint, where it is known already
+ */
+export function* toManifest(pass, fingerprint) {
+  const entries = [];
+  for (const entry of toEntries(pass)) {
+    entries.push(entry);
+    if (entries.length % ENTRIES_A_PAUSE === 0) yield PAUSE;
+  }
+  const { coverage, version } = pass.subject;
+  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, entries)) };
+}
+/** The fingerprint of a pass's manifest. */
+export function toFingerprint(pass) {
+  return fold(pass, toEntries(pass));
+}
+function* fold(pass, entries) {
+  const hash = createStreamingHash();
+  let lines = writeHead({ ...pass.subject.coverage, version: pass.subject.version });
+  let count = 0;
+  for (const entry of entries) {
+    lines += writeEntry(entry);
+    if (++count % ENTRIES_A_PAUSE === 0) {
+      hash.update(lines);
+      lines = '';
+      yield PAUSE;
+    }
+  }
+  hash.update(lines);
+  return `xxh64-${hash.digest()}`;
+}
+function* toEntries({ listing, files }) {
+  let nextFile = 0;
+  for (const raw of listing.paths) {
+    const special = listing.specials.get(raw);
+    const content = special === undefined ? files[nextFile++]?.reading.digest : writeSpecial(special);
+    yield { path: writePath(raw), content };
+  }
+}
+function writeSpecial(special) {
+  return 'link' in special ? `${special.kind}:${hashBytes(Buffer.from(special.link, 'latin1'))}` : special.kind;
+}
+/** The text of a manifest, fingerprint line and all. */
+export function serializeManifest(manifest) {
+  return `${writeHead(manifest)}${manifest.entries.map(writeEntry).join('')}${manifest.fingerprint}\n`;
+}
+/** Whether a file that begins so is meant to be a manifest, of this format's version or another. */
+export function looksLikeManifest(start) {
+  return start.startsWith('distprint manifest ');
+}
+/**
+ * Reads a manifest's text and checks all of it.
+ * @throws ERR_DISTPRINT_MANIFEST with the `line` where it is not as `serializeManifest` writes it
+ */
+export function parseManifest(text) {
+  const lines = text.split('\n');
+  const fail = (index, what) =>
+    new DistprintError('ERR_DISTPRINT_MANIFEST', `manifest, line ${index + 1}: ${what}`, { line: index + 1 });
+  const field = (index, name) => {
+    const line = lines[index] ?? '';
+    if (!line.startsWith(`${name} `)) throw fail(index, `"${name} …" expected, got ${quote(line)}`);
+    return line.slice(name.length + 1);
+  };
+  const json = (index, name) => {
+    const text = field(index, name);
+    let value;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw fail(index, `${name} is not JSON (${error.message})`);
+    }
+    if (JSON.stringify(value) !== text) throw fail(index, `${name} is not written as JSON.stringify writes it`);
+    return value;
+  };
+  const globs = (index, name) => {
+    const value = json(index, name);
+    if (!Array.isArray(value) || !value.every((glob) => typeof glob === 'string')) {
+      throw fail(index, `${name} is no array of globs`);
+    }
+    if (value.some((glob, i) => i > 0 && glob <= value[i - 1]))
+      throw fail(index, `${name} is not sorted, each glob once`);
+    return value;
+  };
+  if (lines[0] !== FORMAT) {
+    throw fail(0, looksLikeManifest(text) ? `of another format: ${quote(lines[0] ?? '')}` : `"${FORMAT}" expected`);
+  }
+  const kind = field(1, 'kind');
+  if (!isKind(kind)) throw fail(1, `unknown kind ${quote(kind)}`);
+  const version = json(2, 'version');
+  if (version !== null && typeof version !== 'string') throw fail(2, 'version is neither a string nor null');
+  const include = lines[3] === 'include default' ? null : globs(3, 'include');
+  const exclude = globs(4, 'exclude');
+  const end = lines.length - 2;
+  const fingerprint = lines[end] ?? '';
+  if (end < HEAD_LINES || lines[end + 1] !== '' || !FINGERPRINT.test(fingerprint)) {
+    throw fail(lines.length - 1, 'ends without its fingerprint line: the text is truncated');
+  }
+  const entries = [];
+  let previous;
+  for (let i = HEAD_LINES; i < end; i++) {
+    const line = lines[i];
+    const gap = line.indexOf('  ');
+    const content = line.slice(0, Math.max(gap, 0));
+    if (!CONTENT.test(content)) throw fail(i, `a content, two spaces and a path expected, got ${quote(line)}`);
+    const path = line.slice(gap + 2);
+    const raw = readPath(path);
+    if (raw === undefined) throw fail(i, `the path ${quote(path)} is not escaped as paths are`);
+    if (kind === 'executable' ? raw !== '.' : !isInside(raw)) {
+      const expected = kind === 'executable' ? 'that of an executable, "."' : 'relative and below the root';
+      throw fail(i, `the path ${quote(path)} is not ${expected}`);
+    }
+    if (previous !== undefined && raw <= previous) {
+      throw fail(i, raw === previous ? `${quote(path)} stands here twice` : `${quote(path)} is out of order`);
+    }
+    previous = raw;
+    entries.push({ path, content });
+  }
+  const computed = `xxh64-${hashText(text.slice(0, text.length - fingerprint.length - 1))}`;
+  if (computed !== fingerprint)
+    throw fail(end, `the text's fingerprint is ${computed}, not ${fingerprint}: it was altered`);
+  return { kind, version, include, exclude, entries, fingerprint };
+}
+const HEAD_LINES = 5;
+const quote = (text) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+const isKind = (text) => text === 'package' || text === 'executable' || text === 'directory';
+const isInside = (raw) => raw.split('/').every((name) => name !== '' && name !== '.' && name !== '..');
+/**
+ * The fingerprint as an integer n, 0 < n <= 2^53 - 1: its 64 bits modulo 2^53 - 1, plus 1.
+ * It is exact as a double, so it survives JSON and any client that knows no larger integers.
+ */
+export function toToken(fingerprint) {
+  if (!FINGERPRINT.test(fingerprint)) {
+    throw new DistprintError(
+      'ERR_DISTPRINT_OPTION',
+      `${quote(fingerprint)} is no fingerprint (xxh64- and 16 hex digits)`,
+    );
+  }
+  return Number(BigInt(`0x${fingerprint.slice('xxh64-'.length)}`) % BigInt(Number.MAX_SAFE_INTEGER)) + 1;
+}

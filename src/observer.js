@@ -1,0 +1,86 @@
+/**
+ * Looks at a subject again and again, remembers what it saw, and tells when that has settled.
+ * @module
+ */
+import { loadCache, saveCache } from './cache-file.ts';
+import { isDistprintError } from './errors.ts';
+import { toFingerprint } from './manifest.ts';
+import { scan } from './scan.ts';
+import { hasSeal } from './seal.ts';
+import { isSameTree, judgeSettled, toCoverageOptions } from './settle.ts';
+import { installedAt, lastInstallMs } from './work-in-progress.ts';
+export const DEFAULT_SETTLE_MS = 2_000;
+/** Where the two clocks moved apart by more than this since the last look, somebody set one, or the machine was suspended. */
+const CLOCK_JUMP_MS = 1_000;
+export function createObserver({ root, coverage, settleMs, cacheFile }) {
+  const notes = [];
+  const cached = cacheFile === undefined ? null : loadCache(cacheFile, root, coverage, notes);
+  const installed = installedAt(root);
+  let saved = cached?.pass ?? null;
+  let tree = null;
+  let lastLook = null;
+  let lastSettled = null;
+  let isSealed = false;
+  function* look(isKnown) {
+    const cost = { filesRead: 0, directoriesRead: 0 };
+    const now = { wallMs: Date.now(), monotonicMs: performance.now() };
+    const before = lastLook;
+    try {
+      const jumpMs = clockJumpMs(before, now);
+      // Set back: a file may be written anew with the timestamps that it had before.
+      const previous = jumpMs < -CLOCK_JUMP_MS ? null : (tree?.pass ?? cached?.pass ?? null);
+      // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
+      const covered = tree === null ? coverage : toCoverageOptions(tree.pass.subject.coverage);
+      const pass = yield* scan(root, covered, previous, cost);
+      const recognised = yield* recognise(pass, before, now);
+      // A jump makes what moved a moment ago look old: then only having seen it lie still counts.
+      const seen = Math.abs(jumpMs) > CLOCK_JUMP_MS ? { ...recognised, otherUntilMs: Infinity } : recognised;
+      tree = seen;
+      lastLook = now;
+      const { fingerprint } = seen;
+      if (fingerprint !== lastSettled && !isKnown(fingerprint)) {
+        const judged = yield* judgeSettled(root, seen, isSealed, settleMs, cost);
+        if (!judged.settled) {
+          return { state: 'settling', tree: seen, reason: judged.reason, retryInMs: judged.retryInMs, ...cost };
+        }
+      }
+      if (fingerprint !== lastSettled) isSealed = hasSeal(root);
+      lastSettled = fingerprint;
+      yield* save(seen);
+      return { state: 'settled', tree: seen, ...cost };
+    } catch (error) {
+      if (!isDistprintError(error)) throw error;
+      // What comes after must settle anew, even where it is what was there before.
+      if (tree !== null) tree = { ...tree, sinceMs: now.monotonicMs, otherUntilMs: now.wallMs };
+      lastLook = now;
+      const state = error.code === 'ERR_DISTPRINT_NOT_FOUND' ? 'missing' : 'unreadable';
+      return { state, error, ...cost };
+    }
+  }
+  /** The tree of a pass: the last one where nothing moved, else a new one, seen since now. */
+  function* recognise(pass, before, now) {
+    const installMs = lastInstallMs(installed);
+    const same = tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass)) ? tree : undefined;
+    if (same?.installMs === installMs) return { ...same, pass };
+    const known = same ?? (pass === cached?.pass ? cached : undefined);
+    return {
+      pass,
+      installMs,
+      fingerprint: known?.fingerprint ?? (yield* toFingerprint(pass)),
+      sinceMs: now.monotonicMs,
+      otherUntilMs: before?.wallMs ?? null,
+    };
+  }
+  /** Only what has settled is kept: not each of the states that an install passes through. */
+  function* save(seen) {
+    if (cacheFile === undefined || seen.pass === saved) return;
+    saved = seen.pass;
+    yield* saveCache(cacheFile, seen, notes);
+  }
+  return { cached, notes, look };
+}
+/** Milliseconds by which the wall clock ran ahead of the monotonic one since the last look; below zero, behind it. */
+function clockJumpMs(before, now) {
+  if (before === null) return 0;
+  return now.wallMs - before.wallMs - (now.monotonicMs - before.monotonicMs);
+}

@@ -1,0 +1,58 @@
+/**
+ * File names as the bytes they are.
+ *
+ * On POSIX a name is any bytes but `/` and NUL, so decoding it as UTF-8 can make two names one. Inside distprint a path
+ * is a *raw path*: a string with one character (U+0000 to U+00FF) per byte, as `latin1` gives it, `/` between names.
+ * Comparing two raw paths with `<` is comparing their bytes, whatever the locale.
+ *
+ * A *written path* is what people and manifests see: UTF-8, in which `\` is `\\`, a newline is `\n`, and every other
+ * control character, and every byte that is not part of valid UTF-8, is `\xHH` byte by byte (lower-case hex).
+ * @module
+ */
+import { isUtf8 } from 'node:buffer';
+
+const ASCII = /^[\x00-\x7f]*$/;
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
+export function toRaw(path) {
+  return ASCII.test(path) ? path : Buffer.from(path, 'utf8').toString('latin1');
+}
+/** What to hand to `node:fs`: the string itself where it is ASCII, else its bytes. */
+export function toFsPath(raw) {
+  return ASCII.test(raw) ? raw : Buffer.from(raw, 'latin1');
+}
+const hex = (byte) => `\\x${byte.toString(16).padStart(2, '0')}`;
+/** The length of the valid UTF-8 sequence that starts at `at`, or 0 where none does. */
+function sequenceLength(bytes, at) {
+  const lead = bytes[at];
+  const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  return length > 0 && at + length <= bytes.length && isUtf8(bytes.subarray(at, at + length)) ? length : 0;
+}
+export function writePath(raw) {
+  if (PLAIN.test(raw)) return raw;
+  const bytes = Buffer.from(raw, 'latin1');
+  let written = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceLength(bytes, at);
+    const char = bytes.toString('utf8', at, at + length);
+    if (char === '\\') written += '\\\\';
+    else if (char === '\n') written += '\\n';
+    else if (length === 0) written += hex(bytes[at]);
+    else if (/\p{Cc}/u.test(char)) for (const byte of Buffer.from(char)) written += hex(byte);
+    else written += char;
+    at += length || 1;
+  }
+  return written;
+}
+/** The raw path that is written so, or undefined where `written` is not how `writePath` writes any path. */
+export function readPath(written) {
+  if (PLAIN.test(written)) return written;
+  let raw = '';
+  for (const part of written.match(/\\(?:\\|n|x[0-9a-f]{2})|[^\\]+|\\/g) ?? []) {
+    if (part === '\\') return undefined;
+    if (part === '\\\\') raw += '\\';
+    else if (part === '\\n') raw += '\n';
+    else if (part.startsWith('\\x')) raw += String.fromCharCode(Number.parseInt(part.slice(2), 16));
+    else raw += toRaw(part);
+  }
+  return writePath(raw) === written ? raw : undefined;
+}

@@ -1,0 +1,120 @@
+/**
+ * Whether to hand off now: the operator's word, the circuit breaker, the back-off and the idle gate. Pure.
+ * @module
+ */
+
+/** What was tried last and failed. Kept apart from what started, which no failure rewrites. */
+export interface Tried {
+  readonly fingerprint: string;
+  readonly version: string | null;
+  readonly reason: string;
+  /** In a row, of this target. */
+  readonly failures: number;
+  /** Date.now() of the last one. */
+  readonly atMs: number;
+  /** Date.now() before which it isn't tried again. */
+  readonly retryAtMs: number;
+}
+
+/** Outlives the process, in the state file. Times are Date.now(). */
+export interface History {
+  /** When the role last passed on, oldest first. */
+  readonly handOffs: readonly number[];
+  readonly tried: Tried | null;
+  /** Since when the host has postponed. */
+  readonly postponedSinceMs: number | null;
+}
+
+export const EMPTY_HISTORY: History = { handOffs: [], tried: null, postponedSinceMs: null };
+
+/** All times in milliseconds. */
+export interface Limits {
+  /** The breaker opens when more than `max` hand-offs fell into the last `windowMs`. Default 3 in 15 minutes. */
+  readonly breaker: { readonly max: number; readonly windowMs: number };
+  /** After the nth failure of a target: `baseMs` * 2^(n-1), at most `maxMs`, of which a random half is taken off. Default 10 s and 1 h. */
+  readonly backOff: { readonly baseMs: number; readonly maxMs: number };
+  /** For how long `canHandOff` may postpone. Default 1 h. */
+  readonly maxPostponeMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  breaker: { max: 3, windowMs: 15 * 60_000 },
+  backOff: { baseMs: 10_000, maxMs: 60 * 60_000 },
+  maxPostponeMs: 60 * 60_000,
+};
+
+/** `gate` says which one is closed, `untilMs` (Date.now()) for how long. */
+export type Judgement =
+  | { readonly go: true }
+  | {
+      readonly go: false;
+      readonly gate: 'back-off' | 'breaker' | 'idle';
+      readonly reason: string;
+      readonly untilMs: number;
+    };
+
+export function judgeHandoff(
+  target: string,
+  history: History,
+  limits: Limits,
+  nowMs: number,
+  canHandOff: boolean,
+): Judgement {
+  const { tried, handOffs, postponedSinceMs } = history;
+  if (tried !== null && tried.fingerprint === target && nowMs < tried.retryAtMs) {
+    return closed('back-off', `it failed (${tried.reason}) and is not tried again until`, tried.retryAtMs);
+  }
+  const { max, windowMs } = limits.breaker;
+  const recent = handOffs.filter((atMs) => atMs > nowMs - windowMs);
+  if (recent.length >= max) {
+    const untilMs = (recent.at(-max) as number) + windowMs;
+    return closed(
+      'breaker',
+      `${recent.length} hand-offs in ${Math.round(windowMs / 60_000)} min; no other until`,
+      untilMs,
+    );
+  }
+  const endsMs = (postponedSinceMs ?? nowMs) + limits.maxPostponeMs;
+  if (!canHandOff && nowMs < endsMs) return closed('idle', 'the host is busy; postponed at most until', endsMs);
+  return { go: true };
+}
+
+function closed(gate: 'back-off' | 'breaker' | 'idle', why: string, untilMs: number): Judgement {
+  return { go: false, gate, reason: `${why} ${new Date(untilMs).toISOString()}`, untilMs };
+}
+
+/** @param random from 0 to 1 */
+export function recordFailure(
+  history: History,
+  target: { fingerprint: string; version: string | null },
+  reason: string,
+  { backOff }: Limits,
+  nowMs: number,
+  random: number,
+): History {
+  const { tried } = history;
+  const failures = (tried?.fingerprint === target.fingerprint ? tried.failures : 0) + 1;
+  const longestMs = Math.min(backOff.maxMs, backOff.baseMs * 2 ** (failures - 1));
+  const retryAtMs = nowMs + Math.round(longestMs * (0.5 + random / 2));
+  const { fingerprint, version } = target;
+  return {
+    ...history,
+    tried: { fingerprint, version, reason, failures, atMs: nowMs, retryAtMs },
+    postponedSinceMs: null,
+  };
+}
+
+export function recordHandOff(history: History, { breaker }: Limits, nowMs: number): History {
+  const handOffs = [...history.handOffs.filter((atMs) => atMs > nowMs - breaker.windowMs), nowMs];
+  return { ...history, handOffs, postponedSinceMs: null };
+}
+
+/** After the clock was set back, what lies in the future counts as just now: so every gate opens again in its time. */
+export function withoutFuture(history: History, { backOff }: Limits, nowMs: number): History {
+  const { tried, postponedSinceMs } = history;
+  return {
+    handOffs: history.handOffs.map((atMs) => Math.min(atMs, nowMs)),
+    tried: tried && { ...tried, retryAtMs: Math.min(tried.retryAtMs, nowMs + backOff.maxMs) },
+    postponedSinceMs: postponedSinceMs && Math.min(postponedSinceMs, nowMs),
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * How this process was launched, to the byte, and launching it again.
+ *
+ * Words are kept as raw strings (raw-path.ts): a byte a character, so that what is not UTF-8 survives. Node's `spawn` and `execve`
+ * take text only; where a word is no UTF-8, a shell that reads it from a file launches it instead.
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { toRaw } from '../raw-path.ts';
+import { isCompiledByBun } from '../running-program.ts';
+import { HANDOFF_VARIABLE } from './protocol.ts';
+/** `process.execve`, where the runtime has it: Node >= 22.15, Bun. */
+export const execve = process.execve?.bind(process);
+/** What belongs to one process only: our own word to a successor, and the IPC channel, whose descriptor is closed by then. */
+const OWN_VARIABLES = new Set([HANDOFF_VARIABLE, 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE']);
+// At import, before the host changes its title (which overwrites its command line), its directory or its mask.
+const launch = {
+  file: toRaw(process.execPath),
+  argv: readArgv(),
+  cwd: readCwd(),
+  env: readEnv().filter((entry) => !OWN_VARIABLES.has(entry.slice(0, entry.indexOf('=')))),
+  umask: process.umask(),
+};
+/** How this process was launched. */
+export const getLaunch = () => launch;
+/** Starts a child in the same way. It emits `error` where that fails. */
+export function spawnAlike({ file, argv, cwd, env, umask }, extra, options) {
+  const before = process.umask(umask);
+  try {
+    if ([file, cwd, ...argv, ...env].every(isText)) {
+      return spawn(toText(file), argv.slice(1).map(toText), {
+        ...options,
+        argv0: toText(argv[0] ?? file),
+        cwd: toText(cwd),
+        env: { ...toEnv(env), ...extra },
+      });
+    }
+    return spawn('/bin/sh', [writeScript({ file, argv, cwd, env, umask }, extra)], options);
+  } finally {
+    process.umask(before);
+  }
+}
+/**
+ * Becomes a process launched in the same way, keeping PID, children and stdio. Doesn't return.
+ * @throws what execve(2) failed with
+ */
+export function execAlike({ file, argv, cwd, env, umask }, extra) {
+  if (execve === undefined) throw new Error('this runtime has no process.execve');
+  const before = { umask: process.umask(umask), cwd: process.cwd() };
+  try {
+    if (![file, cwd, ...argv, ...env].every(isText)) {
+      execve('/bin/sh', ['sh', writeScript({ file, argv, cwd, env, umask }, extra)], toEnv(env));
+    }
+    process.chdir(toText(cwd));
+    return execve(toText(file), argv.map(toText), { ...toEnv(env), ...extra });
+  } catch (error) {
+    process.umask(before.umask);
+    process.chdir(before.cwd);
+    throw error;
+  }
+}
+/** A script that removes itself and becomes the launched program. argv[0] is then the executable's path. */
+function writeScript({ file, argv, cwd, env, umask }, extra) {
+  const directory = mkdtempSync(join(tmpdir(), 'distprint-launch-'));
+  const quote = (raw) => `'${raw.replaceAll("'", `'\\''`)}'`;
+  const entries = [...env, ...Object.entries(extra).map(([name, value]) => toRaw(`${name}=${value}`))];
+  const words = [...entries, file, ...argv.slice(1)].map(quote).join(' ');
+  const script = join(directory, 'launch');
+  const lines = [
+    `rm -rf ${quote(toRaw(directory))}`,
+    `umask ${umask.toString(8)}`,
+    `cd ${quote(cwd)} && exec env -i ${words}`,
+  ];
+  try {
+    writeFileSync(script, `${lines.join('\n')}\n`, { encoding: 'latin1', mode: 0o600 });
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+  return script;
+}
+const toText = (raw) => Buffer.from(raw, 'latin1').toString('utf8');
+const isText = (raw) => toRaw(toText(raw)) === raw;
+function toEnv(entries) {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const end = entry.indexOf('=');
+      return [toText(entry.slice(0, end)), toText(entry.slice(end + 1))];
+    }),
+  );
+}
+/**
+ * The words that the operator typed, from the kernel; else put together from what the runtime says of them. They differ where
+ * something rewrote the one or the other: pm2 does, a process title does.
+ */
+function readArgv() {
+  const { argv0, execArgv, argv } = process;
+  const words = readNulls('/proc/self/cmdline');
+  const compiled = isCompiledByBun();
+  const rest = argv.slice(2).map(toRaw);
+  const head = words.slice(0, words.length - rest.length);
+  const isTail = rest.every((word, i) => isSameWord(words[head.length + i], word));
+  const script = toText(head.at(-1) ?? '');
+  const isHead = compiled ? head.length === 1 : head.length > 1 && argv[1]?.startsWith(resolve(script)) === true;
+  if (isHead && isTail) return words;
+  return [toRaw(argv0), ...[...execArgv, ...argv.slice(compiled ? 2 : 1)].map(toRaw)];
+}
+/** The runtime has decoded the word as UTF-8, with U+FFFD for what is none. */
+const isSameWord = (word, decoded) => word !== undefined && toRaw(toText(word)) === decoded;
+function readEnv() {
+  const entries = readNulls('/proc/self/environ').filter((entry) => entry.indexOf('=') > 0);
+  return entries.length > 0 ? entries : Object.entries(process.env).map(([name, value]) => toRaw(`${name}=${value}`));
+}
+function readCwd() {
+  try {
+    return readlinkSync('/proc/self/cwd', 'latin1');
+  } catch {
+    return toRaw(process.cwd());
+  }
+}
+function readNulls(path) {
+  try {
+    return readFileSync(path, 'latin1').split('\0').slice(0, -1);
+  } catch {
+    return []; // no Linux
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * `runner.state.json`: what a runner tells other processes, and its own successors. Only the owner of the lock writes it.
+ * @module
+ */
+
+import { mkdirSync, renameSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { DistprintError, errnoOf } from '../errors.ts';
+import { loadWriteFileAtomic } from '../on-demand.ts';
+import { readWholeFile } from '../whole-file.ts';
+
+/** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
+const Time = v.union([v.string(), v.number()]);
+const Pid = v.pipe(v.number(), v.integer(), v.minValue(1));
+const Ms = v.pipe(v.number(), v.finite());
+
+const Tried = v.object({
+  fingerprint: v.string(),
+  version: v.nullable(v.string()),
+  reason: v.string(),
+  failures: v.number(),
+  atMs: Ms,
+  retryAtMs: Ms,
+});
+
+/** The part that is distprint's own. Times in it are Date.now(). */
+const Own = v.looseObject({
+  format: v.literal(1),
+  /** With `pid`, names the process (process-id.ts). */
+  started: v.string(),
+  generation: v.number(),
+  /** What is watched, and what of it started. */
+  path: v.string(),
+  coverage: v.object({
+    kind: v.optional(v.picklist(['package', 'executable', 'directory'])),
+    include: v.optional(v.pipe(v.array(v.string()), v.readonly())),
+    exclude: v.optional(v.pipe(v.array(v.string()), v.readonly())),
+  }),
+  fingerprint: v.string(),
+  ready: v.boolean(),
+  /** Of the last beat; null where drift is not checked. */
+  verdict: v.nullable(v.string()),
+  decision: v.object({
+    strategy: v.string(),
+    owner: v.string(),
+    reasons: v.array(v.string()),
+    advice: v.nullable(v.string()),
+  }),
+  /** The hand-off under way: the last step announced, and its target. */
+  handingOff: v.nullable(v.object({ step: v.string(), target: v.string(), sinceMs: Ms })),
+  /** Why a hand-off is due and does not begin. */
+  heldBack: v.nullable(v.object({ target: v.string(), gate: v.string(), reason: v.string() })),
+  tried: v.nullable(Tried),
+  handOffs: v.array(Ms),
+  postponedSinceMs: v.nullable(Ms),
+});
+
+const State = v.looseObject({
+  pid: Pid,
+  httpPort: v.optional(v.number()),
+  startTime: Time,
+  startedWithCliVersion: v.nullable(v.string()),
+  startedWithCliMtimeMs: v.optional(v.number()),
+  startedWithArgv: v.optional(v.array(v.string())),
+  startedWithVersionHandoffDisabled: v.optional(v.boolean()),
+  lastHeartbeat: Time,
+  runnerLogPath: v.optional(v.string()),
+  distprint: v.optional(Own),
+});
+
+export type RunnerState = v.InferOutput<typeof State>;
+export type OwnState = v.InferOutput<typeof Own>;
+
+/** `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification). */
+export function defaultStateFile(env: NodeJS.ProcessEnv = process.env): string {
+  const states = env.XDG_STATE_HOME || join(homedir(), '.local', 'state');
+  return env.DISTPRINT_STATE_FILE || join(states, 'distprint', 'runner.state.json');
+}
+
+/** The lock's files stand beside the state. */
+export const lockBaseOf = (stateFile: string) => `${stateFile.replace(/\.json$/, '')}.lock`;
+
+/** No state is larger. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * What the file says; null where there is none.
+ * @throws ERR_DISTPRINT_STATE where it can't be read or trusted, and why
+ */
+export function readState(path: string): RunnerState | null {
+  const refuse = (why: string, cause?: unknown) =>
+    new DistprintError('ERR_DISTPRINT_STATE', `${path} ${why}`, { path, ...(cause !== undefined && { cause }) });
+  let text: string;
+  try {
+    const { bytes, stats } = readWholeFile(path);
+    if (process.getuid !== undefined && stats.uid !== process.getuid())
+      throw refuse(`belongs to another user (${stats.uid})`);
+    if (stats.size > MAX_BYTES) throw refuse(`is no state: it has ${stats.size} bytes`);
+    text = bytes.toString('utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    if (error instanceof DistprintError) throw error;
+    throw refuse(`can't be read: ${(error as Error).message}`, error);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw refuse(`is damaged: ${(error as Error).message}`, error);
+  }
+  const parsed = v.safeParse(State, value);
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  const where = v.getDotPath(issue) ?? 'all of it';
+  if (where === 'distprint.format') throw refuse(`is of a later format (${String(issue.input)}); this version reads 1`);
+  throw refuse(`is damaged: at ${where}, ${issue.message}`);
+}
+
+/**
+ * Reads what a runner may build on. What can't be trusted is set aside, under another name, and said.
+ * @param note told of what was set aside, and where
+ */
+export function readOrSetAside(path: string, note: (what: string) => void): RunnerState | null {
+  try {
+    return readState(path);
+  } catch (error) {
+    const aside = `${path}.set-aside-${Date.now()}`;
+    try {
+      renameSync(path, aside);
+      note(`${(error as Error).message}; it is set aside as ${aside}`);
+    } catch (cause) {
+      note(`${(error as Error).message}; it can't be set aside (${(cause as Error).message})`);
+    }
+    return null;
+  }
+}
+
+/**
+ * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700.
+ * @throws the operating system's errors as they are
+ */
+export async function writeState(path: string, state: RunnerState): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  await loadWriteFileAtomic()(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+}

@@ -1,0 +1,105 @@
+/**
+ * What systemd says of the unit that this process is the main process of, and telling it of another main process.
+ * Sources: systemd.exec(5), systemd.service(5), sd_notify(3), all read at version 252.
+ * @module
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const TIMEOUT_MS = 5_000;
+const POLL_MS = 20;
+/**
+ * The unit whose main process this is.
+ * @param status the exit status that `restarts` is about
+ * @throws where it is one, but can't be asked about
+ */
+export async function findSystemdUnit(status, env = process.env) {
+  // Every child of a unit inherits the variable, with its parent's number; a replacement has the one of who was replaced.
+  if (env.SYSTEMD_EXEC_PID === undefined) return undefined;
+  const cgroup = readCgroup();
+  const unit = cgroup?.match(/\/([^/]+\.service)$/)?.[1];
+  if (cgroup === undefined || unit === undefined) return undefined;
+  const ofUser = /\/user@\d+\.service\/.*\.service$/.test(cgroup);
+  const isMain = env.SYSTEMD_EXEC_PID === String(process.pid);
+  let properties;
+  try {
+    properties = await show(unit, ofUser);
+  } catch (error) {
+    if (isMain) throw error;
+    return undefined;
+  }
+  const found = toUnit(unit, ofUser, properties, status);
+  return found.mainPid === process.pid ? found : undefined;
+}
+const PROPERTIES = [
+  'MainPID',
+  'Restart',
+  'NotifyAccess',
+  'PIDFile',
+  'SuccessExitStatus',
+  'RestartPreventExitStatus',
+  'RestartForceExitStatus',
+];
+async function show(unit, ofUser) {
+  const words = [...(ofUser ? ['--user'] : []), 'show', unit, '-p', PROPERTIES.join(',')];
+  const { stdout } = await run('systemctl', words, { timeout: TIMEOUT_MS });
+  return new Map(
+    stdout.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+}
+function toUnit(unit, ofUser, properties, status) {
+  const get = (name) => properties.get(name) ?? '';
+  const lists = (name) => get(name).split(/\s+/).includes(String(status));
+  const restart = get('Restart');
+  const onEnd = status === 0 || lists('SuccessExitStatus') ? 'on-success' : 'on-failure';
+  const isWanted = lists('RestartForceExitStatus') || restart === 'always' || restart === onEnd;
+  const restarts = isWanted && !lists('RestartPreventExitStatus');
+  // systemd-notify speaks for its parent only where it is privileged; else it needs NotifyAccess=all (systemd-notify(1)).
+  const access = get('NotifyAccess');
+  const notifies = access === 'all' || ((access === 'main' || access === 'exec') && process.getuid?.() === 0);
+  const pidFile = get('PIDFile') || null;
+  const adoption = notifies ? 'notify' : pidFile === null ? null : 'pidfile';
+  return { unit, ofUser, mainPid: Number(get('MainPID')), restarts, restart, adoption, pidFile };
+}
+/** In the hierarchy of systemd's own, be it version 1 or 2. */
+function readCgroup() {
+  try {
+    const lines = readFileSync('/proc/self/cgroup', 'utf8').split('\n');
+    const line = lines.find((each) => each.includes(':name=systemd:')) ?? lines.find((each) => each.startsWith('0::'));
+    return line?.slice(line.indexOf(':', line.indexOf(':') + 1) + 1);
+  } catch {
+    return undefined;
+  }
+}
+/**
+ * Has the unit follow `pid` as its main process. With `NotifyAccess=` that is confirmed by asking; a `PIDFile=` is read by systemd when
+ * the main process ends, so there it is confirmed that the file holds the PID and that the process is in the unit's cgroup, which is what
+ * systemd will ask.
+ * @throws where it is not confirmed within 5 s
+ */
+export async function adopt(unit, pid) {
+  if (unit.adoption === 'pidfile') return writePidFile(unit, pid);
+  await notify(`MAINPID=${pid}`);
+  const deadlineMs = performance.now() + TIMEOUT_MS;
+  for (;;) {
+    const mainPid = Number((await show(unit.unit, unit.ofUser)).get('MainPID'));
+    if (mainPid === pid) return;
+    if (performance.now() > deadlineMs)
+      throw new Error(`${unit.unit} still follows process ${mainPid} instead of ${pid}`);
+    await delay(POLL_MS);
+  }
+}
+function writePidFile({ unit, pidFile }, pid) {
+  if (pidFile === null) throw new Error(`${unit} has no PIDFile=`);
+  const cgroupOf = (which) => readFileSync(`/proc/${which}/cgroup`, 'utf8');
+  if (cgroupOf(pid) !== cgroupOf('self')) throw new Error(`process ${pid} is not in the cgroup of ${unit}`);
+  writeFileSync(pidFile, `${pid}\n`);
+}
+/** Tells the service manager, where there is one that listens: `READY=1`, say. @throws where it can't be told */
+export async function notify(assignment) {
+  if (process.env.NOTIFY_SOCKET === undefined) return;
+  await run('systemd-notify', [assignment], { timeout: TIMEOUT_MS });
+}

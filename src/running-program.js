@@ -1,0 +1,77 @@
+/**
+ * Finds what is installed of the program that is running.
+ * @module
+ */
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { statOrNothing } from './stat.ts';
+/**
+ * The executable, where Bun compiled the program into one; else the package directory around the entry script.
+ * Undefined where there is neither (`node -e`, a REPL).
+ */
+export function locateRunningProgram() {
+  if (isCompiledByBun()) return process.execPath;
+  const entry = locateEntryScript();
+  return entry === undefined ? undefined : findPackageAround(dirname(entry));
+}
+/** Whether the program that is running was loaded from `root` (absolute), through whatever links. */
+export function isRunningProgram(root) {
+  const running = isCompiledByBun() ? process.execPath : locateEntryScript();
+  if (running === undefined) return false;
+  try {
+    const real = realpathSync(running);
+    const realRoot = realpathSync(root);
+    return real === realRoot || real.startsWith(realRoot + sep);
+  } catch {
+    return false; // one of the two is not there any more
+  }
+}
+/** Inside an executable, Bun shows the entry script in a file system of its own (`/$bunfs/root/…`, `B:/~BUN/root/…`). */
+export function isCompiledByBun() {
+  return typeof Bun !== 'undefined' && /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
+}
+/**
+ * The entry script's path with the links to the file itself resolved (a `bin` link), but not those on the way to it:
+ * where a package manager or a deployment swaps a link to the directory, the new release is found behind the same path.
+ */
+function locateEntryScript() {
+  const given = process.argv[1];
+  const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
+  if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
+  let path = resolve(given);
+  if (statOrNothing(path)?.isFile() !== true) {
+    try {
+      path = createRequire(import.meta.url).resolve(path); // `node app` for app.js or app/index.js
+    } catch {
+      return undefined;
+    }
+  }
+  for (let links = 0; links < MAX_LINKS; links++) {
+    let target;
+    try {
+      target = readlinkSync(path);
+    } catch {
+      return path; // no link
+    }
+    path = resolve(dirname(path), target);
+  }
+  return undefined;
+}
+/** As many as Linux follows (path_resolution(7)). */
+const MAX_LINKS = 40;
+/** The nearest directory upward whose package.json has a name; one without only sets options, `{"type": "module"}` say. */
+function findPackageAround(start) {
+  let nameless;
+  for (let directory = start; ; directory = dirname(directory)) {
+    try {
+      const fields = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8').replace(/^\ufeff/, ''));
+      if (typeof fields === 'object' && fields !== null && 'name' in fields) return directory;
+      nameless ??= directory;
+    } catch {
+      // none here, or none that can be read
+    }
+    // Above node_modules begins somebody else's package; that ours is away for a moment must not lead there.
+    if (dirname(directory) === directory || basename(directory) === 'node_modules') return nameless;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * A seal is a manifest that a build leaves inside what it built, so that a copy of it can tell whether it is whole.
+ *
+ * It lies in `dist`, which every packer takes along, or at the root where there is no `dist`, and never counts as content.
+ * @module
+ */
+import { join } from 'node:path';
+import { buildManifest } from './build.ts';
+import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { parseManifest, serializeManifest } from './manifest.ts';
+import { loadWriteFileAtomic } from './on-demand.ts';
+import { statOrNothing } from './stat.ts';
+import { SEAL_NAME } from './subject.ts';
+import { readWholeFile } from './whole-file.ts';
+
+const places = (directory) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
+/**
+ * Writes the seal of the package or directory at `path`; returns where, and what it says.
+ * @throws what `buildManifest` throws; ERR_DISTPRINT_OPTION for an executable
+ */
+export async function writeSeal(path, options = {}) {
+  const manifest = await buildManifest(path, options);
+  if (manifest.kind === 'executable') {
+    throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
+  }
+  const inDist = statOrNothing(join(path, 'dist'))?.isDirectory() === true;
+  const file = places(path)[inDist ? 0 : 1];
+  await loadWriteFileAtomic()(file, serializeManifest(manifest));
+  return { file, manifest };
+}
+/** Whether a directory has a seal, of whatever state. */
+export const hasSeal = (directory) => places(directory).some((file) => statOrNothing(file) !== undefined);
+/**
+ * The seal inside a directory, or undefined where it has none.
+ * @throws ERR_DISTPRINT_MANIFEST where it is damaged or half written; ERR_DISTPRINT_UNREADABLE
+ */
+export function readSeal(directory) {
+  for (const file of places(directory)) {
+    let text;
+    try {
+      text = readWholeFile(file).bytes.toString();
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') continue;
+      throw unreadable(error, file);
+    }
+    return parseManifest(text);
+  }
+  return undefined;
+}

@@ -1,0 +1,106 @@
+/**
+ * Whether a tree may be taken for a release, or is still on its way to one.
+ *
+ * A seal (seal.ts) settles it for certain. Without one, a tree is settled when no package manager is seen at work on it,
+ * when nothing in it has moved for `settleMs`, and when a second look right after finds it as the first one did.
+ * @module
+ */
+import { diffManifests } from './diff.ts';
+import { isDistprintError } from './errors.ts';
+import { sameId } from './file-id.ts';
+import { sameSpecials } from './list.ts';
+import { toManifest } from './manifest.ts';
+import { toFsPath, toRaw } from './raw-path.ts';
+import { holdsStill, scan } from './scan.ts';
+import { readSeal } from './seal.ts';
+import { lstatOrNothing, statOrNothing } from './stat.ts';
+import { findWorkInProgress, installedAt, lastInstallMs } from './work-in-progress.ts';
+/**
+ * @param root absolute
+ * @param wasSealed whether what settled there before had a seal: then a tree without one waits for its own
+ * @throws what `scan` throws, where a seal covers something else than the tree
+ */
+export function* judgeSettled(root, tree, wasSealed, settleMs, cost) {
+  const not = (reason, retryInMs = settleMs) => ({ settled: false, reason, retryInMs });
+  if (tree.pass.subject.globs !== null) {
+    const sealed = yield* judgeSeal(root, tree, cost);
+    if (sealed === 'matches') return { settled: true };
+    if (sealed !== 'none') return not(sealed);
+    if (wasSealed)
+      return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
+  }
+  const work = findWorkInProgress(root);
+  if (work !== undefined) {
+    return not(`npm is at work, or was killed at it: ${work} is still there. Should no npm be running, reinstall`);
+  }
+  // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
+  if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
+  const quietMs = quietFor(root, tree);
+  if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
+  if (!(yield* holdsStill(tree.pass))) return not('it moved while it was read');
+  return { settled: true };
+}
+/** Options that cover just what a manifest does, or a subject. */
+export function toCoverageOptions({ kind, include, exclude }) {
+  return { kind, exclude, ...(include && { include }) };
+}
+function* judgeSeal(root, tree, cost) {
+  let seal;
+  try {
+    seal = readSeal(root);
+  } catch (error) {
+    if (isDistprintError(error, 'ERR_DISTPRINT_MANIFEST')) return `its seal is not whole (${error.message})`;
+    throw error;
+  }
+  if (seal === undefined) return 'none';
+  if (tree.fingerprint === seal.fingerprint) return 'matches';
+  const coverage = toCoverageOptions(seal);
+  const isAlike = JSON.stringify(coverage) === JSON.stringify(toCoverageOptions(tree.pass.subject.coverage));
+  const covered = yield* toManifest(isAlike ? tree.pass : yield* scan(root, coverage, null, cost));
+  if (covered.fingerprint === seal.fingerprint) return 'matches';
+  const { added, removed, changed } = diffManifests(seal, covered);
+  const count = added.length + removed.length + changed.length;
+  return `it does not match its seal (${count} files differ): on its way, or rebuilt without \`distprint seal\``;
+}
+/**
+ * Milliseconds for which the tree is known to have been quiet: for as long as it was seen so, or since the youngest
+ * ctime in it. The latter counts only where the clocks of disk and process agree: a tree that took another's
+ * place since the last look must be younger than that look.
+ */
+function quietFor(root, tree) {
+  const seenMs = performance.now() - tree.sinceMs;
+  const movedMs = Math.max(lastMoveMs(root, tree.pass), tree.installMs);
+  const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - CLOCK_TICK_MS;
+  return isPlausible ? Math.max(seenMs, Date.now() - movedMs) : seenMs;
+}
+/** The kernel stamps files with a clock that ticks at 100 to 1000 Hz. */
+const CLOCK_TICK_MS = 10;
+function lastMoveMs(root, { files, listing, subject }) {
+  const at = toFsPath(toRaw(root));
+  // A link to the root counts as well. Where the root is gone, nothing is quiet.
+  const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
+  let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0);
+  for (const { reading } of files) if (reading.ctimeMs > last) last = reading.ctimeMs;
+  for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
+  return last;
+}
+/** Whether two passes saw the same, down to the timestamps. */
+export function isSameTree(a, b) {
+  if (a === b) return true;
+  if (a.subject.version !== b.subject.version || a.files.length !== b.files.length) return false;
+  if (a.listing !== b.listing && !isSameListing(a.listing, b.listing)) return false;
+  return a.files.every((file, i) => {
+    const other = b.files[i];
+    if (other === undefined || file.path !== other.path) return false;
+    return file.reading.digest === other.reading.digest && sameId(file.reading, other.reading);
+  });
+}
+function isSameListing(a, b) {
+  if (a.paths.length !== b.paths.length || a.directories.size !== b.directories.size) return false;
+  if (!a.paths.every((path, i) => path === b.paths[i]) || !sameSpecials(a.specials, b.specials)) return false;
+  for (const [raw, directory] of a.directories) {
+    const other = b.directories.get(raw);
+    if (other === undefined || !sameId(directory.id, other.id)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,164 @@
+/**
+ * What counts as "the installed program": finds out what lies at a path, and which of its files are covered.
+ *
+ * | kind | what it is | what is covered |
+ * | --- | --- | --- |
+ * | `package` | a directory with a `package.json` | `dist/**` and the files that `bin` names; without a directory `dist`, every file |
+ * | `executable` | a regular file | its content |
+ * | `directory` | any other directory | every file |
+ *
+ * Of a package's own `package.json` only `version` counts. In a package, `node_modules` and `.git` never count, at any depth.
+ * @module
+ */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { toKnownId } from './file-id.ts';
+import { toFsPath, toRaw } from './raw-path.ts';
+import { statOrNothing } from './stat.ts';
+import { readWholeFile } from './whole-file.ts';
+/**
+ * @throws ERR_DISTPRINT_NOT_FOUND, ERR_DISTPRINT_UNSUPPORTED_FILE, ERR_DISTPRINT_PACKAGE_JSON, ERR_DISTPRINT_UNREADABLE, ERR_DISTPRINT_OPTION
+ */
+export function resolveSubject(path, options = {}) {
+  const absolute = resolve(path);
+  const root = toRaw(absolute === '/' ? '' : absolute);
+  const stats = statOrThrow(absolute, path);
+  const include = options.include === undefined ? null : checkGlobs('include', options.include);
+  const exclude = checkGlobs('exclude', options.exclude ?? []);
+  if (stats.isFile()) {
+    insistOn(options.kind, 'executable', path);
+    if (include !== null || exclude.length > 0) {
+      throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: include and exclude apply to directories`);
+    }
+    return {
+      root,
+      coverage: { kind: 'executable', include, exclude },
+      name: null,
+      version: null,
+      globs: null,
+      packageJson: null,
+    };
+  }
+  if (!stats.isDirectory()) {
+    throw new DistprintError(
+      'ERR_DISTPRINT_UNSUPPORTED_FILE',
+      `${path} is neither a regular file nor a directory, so it can't be an installed program`,
+      { path },
+    );
+  }
+  const packageJson = options.kind === 'directory' ? undefined : readPackageJson(absolute);
+  const kind = packageJson === undefined ? 'directory' : 'package';
+  insistOn(options.kind, kind, path);
+  const coverage = { kind, include, exclude };
+  if (packageJson === undefined) {
+    return { root, coverage, name: null, version: null, globs: toGlobs(coverage, ['**']), packageJson: null };
+  }
+  const { name, version, bin } = parsePackageJson(packageJson.text, `${path}/package.json`);
+  const hasDist = statOrNothing(`${absolute}/dist`)?.isDirectory() === true;
+  return {
+    root,
+    coverage,
+    name,
+    version,
+    globs: toGlobs(coverage, hasDist ? ['dist/**', ...bin] : ['**']),
+    packageJson: packageJson.id,
+  };
+}
+function statOrThrow(absolute, path) {
+  try {
+    return statSync(absolute);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') throw notFound(path, 'no such file or directory');
+    throw unreadable(error, path);
+  }
+}
+function notFound(path, what) {
+  return new DistprintError('ERR_DISTPRINT_NOT_FOUND', `${path}: ${what}`, { path });
+}
+function insistOn(wanted, found, path) {
+  if (wanted === undefined || wanted === found) return;
+  throw notFound(path, wanted === 'package' ? 'no package.json here, so no package' : `a ${found}, not a ${wanted}`);
+}
+function readPackageJson(directory) {
+  const path = `${directory}/package.json`;
+  const wallMs = Date.now();
+  try {
+    const { bytes, stats } = readWholeFile(path);
+    return { text: bytes.toString(), id: toKnownId(stats, wallMs) };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw unreadable(error, path);
+  }
+}
+/** The three fields that matter here. A byte order mark is allowed, as npm allows it. */
+function parsePackageJson(text, path) {
+  const fail = (what, cause) => new DistprintError('ERR_DISTPRINT_PACKAGE_JSON', `${path}: ${what}`, { path, cause });
+  if (text.trim() === '') throw fail('is empty. Is it being written? If not, reinstall the package');
+  let fields;
+  try {
+    fields = JSON.parse(text.replace(/^\ufeff/, ''));
+  } catch (error) {
+    throw fail(`is not JSON (${error.message})`, error);
+  }
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+    throw fail(`holds ${Array.isArray(fields) ? 'an array' : JSON.stringify(fields)} where an object is expected`);
+  }
+  const { name, version, bin } = fields;
+  if (version !== undefined && typeof version !== 'string') {
+    throw fail(`"version" is ${JSON.stringify(version)} where a string is expected`);
+  }
+  return { name: typeof name === 'string' ? name : null, version: version ?? null, bin: toBinGlobs(bin) };
+}
+/** The files that `bin` names, kept inside the package as npm keeps them (npm-normalize-package-bin). */
+function toBinGlobs(bin) {
+  const files = typeof bin === 'string' ? [bin] : typeof bin === 'object' && bin !== null ? Object.values(bin) : [];
+  return files
+    .filter((file) => typeof file === 'string')
+    .map((file) => resolve('/', file.replaceAll('\\', '/')).slice(1))
+    .filter((file) => file !== '')
+    .map((file) => escapeGlob(toRaw(file)));
+}
+const escapeGlob = (raw) => raw.replace(/[!()*?[\]{}|@+\\]/g, '\\$&');
+function checkGlobs(option, globs) {
+  for (const glob of globs) {
+    const wrong =
+      typeof glob !== 'string' || glob === ''
+        ? 'not a non-empty string'
+        : glob.startsWith('!')
+          ? 'negated: use exclude for that'
+          : glob.startsWith('/') || glob.split('/').includes('..')
+            ? 'not relative to the root and below it'
+            : undefined;
+    if (wrong !== undefined) {
+      throw new DistprintError('ERR_DISTPRINT_OPTION', `${option}: the glob ${JSON.stringify(glob)} is ${wrong}`);
+    }
+  }
+  return [...new Set(globs)].sort();
+}
+const NEVER_IN_A_PACKAGE = ['node_modules', '.git'];
+/** The file in which `distprint seal` leaves a manifest (seal.ts). It never counts. */
+export const SEAL_NAME = '.distprint-seal';
+function toGlobs(coverage, usual) {
+  return {
+    patterns: coverage.include === null ? usual : coverage.include.flatMap(withAllBelow),
+    ignore: coverage.exclude.flatMap(withAllBelow),
+    never: coverage.kind === 'package' ? [...NEVER_IN_A_PACKAGE, SEAL_NAME] : [SEAL_NAME],
+    notAtRoot: coverage.kind === 'package' ? 'package.json' : null,
+  };
+}
+/** Whether these options would cover just this. */
+export function covers(coverage, { include, exclude, kind }) {
+  const wanted = [include === undefined ? null : checkGlobs('include', include), checkGlobs('exclude', exclude ?? [])];
+  const same = JSON.stringify(wanted) === JSON.stringify([coverage.include, coverage.exclude]);
+  return same && (kind === undefined || kind === coverage.kind);
+}
+/** A glob that names a directory stands for what is below it. */
+function withAllBelow(glob) {
+  const raw = toRaw(glob.replace(/^(?:\.\/)+/, '').replace(/\/+$/, ''));
+  return raw.endsWith('*') ? [raw] : [raw, `${raw}/**`];
+}
+/** Where a path of the subject's lies, for `node:fs`. */
+export function locate(subject, raw) {
+  return toFsPath(subject.globs === null || raw === '' ? subject.root || '/' : `${subject.root}/${raw}`);
+}
