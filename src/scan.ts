@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Stats } from 'node:fs';
 import { type ListedDirectory, parentOf } from './disk.ts';
 import { isDistprintError, unreadable } from './errors.ts';
 import { type KnownId, sameId } from './file-id.ts';
@@ -83,15 +84,16 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
  * unmoved since an earlier pass; should it move from now on, the next pass will tell.
  */
 export function* holdsStill({ subject, listing, fresh }: Scan): Work<boolean> {
-  if (subject.packageJson !== null && !isSame(locate(subject, 'package.json'), subject.packageJson)) return false;
+  if (subject.packageJson !== null && !isSame(statOrNothing(locate(subject, 'package.json')), subject.packageJson))
+    return false;
   let count = 0;
   for (const { at, id } of listing.directories.values()) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    if (!isSame(at, id)) return false;
+    if (!isSame(statOrNothing(at), id)) return false;
   }
   for (const { at, reading } of fresh) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    if (!isSame(at, reading)) return false;
+    if (!isSame(statOrNothing(at), reading)) return false;
   }
   return true;
 }
@@ -109,13 +111,14 @@ interface HeldListing {
 
 function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldListing> {
   const unmoved = new Map<string, ListedDirectory>();
-  let holds = subject.packageJson === null || isUnmoved(locate(subject, 'package.json'), subject.packageJson);
+  let holds =
+    subject.packageJson === null || isUnmoved(statOrNothing(locate(subject, 'package.json')), subject.packageJson);
   let renewed = false;
   let count = 0;
   for (const [raw, directory] of listing.directories) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
     const stats = statOrNothing(directory.at);
-    if (stats !== undefined && !directory.id.racy && sameId(stats, directory.id)) {
+    if (isUnmoved(stats, directory.id)) {
       unmoved.set(raw, directory);
       continue;
     }
@@ -136,14 +139,11 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
   return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
 }
 
-/** Whether a stat finds it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
-function isSame(at: string | Buffer, known: KnownId): boolean {
-  const stats = statOrNothing(at);
-  return stats !== undefined && sameId(stats, known);
-}
+/** Whether a stat found it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
+const isSame = (stats: Stats | undefined, known: KnownId) => stats !== undefined && sameId(stats, known);
 
 /** Whether it need not be read again. */
-const isUnmoved = (at: string | Buffer, known: KnownId): boolean => !known.racy && isSame(at, known);
+const isUnmoved = (stats: Stats | undefined, known: KnownId) => !known.racy && isSame(stats, known);
 
 function* readListing(
   subject: Subject,
@@ -160,12 +160,13 @@ function* readListing(
     if (specials.size > 0 && specials.has(path)) continue;
     if (++count % FILES_A_PAUSE === 0) yield PAUSE;
     const file = known?.get(path);
-    if (file !== undefined && isUnmoved(file.at, file.reading)) {
+    const stats = file === undefined ? undefined : statOrNothing(file.at);
+    if (file !== undefined && isUnmoved(stats, file.reading)) {
       files.push(file);
       continue;
     }
     const at = locate(subject, path);
-    const read = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
+    const read = { path, at, reading: readSmall(at, stats, cost) ?? (yield* readFile(at, show(at))) };
     files.push(read);
     fresh.push(read);
   }
@@ -178,21 +179,21 @@ function* readMoved(files: readonly ScannedFile[], fresh: ScannedFile[], cost: S
   for (let i = 0; i < files.length; i++) {
     if (i % STATS_A_PAUSE === 0) yield PAUSE;
     const { path, at, reading } = files[i] as ScannedFile;
-    if (isUnmoved(at, reading)) continue;
-    yield PAUSE;
+    const stats = statOrNothing(at);
+    if (isUnmoved(stats, reading)) continue;
     renewed ??= files.slice();
-    const read = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
+    const read = { path, at, reading: readSmall(at, stats, cost) ?? (yield* readFile(at, show(at))) };
     renewed[i] = read;
-    fresh.push(read);
+    if (fresh.push(read) % FILES_A_PAUSE === 0) yield PAUSE;
   }
   return renewed ?? files;
 }
 
 /** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */
-function readSmall(at: string | Buffer, cost: ScanCost): Reading | undefined {
+function readSmall(at: string | Buffer, looked: Stats | undefined, cost: ScanCost): Reading | undefined {
   cost.filesRead++;
   try {
-    return readSmallFile(at);
+    return readSmallFile(at, looked);
   } catch (error) {
     throw vanished(error, show(at)) ?? unreadable(error, show(at));
   }
