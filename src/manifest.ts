@@ -100,11 +100,11 @@ function* fold(pass: Scan, entries: Iterable<ManifestEntry>): Work<string> {
   return `xxh64-${hash.digest()}`;
 }
 
-function* toEntries({ listing, files }: Scan): Generator<ManifestEntry> {
+function* toEntries({ listing, readings }: Scan): Generator<ManifestEntry> {
   let nextFile = 0;
   for (const raw of listing.paths) {
     const special = listing.specials.get(raw);
-    const content = special === undefined ? (files[nextFile++]?.reading.digest as string) : writeSpecial(special);
+    const content = special === undefined ? (readings.digests[nextFile++] as string) : writeSpecial(special);
     yield { path: writePath(raw), content };
   }
 }
