@@ -16,7 +16,6 @@
  * @module
  */
 
-import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './disk.ts';
 import { errnoOf } from './errors.ts';
@@ -110,10 +109,9 @@ function toPass({ subject, specials, absent, columns }: Head, body: Buffer): Sca
   const special = new Map(specials);
   const listed = split(paths);
   const files = special.size === 0 ? listed : listed.filter((path) => !special.has(path));
-  const isPlain = subject.globs !== null && isAscii(paths) && isAscii(Buffer.from(subject.root));
   const readings = {
     paths: files,
-    at: files.map((path) => (isPlain ? `${subject.root}/${path}` : locate(subject, path))),
+    places: new Array(files.length),
     digests: sliceDigests(digests.toString('latin1')),
     ids: readNumbers(ids),
   };
@@ -173,7 +171,7 @@ function toBytes({ pass: { subject, listing, readings }, fingerprint }: CachedPa
 }
 
 const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}`;
-const readName = (name: string) => toEntry(name.slice(1), name.startsWith('d'));
+const readName = (name: string) => toEntry(name.startsWith('d') ? `${name.slice(1)}/` : name.slice(1));
 const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
 
 function sliceDigests(all: string): string[] {

@@ -15,6 +15,7 @@ import {
   getId,
   isRacyRow,
   NUMBERS_EACH,
+  placeOf,
   type Readings,
   type ScannedFile,
   sameAsRow,
@@ -77,7 +78,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
       const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
       if (previous !== null && held?.listing !== undefined) {
         const fresh: number[] = [];
-        const readings = yield* readMoved(previous.readings, fresh, cost);
+        const readings = yield* readMoved(previous.subject, previous.readings, fresh, cost);
         const same = held.listing === previous.listing && readings === previous.readings;
         return same ? previous : toScan(previous.subject, held.listing, readings, fresh);
       }
@@ -110,7 +111,7 @@ export function* holdsStill({ subject, listing, readings, fresh }: Scan): Work<b
   }
   for (const row of fresh) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    const stats = statOrNothing(readings.at[row] as string | Buffer);
+    const stats = statOrNothing(placeOf(readings, row, subject));
     if (stats === undefined || !sameAsRow(readings.ids, row, stats)) return false;
   }
   return true;
@@ -176,14 +177,12 @@ function* readListing(
 ): Work<Readings> {
   const paths = specials.size === 0 ? listed : listed.filter((path) => !specials.has(path));
   const known = new Map(before?.paths.map((path, row) => [path, row]));
-  const places: (string | Buffer)[] = [];
   const digests: string[] = [];
   const ids = new Float64Array(paths.length * NUMBERS_EACH);
   for (const path of paths) {
-    const row = places.length;
+    const row = digests.length;
     if (row % FILES_A_PAUSE === 0) yield PAUSE;
     const at = locate(subject, path);
-    places.push(at);
     const rowBefore = known.get(path);
     const stats = rowBefore === undefined ? undefined : statOrNothing(at);
     if (before !== undefined && rowBefore !== undefined && isUnmovedRow(stats, before.ids, rowBefore)) {
@@ -196,16 +195,16 @@ function* readListing(
     setId(ids, row, reading);
     fresh.push(row);
   }
-  return { paths, at: places, digests, ids };
+  return { paths, places: new Array(paths.length), digests, ids };
 }
 
 /** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then `before` itself is returned. */
-function* readMoved(before: Readings, fresh: number[], cost: ScanCost): Work<Readings> {
-  const { at: places, ids } = before;
+function* readMoved(subject: Subject, before: Readings, fresh: number[], cost: ScanCost): Work<Readings> {
+  const { paths, ids } = before;
   let renewed: { digests: string[]; ids: Float64Array } | undefined;
-  for (let row = 0; row < places.length; row++) {
+  for (let row = 0; row < paths.length; row++) {
     if (row % STATS_A_PAUSE === 0) yield PAUSE;
-    const at = places[row] as string | Buffer;
+    const at = placeOf(before, row, subject);
     const stats = statOrNothing(at);
     if (isUnmovedRow(stats, ids, row)) continue;
     renewed ??= { digests: [...before.digests], ids: ids.slice() };
