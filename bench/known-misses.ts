@@ -5,7 +5,7 @@
  * The ceilings are some 20 % above what was measured on two cores, Node 20.
  */
 
-import type { Row } from './table.ts';
+import type { Head } from './claims.ts';
 
 interface KnownMiss {
   readonly table: string;
@@ -105,9 +105,8 @@ const KNOWN_MISSES: readonly KnownMiss[] = [
   { table: 'after a touch of every file', corpus: 'next', what: /cold build$/, ceiling: 1.5, why: 'likewise' },
 ];
 
-/** Why a row may miss its target, or undefined where it may not, or misses it by more than is known. */
-export function whyMissed(row: Row): string | undefined {
-  const { table, corpus, what, value } = row;
+/** Why a row may miss its target with this value, or undefined where it may not, or misses it by more than is known. */
+export function whyMissed({ table, corpus, what }: Head, value: number): string | undefined {
   const known = KNOWN_MISSES.find((miss) => miss.table === table && miss.corpus === corpus && miss.what.test(what));
-  return known !== undefined && value !== null && value <= known.ceiling ? known.why : undefined;
+  return known !== undefined && value <= known.ceiling ? known.why : undefined;
 }
