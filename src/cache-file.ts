@@ -16,6 +16,7 @@
  * @module
  */
 
+import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './disk.ts';
 import { errnoOf } from './errors.ts';
@@ -127,7 +128,11 @@ function toDirectories(
   names: Buffer,
 ): Map<string, ListedDirectory> {
   const directories = new Map<string, ListedDirectory>();
-  for (const block of names.toString('utf8').split('\0\0').slice(0, -1)) {
+  // Nearly all names are ASCII, which need not be decoded.
+  for (const block of names
+    .toString(isAscii(names) ? 'latin1' : 'utf8')
+    .split('\0\0')
+    .slice(0, -1)) {
     const end = block.indexOf('\0');
     const raw = end === -1 ? block : block.slice(0, end);
     // Unpacked when they are first needed: not before a directory has moved.
