@@ -24,7 +24,7 @@ import { hashBytes } from './hash.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
 import { toRaw } from './raw-path.ts';
 import { getId, NUMBERS_EACH, setId } from './readings.ts';
-import { type Scan, toScan } from './scan.ts';
+import type { Scan } from './scan.ts';
 import { perform, type Work } from './steps.ts';
 import { type CoverageOptions, covers, locate, type Subject } from './subject.ts';
 import { readWholeFile } from './whole-file.ts';
@@ -118,7 +118,7 @@ function toPass({ subject, specials, absent, columns }: Head, body: Buffer): Sca
   };
   const directories = toDirectories(subject, specials, readNumbers(directoryIds), names);
   const listing = { paths: listed, specials: special, directories, absent: new Set(absent) };
-  return toScan(subject, listing, readings, []);
+  return { subject, listing, readings, fresh: [] };
 }
 
 function toDirectories(

@@ -7,7 +7,6 @@
  */
 
 import type { FileId, KnownId } from './file-id.ts';
-import type { Reading } from './read-file.ts';
 import { locate, type Subject } from './subject.ts';
 
 export interface Readings {
@@ -65,12 +64,21 @@ export function sameAsRow(ids: Float64Array, row: number, { dev, ino, size, mtim
 export const isRacyRow = (ids: Float64Array, row: number) => ids[row * NUMBERS_EACH + 5] === 1;
 export const sizeOf = (ids: Float64Array, row: number) => ids[row * NUMBERS_EACH + 2] as number;
 
-/** A file, and how it was when it was read. */
-export interface ScannedFile {
-  readonly path: string;
-  readonly reading: Reading;
+export const ctimeOf = (ids: Float64Array, row: number) => ids[row * NUMBERS_EACH + 4] as number;
+
+/** The youngest ctime of all; 0 where there are no files. */
+export function lastCtimeMs({ paths, ids }: Readings): number {
+  let last = 0;
+  for (let row = 0; row < paths.length; row++) last = Math.max(last, ctimeOf(ids, row));
+  return last;
 }
 
-export function toFiles({ paths, digests, ids }: Readings): ScannedFile[] {
-  return paths.map((path, row) => ({ path, reading: { digest: digests[row] as string, ...getId(ids, row) } }));
+/** Whether two found the same, down to the timestamps. */
+export function sameReadings(a: Readings, b: Readings): boolean {
+  if (a.paths.length !== b.paths.length) return false;
+  for (let row = 0; row < a.paths.length; row++) {
+    if (a.digests[row] !== b.digests[row] || a.paths[row] !== b.paths[row]) return false;
+    if (!sameAsRow(a.ids, row, getId(b.ids, row))) return false;
+  }
+  return true;
 }

@@ -11,17 +11,7 @@ import { type KnownId, sameId } from './file-id.ts';
 import { isStillSpecial, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
-import {
-  getId,
-  isRacyRow,
-  NUMBERS_EACH,
-  placeOf,
-  type Readings,
-  type ScannedFile,
-  sameAsRow,
-  setId,
-  toFiles,
-} from './readings.ts';
+import { getId, isRacyRow, NUMBERS_EACH, placeOf, type Readings, sameAsRow, setId } from './readings.ts';
 import { statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
@@ -33,22 +23,6 @@ export interface Scan {
   readonly readings: Readings;
   /** Those rows of `readings` that this pass read, and not one before it. */
   readonly fresh: readonly number[];
-  /** `readings` as objects, made when they are first asked for. */
-  readonly files: readonly ScannedFile[];
-}
-
-export function toScan(subject: Subject, listing: Listing, readings: Readings, fresh: readonly number[]): Scan {
-  let files: readonly ScannedFile[] | undefined;
-  return {
-    subject,
-    listing,
-    readings,
-    fresh,
-    get files() {
-      files ??= toFiles(readings);
-      return files;
-    },
-  };
 }
 
 /** What a pass cost. */
@@ -80,7 +54,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
         const fresh: number[] = [];
         const readings = yield* readMoved(previous.subject, previous.readings, fresh, cost);
         const same = held.listing === previous.listing && readings === previous.readings;
-        return same ? previous : toScan(previous.subject, held.listing, readings, fresh);
+        return same ? previous : { subject: previous.subject, listing: held.listing, readings, fresh };
       }
       const subject = resolveSubject(path, options);
       const known = previous !== null && sameGlobs(previous.subject, subject) ? held?.unmoved : undefined;
@@ -90,7 +64,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
           : yield* list(subject.root, subject.globs, known ?? new Map(), cost);
       const fresh: number[] = [];
       const readings = yield* readListing(subject, listing, previous?.readings, fresh, cost);
-      return toScan(subject, listing, readings, fresh);
+      return { subject, listing, readings, fresh };
     } catch (error) {
       if (attempt === ATTEMPTS || !isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE')) throw error;
     }
