@@ -8,7 +8,7 @@
  * (`process.cpuUsage`, all threads, user and system).
  */
 
-import { atMost, below, type Claim, compare, type Finding, shown } from './claims.ts';
+import { atMost, below, type Claim, compare, type Finding, shown, type Target } from './claims.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { statAll } from './floor.ts';
@@ -43,16 +43,18 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
     { name: 'git status', run: { elsewhere: () => launch(toGitStatus(corpus.root)) } },
   ];
   const isTree = files.length > 1;
+  const claim = (ours: string, versus: string, target: Target, floor?: string): Claim => {
+    const head = { table: TABLE, corpus: corpus.name, what: `${ours} / ${versus}` };
+    return { head, ours, versus, target, ...(floor !== undefined && { floor }) };
+  };
   const claims: Claim[] = [
-    { ours: 'checkSync', versus: 'lstat', target: isTree ? atMost(1.15) : shown },
-    { ours: 'check', versus: 'lstat', target: isTree ? atMost(1.25) : shown },
-    { ours: 'checkSync', versus: 'git status', target: below(1), floor: 'lstat' },
-    { ours: 'check', versus: 'git status', target: below(1), floor: 'lstat' },
+    claim('checkSync', 'lstat', isTree ? atMost(1.15) : shown),
+    claim('check', 'lstat', isTree ? atMost(1.25) : shown),
+    claim('checkSync', 'git status', below(1), 'lstat'),
+    claim('check', 'git status', below(1), 'lstat'),
   ];
-  const findings = await compare(contenders, claims, quick ? 15 : 41);
-  for (const finding of findings) {
-    report(toRatioRow({ table: TABLE, corpus: corpus.name, what: `${finding.ours} / ${finding.versus}` }, finding));
-  }
+  const findings = await compare(bench, contenders, claims, quick ? 15 : 41);
+  for (const finding of findings) report(toRatioRow(finding));
   if (!isTree) reportTimes(bench, corpus, findings.slice(0, 2));
   await reportShare(bench, corpus, detector);
 }

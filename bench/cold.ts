@@ -41,25 +41,29 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
     { name: 'folder-hash', run: () => hashFolder(corpus), maxRounds: quick ? 2 : 5 },
     ...native.contenders,
   ];
+  const toHead = (ours: string, versus: string) => ({ table: TABLE, corpus: corpus.name, what: `${ours} / ${versus}` });
   const versus = (name: string, target: Target): Claim => ({
+    head: toHead('buildManifest', name),
     ours: 'buildManifest',
     versus: name,
     target,
     floor: 'floor',
   });
+  const versusFloor = (ours: string, target: Target): Claim => ({
+    head: toHead(ours, 'floor'),
+    ours,
+    versus: 'floor',
+    target,
+  });
   const claims: Claim[] = [
-    { ours: 'buildManifest', versus: 'floor', target: atMost(1.3) },
-    { ours: 'buildManifestSync', versus: 'floor', target: shown },
+    versusFloor('buildManifest', atMost(1.3)),
+    versusFloor('buildManifestSync', shown),
     versus('folder-hash', { ...atMost(1 / 8), text: '<= 1/8' }),
     ...native.contenders.map(({ name }) => versus(name, name === BARE_PROCESS ? shown : below(1))),
   ];
-  const findings = await compare(contenders, claims, quick ? 7 : 21);
-  for (const finding of findings) {
-    const what = `${finding.ours} / ${finding.versus}`;
-    report(toRatioRow({ table: TABLE, corpus: corpus.name, what }, finding));
-  }
+  for (const finding of await compare(bench, contenders, claims, quick ? 7 : 21)) report(toRatioRow(finding));
   for (const { name, reason } of native.skipped) {
-    report(toSkippedRow({ table: TABLE, corpus: corpus.name, what: `buildManifest / ${name}` }, reason));
+    report(toSkippedRow(toHead('buildManifest', name), reason));
   }
 }
 

@@ -23,6 +23,8 @@ export interface Bench {
   readonly scratch: string;
   readonly corpora: readonly Corpus[];
   readonly quick: boolean;
+  /** What is known to be missed is not to be measured again. */
+  readonly known: boolean;
   report(row: Row): void;
 }
 
@@ -35,7 +37,7 @@ const LOCK = join(HOME, 'lock');
  * @throws where another bench runs: two at once measure each other
  */
 export async function openBench(
-  options: { quick: boolean; dist: string | undefined },
+  options: { quick: boolean; known: boolean; dist: string | undefined },
   report: (row: Row) => void,
 ): Promise<Bench> {
   mkdirSync(HOME, { recursive: true });
@@ -50,7 +52,7 @@ export async function openBench(
   mkdirSync(scratch, { recursive: true });
   const dist = options.dist === undefined ? build(join(scratch, 'dist')) : resolve(options.dist);
   const lib = (await import(pathToFileURL(join(dist, 'index.js')).href)) as Library;
-  return { lib, dist, scratch, corpora: fetchCorpora(), quick: options.quick, report };
+  return { lib, dist, scratch, corpora: fetchCorpora(), quick: options.quick, known: options.known, report };
 }
 
 function takeLock(): void {

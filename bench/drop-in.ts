@@ -33,7 +33,7 @@ async function benchRuntime(bench: Bench, runtime: Runtime): Promise<void> {
     const command = runtime.prepare(`drop-in-${i}`, source);
     return { name, run: { elsewhere: () => launch({ command, env: { NODE_OPTIONS: '' } }) } };
   });
-  const rounds = await interleave(contenders, bench.quick ? 5 : 11);
+  const rounds = await interleave(contenders, bench.quick ? 3 : 11); // not judged with --quick
   const bareMs = medianMs(rounds, BARE);
   for (const { name } of contenders) {
     if (name === BARE) continue;

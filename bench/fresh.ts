@@ -63,12 +63,17 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
   };
   const isTree = detector.baseline.entries.length > 1;
   const claims = Object.keys(sources).map(
-    (ours): Claim => ({ ours, versus: 'warm', target: isTree && ours !== FLOOR ? atMost(1.5) : shown, floor: FLOOR }),
+    (ours): Claim => ({
+      head: { table: TABLE, corpus: corpus.name, what: isTree ? `${ours} / warm beat` : ours },
+      ours,
+      versus: 'warm',
+      target: isTree && ours !== FLOOR ? atMost(1.5) : shown,
+      floor: FLOOR,
+    }),
   );
-  for (const finding of await judgeAll(measure, claims, quick ? 5 : 11)) {
-    const head = { table: TABLE, corpus: corpus.name, what: finding.ours };
-    if (isTree) report(toRatioRow({ ...head, what: `${finding.ours} / warm beat` }, finding));
-    else report(toRow(head, finding.oursMs, 'ms', finding.ours === FLOOR ? shown : atMost(1), '', !quick));
+  for (const finding of await judgeAll(bench, measure, claims, quick ? 5 : 11)) {
+    if (isTree) report(toRatioRow(finding));
+    else report(toRow(finding.head, finding.oursMs, 'ms', finding.ours === FLOOR ? shown : atMost(1), '', !quick));
   }
 }
 

@@ -39,9 +39,10 @@ export async function benchLinear(bench: Bench): Promise<void> {
 
 function reportSize({ report }: Bench, size: number, rounds: readonly Round[]): void {
   const corpus = `${size.toLocaleString('en')} files`;
-  const claim: Claim = { ours: `check ${size}`, versus: `lstat ${size}`, target: shown };
+  const head = { table: TABLE, corpus, what: 'check / lstat' };
+  const claim: Claim = { head, ours: `check ${size}`, versus: `lstat ${size}`, target: shown };
   const finding = judge(claim, rounds);
-  report(toRatioRow({ table: TABLE, corpus, what: 'check / lstat' }, finding));
+  report(toRatioRow(finding));
   const share = `${((finding.oursMs / HEARTBEAT_MS) * 100).toFixed(2)} % of 10 s`;
   const note = `${toNumber(finding.oursMs)} ms a beat, ${share}`;
   report(toRow({ table: TABLE, corpus, what: 'check, a file' }, (finding.oursMs * 1000) / size, 'us', shown, note));

@@ -22,7 +22,7 @@ const MIN_SAMPLE_MS = 5;
 const MAX_REPEATS = 500;
 const WARM_UP_MS = 100;
 const MIN_WARM_UPS = 3;
-const MAX_WARM_UP_MS = 3_000;
+const MAX_WARM_UP_MS = 1_000;
 
 export function medianMs(pool: readonly Round[], name: string): number {
   return median(pool.flatMap((round) => round.get(name) ?? []));

@@ -15,7 +15,7 @@ import type { Corpus } from './corpora.ts';
 import { statAll } from './floor.ts';
 import { median, type Round } from './measure.ts';
 import { slowed } from './slowdown.ts';
-import { type Row, toRatioRow, toRow } from './table.ts';
+import { toRatioRow, toRow } from './table.ts';
 import { copyCorpus, noteWrite, waitUntilNotRacy } from './trees.ts';
 
 const CHANGES = { 'in-place': changeInPlace, rename: changeByRename } as const;
@@ -46,18 +46,17 @@ export async function benchMoved(bench: Bench): Promise<void> {
     ...changed.map(({ change }) => toChangeQuestion(change, largest.corpus.name)),
   ];
   const claims = questions.map(({ claim }) => claim);
-  const findings = await judgeAll(measure, claims, bench.quick ? 3 : 9);
-  questions.forEach(({ claim, head, mayRead }, i) => {
-    bench.report(toRatioRow(head, findings[i] as Finding));
+  const findings = await judgeAll(bench, measure, claims, bench.quick ? 3 : 9);
+  questions.forEach(({ claim, mayRead }, i) => {
+    bench.report(toRatioRow(findings[i] as Finding));
     if (mayRead === undefined) return;
     const read = reads.get(claim.ours) ?? Number.NaN;
-    bench.report(toRow({ ...head, what: 'read by it' }, read, '', atMost(mayRead), 'the most of all rounds'));
+    bench.report(toRow({ ...claim.head, what: 'read by it' }, read, '', atMost(mayRead), 'the most of all rounds'));
   });
 }
 
 interface Question {
   readonly claim: Claim;
-  readonly head: Pick<Row, 'table' | 'corpus' | 'what'>;
   /** How many files and directories this beat may read. */
   readonly mayRead?: number;
 }
@@ -66,12 +65,20 @@ function toTouchQuestions(corpus: string): Question[] {
   const table = 'after a touch of every file';
   return [
     {
-      claim: { ours: `${corpus} touched`, versus: `${corpus} cold`, target: atMost(1.1) },
-      head: { table, corpus, what: 'that beat / cold build' },
+      claim: {
+        head: { table, corpus, what: 'that beat / cold build' },
+        ours: `${corpus} touched`,
+        versus: `${corpus} cold`,
+        target: atMost(1.1),
+      },
     },
     {
-      claim: { ours: `${corpus} next`, versus: `${corpus} warm`, target: shown },
-      head: { table, corpus, what: 'the next beat / the one after' },
+      claim: {
+        head: { table, corpus, what: 'the next beat / the one after' },
+        ours: `${corpus} next`,
+        versus: `${corpus} warm`,
+        target: shown,
+      },
       mayRead: 0,
     },
   ];
@@ -79,8 +86,12 @@ function toTouchQuestions(corpus: string): Question[] {
 
 function toChangeQuestion(change: Change, corpus: string): Question {
   return {
-    claim: { ours: change, versus: `${change} warm`, target: atMost(1.3) },
-    head: { table: 'after one changed file', corpus, what: `that beat (${change}) / warm beat` },
+    claim: {
+      head: { table: 'after one changed file', corpus, what: `that beat (${change}) / warm beat` },
+      ours: change,
+      versus: `${change} warm`,
+      target: atMost(1.3),
+    },
     mayRead: 1 + (change === 'rename' ? 1 : 0), // the file, and the directory that it was renamed in
   };
 }

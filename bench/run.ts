@@ -68,7 +68,7 @@ function parseFlags(): Flags {
 async function main(): Promise<number> {
   const { quick, json, check, known, only, dist } = parseFlags();
   const rows: Row[] = [];
-  const bench = await openBench({ quick, dist }, (row) => rows.push(row));
+  const bench = await openBench({ quick, known, dist }, (row) => rows.push(row));
   const seconds: Record<string, number> = {};
   for (const name of only) {
     const started = performance.now();

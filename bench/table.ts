@@ -3,7 +3,7 @@
  */
 
 import pc from 'picocolors';
-import { type Finding, isBelowFloor, type Target } from './claims.ts';
+import { type Finding, type Head, isBelowFloor, type Target } from './claims.ts';
 import { whyMissed } from './known-misses.ts';
 
 export type Verdict =
@@ -17,10 +17,7 @@ export type Verdict =
   /** No target. */
   | '';
 
-export interface Row {
-  readonly table: string;
-  readonly corpus: string;
-  readonly what: string;
+export interface Row extends Head {
   readonly value: number | null;
   /** `x` a ratio, `%` a share, '' a count; all others are absolute. */
   readonly unit: 'x' | '%' | '' | 'ms' | 'us' | 'MiB';
@@ -29,11 +26,9 @@ export interface Row {
   readonly note: string;
 }
 
-type Head = Pick<Row, 'table' | 'corpus' | 'what'>;
-
 /** A ratio of two contenders. */
-export function toRatioRow(head: Head, finding: Finding): Row {
-  const { ratio, quartiles, rounds, oursMs, versusMs, floorRatio, target } = finding;
+export function toRatioRow(finding: Finding): Row {
+  const { head, ratio, quartiles, rounds, oursMs, versusMs, floorRatio, target } = finding;
   const note = [
     `${toNumber(oursMs)} / ${toNumber(versusMs)} ms`,
     `quartiles ${quartiles.map((value) => value.toFixed(2)).join('–')} of ${rounds}`,
@@ -68,7 +63,10 @@ function toVerdict(value: number, target: Target, missed: Verdict): Pick<Row, 't
 export function isFailure(row: Row, tolerateKnown: boolean): boolean {
   if (row.verdict === 'skipped') return process.env.CI === 'true';
   if (row.verdict !== 'MISSED' && row.verdict !== 'MISSED (below floor)') return false;
-  return !(tolerateKnown && (row.verdict === 'MISSED (below floor)' || whyMissed(row) !== undefined));
+  return !(
+    tolerateKnown &&
+    (row.verdict === 'MISSED (below floor)' || whyMissed(row, row.value ?? Number.NaN) !== undefined)
+  );
 }
 
 /** Rows of one table, aligned, one line each. */

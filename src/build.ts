@@ -5,6 +5,7 @@
 
 import { resolve } from 'node:path';
 import { type Manifest, toManifest } from './manifest.ts';
+import { sizeOf } from './readings.ts';
 import { type Scan, scan } from './scan.ts';
 import { runAsync, runSync, type Work } from './steps.ts';
 import type { CoverageOptions } from './subject.ts';
@@ -19,7 +20,8 @@ export interface BuiltManifest extends Manifest {
 
 /** A manifest of a pass, with what is worth showing beside it. */
 export function* toBuiltManifest(pass: Scan, fingerprint?: string): Work<BuiltManifest> {
-  const bytes = pass.files.reduce((sum, file) => sum + file.reading.size, 0);
+  let bytes = 0;
+  for (let row = 0; row < pass.readings.paths.length; row++) bytes += sizeOf(pass.readings.ids, row);
   return { ...(yield* toManifest(pass, fingerprint)), name: pass.subject.name, bytes };
 }
 

@@ -20,17 +20,16 @@ import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from './disk.ts';
 import { errnoOf } from './errors.ts';
-import type { KnownId } from './file-id.ts';
 import { hashBytes } from './hash.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
 import { toRaw } from './raw-path.ts';
-import type { Scan, ScannedFile } from './scan.ts';
+import { getId, NUMBERS_EACH, setId } from './readings.ts';
+import type { Scan } from './scan.ts';
 import { perform, type Work } from './steps.ts';
 import { type CoverageOptions, covers, locate, type Subject } from './subject.ts';
 import { readWholeFile } from './whole-file.ts';
 
 const FORMAT = 'distprint cache 1';
-const NUMBERS_EACH = 6;
 const DIGEST_LENGTH = 16;
 
 interface Head {
@@ -81,7 +80,7 @@ export function loadCache(path: string, root: string, options: CoverageOptions, 
   if (head.root !== toRaw(root)) return note(`it is of ${head.root}`);
   if (!covers(head.subject.coverage, options)) return note('it covers something else');
   if (head.savedMs > Date.now()) return note('it was saved in the future: the clock was set back');
-  return { pass: toScan(head, rest.subarray(headEnd + 1)), fingerprint: head.fingerprint };
+  return { pass: toPass(head, rest.subarray(headEnd + 1)), fingerprint: head.fingerprint };
 }
 
 /** Writes the file, atomically. Where that can't be done, `notes` says so and nothing else happens. */
@@ -102,60 +101,61 @@ export function* saveCache(path: string, cached: CachedPass, notes: string[]): W
 const toStart = (rest: Buffer) => `${FORMAT} ${hashBytes(rest)}\n`;
 const START_LENGTH = FORMAT.length + 1 + DIGEST_LENGTH + 1;
 
-function toScan({ subject, specials, absent, columns }: Head, body: Buffer): Scan {
+function toPass({ subject, specials, absent, columns }: Head, body: Buffer): Scan {
   let at = 0;
-  const [fileNumbers, digests, paths, directoryNumbers, names] = columns.map((length) => {
+  const [ids, digests, paths, directoryIds, names] = columns.map((length) => {
     at += length;
     return body.subarray(at - length, at);
   }) as [Buffer, Buffer, Buffer, Buffer, Buffer];
-
   const special = new Map(specials);
   const listed = split(paths);
-  const isPlain = subject.globs !== null && isAscii(paths) && isAscii(Buffer.from(subject.root));
-  const numbers = readNumbers(fileNumbers);
-  const allDigests = digests.toString('latin1');
-  const files: ScannedFile[] = [];
-  for (const path of listed) {
-    if (special.has(path)) continue;
-    const i = files.length;
-    files.push({
-      path,
-      at: isPlain ? `${subject.root}/${path}` : locate(subject, path),
-      reading: { digest: allDigests.slice(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH), ...idAt(numbers, i) },
-    });
-  }
-  const specialsIn = (raw: string) => new Map(specials.filter(([path]) => parentOf(path) === raw));
+  const files = special.size === 0 ? listed : listed.filter((path) => !special.has(path));
+  const readings = {
+    paths: files,
+    places: new Array(files.length),
+    digests: sliceDigests(digests.toString('latin1')),
+    ids: readNumbers(ids),
+  };
+  const directories = toDirectories(subject, specials, readNumbers(directoryIds), names);
+  const listing = { paths: listed, specials: special, directories, absent: new Set(absent) };
+  return { subject, listing, readings, fresh: [] };
+}
+
+function toDirectories(
+  subject: Subject,
+  specials: readonly [string, Special][],
+  ids: Float64Array,
+  names: Buffer,
+): Map<string, ListedDirectory> {
   const directories = new Map<string, ListedDirectory>();
-  const directoryIds = readNumbers(directoryNumbers);
-  for (const block of names.toString('utf8').split('\0\0').slice(0, -1)) {
+  // Nearly all names are ASCII, which need not be decoded.
+  for (const block of names
+    .toString(isAscii(names) ? 'latin1' : 'utf8')
+    .split('\0\0')
+    .slice(0, -1)) {
     const end = block.indexOf('\0');
     const raw = end === -1 ? block : block.slice(0, end);
     // Unpacked when they are first needed: not before a directory has moved.
-    const entries = () =>
-      end === -1
-        ? []
-        : block
-            .slice(end + 1)
-            .split('\0')
-            .map(readName);
-    const id = idAt(directoryIds, directories.size);
-    directories.set(raw, { at: locate(subject, raw), entries, specials: specialsIn(raw), id });
+    const entries = () => (end === -1 ? [] : block.split('\0').slice(1).map(readName));
+    const inIt = specials.length === 0 ? NO_SPECIALS : new Map(specials.filter(([path]) => parentOf(path) === raw));
+    directories.set(raw, { at: locate(subject, raw), entries, specials: inIt, id: getId(ids, directories.size) });
   }
-  return {
-    subject,
-    listing: { paths: listed, specials: special, directories, absent: new Set(absent) },
-    files,
-    fresh: [],
-  };
+  return directories;
 }
 
-function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass): Buffer {
+const NO_SPECIALS: ReadonlyMap<string, Special> = new Map();
+
+function toBytes({ pass: { subject, listing, readings }, fingerprint }: CachedPass): Buffer {
   const directories = [...listing.directories];
+  const directoryIds = new Float64Array(directories.length * NUMBERS_EACH);
+  directories.forEach(([, { id }], row) => {
+    setId(directoryIds, row, id);
+  });
   const columns = [
-    writeNumbers(files.map((file) => file.reading)),
-    Buffer.from(files.map((file) => file.reading.digest).join(''), 'latin1'),
+    writeNumbers(readings.ids),
+    Buffer.from(readings.digests.join(''), 'latin1'),
     Buffer.from(listing.paths.join('\0'), 'latin1'),
-    writeNumbers(directories.map(([, directory]) => directory.id)),
+    writeNumbers(directoryIds),
     Buffer.from(
       directories.map(([raw, { entries }]) => `${[raw, ...entries().map(writeName)].join('\0')}\0\0`).join(''),
       'utf8',
@@ -176,33 +176,24 @@ function toBytes({ pass: { subject, listing, files }, fingerprint }: CachedPass)
 }
 
 const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}`;
-const readName = (name: string) => toEntry(name.slice(1), name.startsWith('d'));
+const readName = (name: string) => toEntry(name.startsWith('d') ? `${name.slice(1)}/` : name.slice(1));
 const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
 
-function writeNumbers(ids: readonly KnownId[]): Buffer {
-  const numbers = new Float64Array(ids.length * NUMBERS_EACH);
-  ids.forEach(({ dev, ino, size, mtimeMs, ctimeMs, racy }, i) => {
-    numbers.set([dev, ino, size, mtimeMs, ctimeMs, racy ? 1 : 0], i * NUMBERS_EACH);
-  });
-  const bytes = Buffer.from(numbers.buffer);
+function sliceDigests(all: string): string[] {
+  const digests: string[] = [];
+  for (let at = 0; at < all.length; at += DIGEST_LENGTH) digests.push(all.slice(at, at + DIGEST_LENGTH));
+  return digests;
+}
+
+function writeNumbers(numbers: Float64Array): Buffer {
+  const bytes = Buffer.from(numbers.slice().buffer);
   return endianness() === 'LE' ? bytes : bytes.swap64();
 }
 
 function readNumbers(column: Buffer): Float64Array {
-  const copy = Buffer.from(column); // aligned, and ours to swap
-  const bytes = endianness() === 'LE' ? copy : copy.swap64();
-  return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-}
-
-function idAt(numbers: Float64Array, index: number): KnownId {
-  const at = index * NUMBERS_EACH;
-  const number = (column: number) => numbers[at + column] as number;
-  return {
-    dev: number(0),
-    ino: number(1),
-    size: number(2),
-    mtimeMs: number(3),
-    ctimeMs: number(4),
-    racy: number(5) === 1,
-  };
+  const numbers = new Float64Array(column.length / Float64Array.BYTES_PER_ELEMENT);
+  const bytes = Buffer.from(numbers.buffer);
+  bytes.set(column);
+  if (endianness() !== 'LE') bytes.swap64();
+  return numbers;
 }

@@ -10,6 +10,7 @@ import { type Manifest, toManifest } from './manifest.ts';
 import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
 import { loadFastGlob } from './on-demand.ts';
 import { writePath } from './raw-path.ts';
+import { ctimeOf, lastCtimeMs } from './readings.ts';
 import { isRunningProgram } from './running-program.ts';
 import type { Scan, ScanCost } from './scan.ts';
 import { type Sighting, toCoverageOptions } from './settle.ts';
@@ -146,10 +147,12 @@ function takeBaseline(seen: Observation): Sighting {
 
 /** Written paths of files that may have been replaced since this process loaded them. */
 function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
-  const young = pass.files.filter(({ reading }) => reading.ctimeMs > performance.timeOrigin);
-  if (young.length === 0 || !isRunningProgram(root)) return [];
-  const before = new Map(cached?.files.map(({ path, reading }) => [path, reading.digest]));
-  return young.filter(({ path, reading }) => before.get(path) !== reading.digest).map(({ path }) => writePath(path));
+  const { paths, digests, ids } = pass.readings;
+  if (lastCtimeMs(pass.readings) <= performance.timeOrigin || !isRunningProgram(root)) return [];
+  const before = new Map(cached?.readings.paths.map((path, row) => [path, cached.readings.digests[row]]));
+  return paths
+    .filter((path, row) => ctimeOf(ids, row) > performance.timeOrigin && before.get(path) !== digests[row])
+    .map(writePath);
 }
 
 function sayDoubtful(paths: string[]): string {

@@ -61,8 +61,11 @@ export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isFile' | 'isSymbolic
 const yes = () => true;
 const no = () => false;
 
-export function toEntry(name: string, isDirectory: boolean): Entry {
-  return { name, isDirectory: isDirectory ? yes : no, isFile: isDirectory ? no : yes, isSymbolicLink: no };
+/** From its name, ended by a slash where it is a directory. */
+export function toEntry(name: string): Entry {
+  return name.endsWith('/')
+    ? { name: name.slice(0, -1), isDirectory: yes, isFile: no, isSymbolicLink: no }
+    : { name, isDirectory: no, isFile: yes, isSymbolicLink: no };
 }
 
 export const parentOf = (raw: string) => raw.slice(0, Math.max(0, raw.lastIndexOf('/')));
@@ -114,13 +117,8 @@ export function createDisk(
         );
       }
       const found = new Map<string, Special>();
-      const entries = toEntries(raw, dirents, found);
-      return {
-        at,
-        id: toKnownId(stats, wallMs),
-        entries: () => entries,
-        specials: found,
-      };
+      const names = toNames(raw, dirents, found);
+      return { at, id: toKnownId(stats, wallMs), entries: () => names.map(toEntry), specials: found };
     } catch (error) {
       const errno = errnoOf(error);
       // A pattern may name a directory that is not there; one that its parent has just named was there a moment ago.
@@ -148,22 +146,22 @@ export function createDisk(
     );
   }
 
-  function toEntries(directory: string, dirents: readonly Dirent[], found: Map<string, Special>): Entry[] {
-    const entries: Entry[] = [];
+  /** The names to show, those of directories ended by a slash: kept as long as the pass is, where objects would take thrice the room. */
+  function toNames(directory: string, dirents: readonly Dirent[], found: Map<string, Special>): string[] {
+    const names: string[] = [];
     for (const dirent of dirents) {
       if (never.includes(dirent.name) || (directory === '' && dirent.name === notAtRoot)) continue;
       const name = toShown(dirent.name);
-      const isPlain = dirent.isFile() || dirent.isDirectory();
-      if (isPlain && name === dirent.name) {
-        entries.push(dirent);
-        continue;
+      let isDirectory = dirent.isDirectory();
+      if (!isDirectory && !dirent.isFile()) {
+        const raw = childOf(directory, dirent.name);
+        const what = whatIs(raw, dirent);
+        if (typeof what === 'object') found.set(raw, what);
+        isDirectory = what === 'directory';
       }
-      const raw = childOf(directory, dirent.name);
-      const what = whatIs(raw, dirent);
-      if (typeof what === 'object') found.set(raw, what);
-      entries.push(toEntry(name, what === 'directory'));
+      names.push(isDirectory ? `${name}/` : name);
     }
-    return entries;
+    return names;
   }
 
   /** What something comes to, links followed. */
@@ -204,7 +202,7 @@ export function createDisk(
       const stats = lstatSync(fsPath(raw));
       const what = whatIs(raw, stats);
       if (typeof what === 'object') specials.set(raw, what);
-      return Object.assign(toEntry(nameOf(raw), what === 'directory'), NO_OTHER_KIND);
+      return Object.assign(toEntry(what === 'directory' ? `${nameOf(raw)}/` : nameOf(raw)), NO_OTHER_KIND);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw unreadable(error, shown(raw));
       absent.add(raw);

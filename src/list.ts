@@ -10,7 +10,7 @@ import type fastGlob from 'fast-glob';
 import { createDisk, fromShown, type ListCost, type ListedDirectory, type Special, VIRTUAL_ROOT } from './disk.ts';
 import { loadFastGlob } from './on-demand.ts';
 import { toFsPath } from './raw-path.ts';
-import { perform, type Work } from './steps.ts';
+import { PAUSE, perform, type Work } from './steps.ts';
 
 /** What to list. Patterns are raw globs, relative to the root. */
 export interface Globs {
@@ -57,8 +57,11 @@ export function* list(
   const patterns = [...globs.patterns];
   const fg = loadFastGlob();
   const found = yield* perform({ sync: () => fg.sync(patterns, options), async: () => fg(patterns, options) });
-  // Sorting in one go is cheap beside all else: fast-glob's order is nearly sorted, and the engine's sort uses that.
-  const paths = found.map(fromShown).sort();
+  yield PAUSE;
+  const paths = found.map(fromShown);
+  yield PAUSE;
+  // In one go: fast-glob's order is nearly sorted, and the engine's sort uses that (0.5 ms for 8,700 paths).
+  paths.sort();
   return {
     paths: globs.patterns.length === 1 ? paths : paths.filter((path, i) => path !== paths[i - 1]),
     specials: disk.specials,

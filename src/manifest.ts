@@ -70,43 +70,41 @@ const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`
  * @param fingerprint its fingerprint, where it is known already
  */
 export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
-  const entries: ManifestEntry[] = [];
-  for (const entry of toEntries(pass)) {
-    entries.push(entry);
-    if (entries.length % ENTRIES_A_PAUSE === 0) yield PAUSE;
-  }
   const { coverage, version } = pass.subject;
-  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, entries)) };
-}
-
-/** The fingerprint of a pass's manifest. */
-export function toFingerprint(pass: Scan): Work<string> {
-  return fold(pass, toEntries(pass));
-}
-
-function* fold(pass: Scan, entries: Iterable<ManifestEntry>): Work<string> {
-  const hash = createStreamingHash();
-  let lines = writeHead({ ...pass.subject.coverage, version: pass.subject.version });
-  let count = 0;
-  for (const entry of entries) {
-    lines += writeEntry(entry);
-    if (++count % ENTRIES_A_PAUSE === 0) {
-      hash.update(lines);
-      lines = '';
-      yield PAUSE;
-    }
+  const contents = toContents(pass);
+  const entries: ManifestEntry[] = [];
+  for (const raw of pass.listing.paths) {
+    const content = contents[entries.length] as string;
+    if (entries.push({ path: writePath(raw), content }) % ENTRIES_A_PAUSE === 0) yield PAUSE;
   }
-  hash.update(lines);
+  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* toFingerprint(pass)) };
+}
+
+/** The fingerprint of a pass's manifest: the hash of its text, folded without making it as a whole. */
+export function* toFingerprint(pass: Scan): Work<string> {
+  const { coverage, version } = pass.subject;
+  const { paths } = pass.listing;
+  const contents = toContents(pass);
+  const hash = createStreamingHash();
+  hash.update(writeHead({ ...coverage, version }));
+  for (let start = 0; start < paths.length; start += ENTRIES_A_PAUSE) {
+    let lines = '';
+    const end = Math.min(start + ENTRIES_A_PAUSE, paths.length);
+    for (let i = start; i < end; i++) lines += `${contents[i]}  ${writePath(paths[i] as string)}\n`;
+    hash.update(lines);
+    yield PAUSE;
+  }
   return `xxh64-${hash.digest()}`;
 }
 
-function* toEntries({ listing, files }: Scan): Generator<ManifestEntry> {
-  let nextFile = 0;
-  for (const raw of listing.paths) {
+/** The content column. */
+function toContents({ listing, readings }: Scan): readonly string[] {
+  if (listing.specials.size === 0) return readings.digests;
+  let row = 0;
+  return listing.paths.map((raw) => {
     const special = listing.specials.get(raw);
-    const content = special === undefined ? (files[nextFile++]?.reading.digest as string) : writeSpecial(special);
-    yield { path: writePath(raw), content };
-  }
+    return special === undefined ? (readings.digests[row++] as string) : writeSpecial(special);
+  });
 }
 
 function writeSpecial(special: Special): string {

@@ -83,7 +83,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
           return { state: 'settling', tree: seen, reason: judged.reason, retryInMs: judged.retryInMs, ...cost };
         }
       }
-      if (fingerprint !== lastSettled) isSealed = hasSeal(root);
+      if (fingerprint !== lastSettled) isSealed = pass.subject.globs !== null && hasSeal(root);
       lastSettled = fingerprint;
       yield* save(seen);
       return { state: 'settled', tree: seen, ...cost };

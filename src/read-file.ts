@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { DistprintError, errnoOf, unreadable } from './errors.ts';
 import { type FileId, isRacy, type KnownId, sameId } from './file-id.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
@@ -30,14 +30,19 @@ const READ_AHEAD_CHUNKS = 4;
 
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
-/** A file of usual size, read in one go; undefined where it is larger or moved, and `readFile` must see to it. */
-export function readSmallFile(at: string | Buffer): Reading | undefined {
+/**
+ * A file of usual size, read in one go; undefined where it is larger or moved, and `readFile` must see to it.
+ * @param looked what a stat found at the path just now. It does for the look before the reading: were something else opened, the
+ * look after it would tell.
+ */
+export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | undefined {
+  if (looked !== undefined && !isSmallFile(looked)) return undefined;
   const wallMs = Date.now();
   const fd = openSync(at, OPEN_FLAGS);
   try {
-    const before = fstatSync(fd);
+    const before = looked ?? fstatSync(fd);
+    if (!isSmallFile(before)) return undefined;
     const { size } = before;
-    if (size > SMALL_BYTES || !before.isFile()) return undefined;
     let length: number;
     let digest: string;
     if (size <= CHUNK_BYTES) {
@@ -54,6 +59,8 @@ export function readSmallFile(at: string | Buffer): Reading | undefined {
     closeSync(fd);
   }
 }
+
+const isSmallFile = (stats: Stats) => stats.size <= SMALL_BYTES && stats.isFile();
 
 /** In one go, for it is made for every file: `toKnownId` with a digest. */
 function toReading(digest: string, { dev, ino, size, mtimeMs, ctimeMs }: FileId, wallMs: number): Reading {

@@ -4,32 +4,25 @@
  * @module
  */
 
+import type { Stats } from 'node:fs';
 import { type ListedDirectory, parentOf } from './disk.ts';
 import { isDistprintError, unreadable } from './errors.ts';
 import { type KnownId, sameId } from './file-id.ts';
 import { isStillSpecial, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
+import { getId, isRacyRow, NUMBERS_EACH, placeOf, type Readings, sameAsRow, setId } from './readings.ts';
 import { statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
 
-/** A file, and how it was when it was read. */
-export interface ScannedFile {
-  /** Raw path, relative to the root. */
-  readonly path: string;
-  /** What `node:fs` takes for it. */
-  readonly at: string | Buffer;
-  readonly reading: Reading;
-}
-
 export interface Scan {
   readonly subject: Subject;
   readonly listing: Listing;
-  /** In the order of `listing.paths`, without the specials. */
-  readonly files: readonly ScannedFile[];
-  /** Those of `files` that this pass read, and not one before it. */
-  readonly fresh: readonly ScannedFile[];
+  /** Of `listing.paths`, in their order, without the specials. */
+  readonly readings: Readings;
+  /** Those rows of `readings` that this pass read, and not one before it. */
+  readonly fresh: readonly number[];
 }
 
 /** What a pass cost. */
@@ -40,8 +33,8 @@ export interface ScanCost {
 
 /** How often a pass starts again when a file or directory vanishes under it. */
 const ATTEMPTS = 3;
-/** Stats between two pauses: some 40 microseconds. */
-const STATS_A_PAUSE = 16;
+/** Stats between two pauses: some 0.2 ms, beside which a pause costs nothing. */
+const STATS_A_PAUSE = 64;
 /** Files read between two pauses: less than a millisecond, even where all are of the largest size that is read in one go. */
 const FILES_A_PAUSE = 4;
 const EXECUTABLE_LISTING: Listing = { paths: ['.'], specials: new Map(), directories: new Map(), absent: new Set() };
@@ -58,10 +51,10 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
       // A second attempt finds and lists everything anew: what the first one knew was older than what made it fail.
       const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
       if (previous !== null && held?.listing !== undefined) {
-        const fresh: ScannedFile[] = [];
-        const files = yield* readMoved(previous.files, fresh, cost);
-        const same = held.listing === previous.listing && files === previous.files;
-        return same ? previous : { subject: previous.subject, listing: held.listing, files, fresh };
+        const fresh: number[] = [];
+        const readings = yield* readMoved(previous.subject, previous.readings, fresh, cost);
+        const same = held.listing === previous.listing && readings === previous.readings;
+        return same ? previous : { subject: previous.subject, listing: held.listing, readings, fresh };
       }
       const subject = resolveSubject(path, options);
       const known = previous !== null && sameGlobs(previous.subject, subject) ? held?.unmoved : undefined;
@@ -69,9 +62,9 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
         subject.globs === null
           ? EXECUTABLE_LISTING
           : yield* list(subject.root, subject.globs, known ?? new Map(), cost);
-      const fresh: ScannedFile[] = [];
-      const files = yield* readListing(subject, listing, previous?.files ?? [], fresh, cost);
-      return { subject, listing, files, fresh };
+      const fresh: number[] = [];
+      const readings = yield* readListing(subject, listing, previous?.readings, fresh, cost);
+      return { subject, listing, readings, fresh };
     } catch (error) {
       if (attempt === ATTEMPTS || !isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE')) throw error;
     }
@@ -82,16 +75,18 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
  * Whether a pass would find the same again: what it read has not moved since, and no directory has. The rest it found
  * unmoved since an earlier pass; should it move from now on, the next pass will tell.
  */
-export function* holdsStill({ subject, listing, fresh }: Scan): Work<boolean> {
-  if (subject.packageJson !== null && !isSame(locate(subject, 'package.json'), subject.packageJson)) return false;
+export function* holdsStill({ subject, listing, readings, fresh }: Scan): Work<boolean> {
+  if (subject.packageJson !== null && !isSame(statOrNothing(locate(subject, 'package.json')), subject.packageJson))
+    return false;
   let count = 0;
   for (const { at, id } of listing.directories.values()) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    if (!isSame(at, id)) return false;
+    if (!isSame(statOrNothing(at), id)) return false;
   }
-  for (const { at, reading } of fresh) {
+  for (const row of fresh) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    if (!isSame(at, reading)) return false;
+    const stats = statOrNothing(placeOf(readings, row, subject));
+    if (stats === undefined || !sameAsRow(readings.ids, row, stats)) return false;
   }
   return true;
 }
@@ -109,13 +104,14 @@ interface HeldListing {
 
 function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldListing> {
   const unmoved = new Map<string, ListedDirectory>();
-  let holds = subject.packageJson === null || isUnmoved(locate(subject, 'package.json'), subject.packageJson);
+  let holds =
+    subject.packageJson === null || isUnmoved(statOrNothing(locate(subject, 'package.json')), subject.packageJson);
   let renewed = false;
   let count = 0;
   for (const [raw, directory] of listing.directories) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
     const stats = statOrNothing(directory.at);
-    if (stats !== undefined && !directory.id.racy && sameId(stats, directory.id)) {
+    if (isUnmoved(stats, directory.id)) {
       unmoved.set(raw, directory);
       continue;
     }
@@ -136,63 +132,69 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
   return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
 }
 
-/** Whether a stat finds it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
-function isSame(at: string | Buffer, known: KnownId): boolean {
-  const stats = statOrNothing(at);
-  return stats !== undefined && sameId(stats, known);
-}
+/** Whether a stat found it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
+const isSame = (stats: Stats | undefined, known: KnownId) => stats !== undefined && sameId(stats, known);
 
 /** Whether it need not be read again. */
-const isUnmoved = (at: string | Buffer, known: KnownId): boolean => !known.racy && isSame(at, known);
+const isUnmoved = (stats: Stats | undefined, known: KnownId) => !known.racy && isSame(stats, known);
+
+/** The same of a file. */
+const isUnmovedRow = (stats: Stats | undefined, ids: Float64Array, row: number) =>
+  stats !== undefined && !isRacyRow(ids, row) && sameAsRow(ids, row, stats);
 
 function* readListing(
   subject: Subject,
-  listing: Listing,
-  before: readonly ScannedFile[],
-  fresh: ScannedFile[],
+  { paths: listed, specials }: Listing,
+  before: Readings | undefined,
+  fresh: number[],
   cost: ScanCost,
-): Work<readonly ScannedFile[]> {
-  const { paths, specials } = listing;
-  const known = before.length > 0 ? new Map(before.map((file) => [file.path, file])) : undefined;
-  const files: ScannedFile[] = [];
-  let count = 0;
+): Work<Readings> {
+  const paths = specials.size === 0 ? listed : listed.filter((path) => !specials.has(path));
+  const known = new Map(before?.paths.map((path, row) => [path, row]));
+  const digests: string[] = [];
+  const ids = new Float64Array(paths.length * NUMBERS_EACH);
   for (const path of paths) {
-    if (specials.size > 0 && specials.has(path)) continue;
-    if (++count % FILES_A_PAUSE === 0) yield PAUSE;
-    const file = known?.get(path);
-    if (file !== undefined && isUnmoved(file.at, file.reading)) {
-      files.push(file);
+    const row = digests.length;
+    if (row % FILES_A_PAUSE === 0) yield PAUSE;
+    const at = locate(subject, path);
+    const rowBefore = known.get(path);
+    const stats = rowBefore === undefined ? undefined : statOrNothing(at);
+    if (before !== undefined && rowBefore !== undefined && isUnmovedRow(stats, before.ids, rowBefore)) {
+      digests.push(before.digests[rowBefore] as string);
+      setId(ids, row, getId(before.ids, rowBefore));
       continue;
     }
-    const at = locate(subject, path);
-    const read = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
-    files.push(read);
-    fresh.push(read);
+    const reading = readSmall(at, stats, cost) ?? (yield* readFile(at, show(at)));
+    digests.push(reading.digest);
+    setId(ids, row, reading);
+    fresh.push(row);
   }
-  return files;
+  return { paths, places: new Array(paths.length), digests, ids };
 }
 
-/** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then the array itself is returned. */
-function* readMoved(files: readonly ScannedFile[], fresh: ScannedFile[], cost: ScanCost): Work<readonly ScannedFile[]> {
-  let renewed: ScannedFile[] | undefined;
-  for (let i = 0; i < files.length; i++) {
-    if (i % STATS_A_PAUSE === 0) yield PAUSE;
-    const { path, at, reading } = files[i] as ScannedFile;
-    if (isUnmoved(at, reading)) continue;
-    yield PAUSE;
-    renewed ??= files.slice();
-    const read = { path, at, reading: readSmall(at, cost) ?? (yield* readFile(at, show(at))) };
-    renewed[i] = read;
-    fresh.push(read);
+/** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then `before` itself is returned. */
+function* readMoved(subject: Subject, before: Readings, fresh: number[], cost: ScanCost): Work<Readings> {
+  const { paths, ids } = before;
+  let renewed: { digests: string[]; ids: Float64Array } | undefined;
+  for (let row = 0; row < paths.length; row++) {
+    if (row % STATS_A_PAUSE === 0) yield PAUSE;
+    const at = placeOf(before, row, subject);
+    const stats = statOrNothing(at);
+    if (isUnmovedRow(stats, ids, row)) continue;
+    renewed ??= { digests: [...before.digests], ids: ids.slice() };
+    const reading = readSmall(at, stats, cost) ?? (yield* readFile(at, show(at)));
+    renewed.digests[row] = reading.digest;
+    setId(renewed.ids, row, reading);
+    if (fresh.push(row) % FILES_A_PAUSE === 0) yield PAUSE;
   }
-  return renewed ?? files;
+  return renewed === undefined ? before : { ...before, ...renewed };
 }
 
 /** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */
-function readSmall(at: string | Buffer, cost: ScanCost): Reading | undefined {
+function readSmall(at: string | Buffer, looked: Stats | undefined, cost: ScanCost): Reading | undefined {
   cost.filesRead++;
   try {
-    return readSmallFile(at);
+    return readSmallFile(at, looked);
   } catch (error) {
     throw vanished(error, show(at)) ?? unreadable(error, show(at));
   }

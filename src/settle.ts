@@ -12,6 +12,7 @@ import { sameId } from './file-id.ts';
 import { sameSpecials } from './list.ts';
 import { type Manifest, toManifest } from './manifest.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
+import { lastCtimeMs, sameReadings } from './readings.ts';
 import { holdsStill, type Scan, type ScanCost, scan } from './scan.ts';
 import { readSeal } from './seal.ts';
 import { lstatOrNothing, statOrNothing } from './stat.ts';
@@ -110,12 +111,11 @@ function quietFor(root: string, tree: Sighting): number {
 /** The kernel stamps files with a clock that ticks at 100 to 1000 Hz. */
 const CLOCK_TICK_MS = 10;
 
-function lastMoveMs(root: string, { files, listing, subject }: Scan): number {
+function lastMoveMs(root: string, { readings, listing, subject }: Scan): number {
   const at = toFsPath(toRaw(root));
   // A link to the root counts as well. Where the root is gone, nothing is quiet.
   const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
-  let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0);
-  for (const { reading } of files) if (reading.ctimeMs > last) last = reading.ctimeMs;
+  let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0, lastCtimeMs(readings));
   for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
   return last;
 }
@@ -123,13 +123,8 @@ function lastMoveMs(root: string, { files, listing, subject }: Scan): number {
 /** Whether two passes saw the same, down to the timestamps. */
 export function isSameTree(a: Scan, b: Scan): boolean {
   if (a === b) return true;
-  if (a.subject.version !== b.subject.version || a.files.length !== b.files.length) return false;
-  if (a.listing !== b.listing && !isSameListing(a.listing, b.listing)) return false;
-  return a.files.every((file, i) => {
-    const other = b.files[i];
-    if (other === undefined || file.path !== other.path) return false;
-    return file.reading.digest === other.reading.digest && sameId(file.reading, other.reading);
-  });
+  if (a.subject.version !== b.subject.version || !sameReadings(a.readings, b.readings)) return false;
+  return a.listing === b.listing || isSameListing(a.listing, b.listing);
 }
 
 function isSameListing(a: Scan['listing'], b: Scan['listing']): boolean {

@@ -210,5 +210,9 @@ function withAllBelow(glob: string): string[] {
 
 /** Where a path of the subject's lies, for `node:fs`. */
 export function locate(subject: Subject, raw: string): string | Buffer {
-  return toFsPath(subject.globs === null || raw === '' ? subject.root || '/' : `${subject.root}/${raw}`);
+  if (subject.globs === null || raw === '') return toFsPath(subject.root || '/');
+  const path = `${subject.root}/${raw}`;
+  // Each part is looked at by itself: to look at the whole, the engine would first have to copy the two together.
+  const isPlain = typeof toFsPath(raw) === 'string' && typeof toFsPath(subject.root) === 'string';
+  return isPlain ? path : toFsPath(path);
 }
