@@ -1,4 +1,4 @@
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../src/build.ts';
@@ -96,11 +96,18 @@ describe('a program that looks at itself', () => {
 const withUlimit = needs('ulimit', isPosix);
 const limited = ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'];
 
+/** Moves the timestamps of every file. */
+function touch(root: string): void {
+  const now = new Date();
+  for (const path of Object.keys(files)) utimesSync(join(root, path), now, now);
+}
+
 describe('a process that may open no more files', () => {
   withUlimit('is settling with that reason, and current again when some are closed', async () => {
     const root = makePackage(files);
     const { ask } = await talkToLoop({}, limited);
     await ask({ do: 'create', options: { path: root } });
+    touch(root); // so that it must be read, however long ago it was written
     await ask({ do: 'fill' });
     for (const way of ['check', 'checkSync'] as const) {
       expect(await ask({ do: way })).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('EMFILE') });
