@@ -2,7 +2,7 @@
  * `npm run bench`: how fast, how cheap, and whether the targets are met.
  *
  *   npm run bench                     everything
- *   npm run bench -- --quick          fewer rounds: 90 s at most once the corpora are cached
+ *   npm run bench -- --quick          fewer rounds, and all suites but `handoff`: 90 s at most once the corpora are cached
  *   npm run bench -- --check          exit 1 where a target is missed (claims.ts says by which rule)
  *   npm run bench -- --check --known  the same, but for the misses of known-misses.ts, up to their ceilings
  *   npm run bench -- --only beat      one of the suites below (repeatable)
@@ -21,6 +21,7 @@ import { benchCold } from './cold.ts';
 import { type Bench, openBench } from './context.ts';
 import { benchDropIn } from './drop-in.ts';
 import { benchFresh } from './fresh.ts';
+import { benchHandoff } from './handoff.ts';
 import { benchLinear } from './linear.ts';
 import { benchMemory } from './memory.ts';
 import { benchMoved } from './moved.ts';
@@ -35,6 +36,7 @@ const SUITES: Record<string, readonly Suite[]> = {
   beat: [benchBeat, benchStall, benchMoved],
   fresh: [benchFresh, benchDropIn],
   linear: [benchLinear],
+  handoff: [benchHandoff],
 };
 
 interface Flags {
@@ -53,12 +55,13 @@ function parseFlags(): Flags {
       known: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true, default: Object.keys(SUITES) },
+      only: { type: 'string', multiple: true },
       dist: { type: 'string' },
     },
   });
-  const unknown = values.only.find((name) => !(name in SUITES));
-  if (unknown === undefined) return { ...values, dist: values.dist };
+  const only = values.only ?? Object.keys(SUITES).filter((name) => !(values.quick && name === 'handoff'));
+  const unknown = only.find((name) => !(name in SUITES));
+  if (unknown === undefined) return { ...values, only, dist: values.dist };
   throw new Error(`--only ${unknown}: no such suite; there are ${Object.keys(SUITES).join(', ')}`);
 }
 

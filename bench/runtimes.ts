@@ -75,3 +75,19 @@ function compile(bun: string, source: string, executable: string): void {
   });
   if (status !== 0) throw new Error(`bun build --compile failed (exit ${status}): ${stderr}`);
 }
+
+interface NamedRuntime {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** This Node, and those that have `process.execve`; undefined where they are not to be had. */
+export function fetchHandoffRuntimes(): { node: string; newerNode?: NamedRuntime; bun?: NamedRuntime } {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return { node: process.execPath };
+  const newest = NODES.at(-1) as string;
+  return {
+    node: process.execPath,
+    newerNode: { name: `node ${toVersion(newest)}`, path: fetchExecutable(newest, 'node') },
+    bun: { name: `bun ${toVersion(BUN)}`, path: fetchExecutable(BUN, 'bun') },
+  };
+}

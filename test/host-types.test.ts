@@ -1,7 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { repository, run } from './helpers/run.ts';
+import { compile } from './helpers/compile.ts';
 import { makeSharedTemp } from './helpers/tree.ts';
 
 /** A host, typed as HAPI's callers are. What was an import of its own is the one line that differs. */
@@ -70,41 +68,6 @@ const WRONG = {
 };
 
 const temp = makeSharedTemp();
-const tsc = join(repository, 'node_modules/.bin/tsc');
-
-/** Compiles modules with the real compiler, as strictly as it can. Its errors by module. */
-async function compile(modules: Record<string, string>): Promise<Map<string, string[]>> {
-  for (const [name, text] of Object.entries(modules)) writeFileSync(join(temp, name), text);
-  const config = {
-    compilerOptions: {
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      target: 'es2022',
-      lib: ['es2023'],
-      module: 'nodenext',
-      moduleResolution: 'nodenext',
-      allowImportingTsExtensions: true,
-      noEmit: true,
-      types: ['node'],
-      typeRoots: [join(repository, 'node_modules/@types')],
-      paths: { 'distprint/drop-in': [join(repository, 'src/drop-in.ts')] },
-    },
-    files: Object.keys(modules),
-  };
-  writeFileSync(join(temp, 'tsconfig.json'), JSON.stringify(config));
-  writeFileSync(join(temp, 'package.json'), '{"type": "module"}');
-  const { stdout, code } = await run([tsc, '-p', temp, '--pretty', 'false'], { cwd: temp, timeout: 60_000 });
-  const errors = new Map<string, string[]>(Object.keys(modules).map((name) => [name, []]));
-  for (const line of stdout.split('\n')) {
-    const [, name, error] = /^(.+?)\(\d+,\d+\): error (.*)$/.exec(line) ?? [];
-    if (name === undefined || error === undefined) continue;
-    errors.set(name, [...(errors.get(name) ?? []), error]);
-  }
-  expect(code === 0).toBe([...errors.values()].flat().length === 0);
-  return errors;
-}
-
 const imports = "import { createInstalledCliProbe, getInstalledCliMtimeMs } from 'distprint/drop-in';\n";
 const wrongModules = Object.entries(WRONG).map(
   ([what, statement], i) => [what, `wrong${i}.ts`, imports + statement] as const,
@@ -113,7 +76,7 @@ let errors: Map<string, string[]>;
 
 beforeAll(async () => {
   const modules = Object.fromEntries(wrongModules.map(([, name, text]) => [name, text]));
-  errors = await compile({ 'host.ts': HOST, 'probe.ts': PROBE, ...modules });
+  errors = await compile(temp, { 'host.ts': HOST, 'probe.ts': PROBE, ...modules });
 }, 60_000);
 
 describe('to the compiler, the drop-in', () => {

@@ -125,9 +125,9 @@ async function respawn(world: HandoffWorld, target: Target): Promise<never> {
     await world.remember();
     done.release = true;
     await world.release();
-    if (!isShared) sockets.release();
 
     await world.announce('grant');
+    if (!isShared) sockets.release(); // as late as can be: from here on nobody answers, until the other listens
     grant(world.lockBase, world.owner, child.id);
     done.grant = true;
     await child.hear('ready', readyTimeoutMs);

@@ -5,9 +5,10 @@
 
 export { DistprintError, type DistprintErrorCode, isDistprintError } from '../errors.ts';
 export type { Limits } from './gate.ts';
+export type { RunnerOptions } from './options.ts';
 export type { Step } from './protocol.ts';
 export { STEPS } from './protocol.ts';
-export { claimRunner, type Runner, type RunnerOptions } from './runner.ts';
+export { claimRunner, type Runner } from './runner.ts';
 export { defaultStateFile, type OwnState, type RunnerState, readState } from './state-file.ts';
 export {
   isRunnerRunningInstalledVersion,

@@ -12,8 +12,9 @@
  * exit       leaves; the supervisor starts the new code
  *
  * spawn      starts the replacement      ->  report: tells its fingerprint, waits for the grant
- * release    stops listening, where the port can't be shared
- * grant      names the other the owner   ->  granted: listens
+ * release    the host stops what must not be done twice
+ * grant      stops listening, where the port can't be shared; names the other the owner
+ *                                        ->  granted: listens
  * prove                                  <-  serve: ready, and still alive a little later
  * adopt      has the service manager follow
  * leave      ends

@@ -5,69 +5,25 @@
 
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Check, createDetector, type Detector, type DetectorOptions } from '../detector.ts';
-import { DistprintError, errnoOf, isDistprintError } from '../errors.ts';
-import { DEFAULT_INTERVAL_MS, repeat } from '../heartbeat.ts';
+import { type Check, createDetector, type Detector } from '../detector.ts';
+import { DistprintError, isDistprintError } from '../errors.ts';
+import { repeat } from '../heartbeat.ts';
 import { toToken } from '../manifest.ts';
 import { locateRunningProgram } from '../running-program.ts';
 import { toCoverageOptions } from '../settle.ts';
-import {
-  DEFAULT_LIMITS,
-  EMPTY_HISTORY,
-  type History,
-  judgeHandoff,
-  type Limits,
-  recordFailure,
-  recordHandOff,
-  withoutFuture,
-} from './gate.ts';
+import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
 import { type HandoffWorld, handOff, type Target } from './handoff.ts';
 import { findExecBlocker } from './launch.ts';
-import { claim, hold, type Owner, readOwner } from './lock.ts';
+import { hold, type Owner, readOwner } from './lock.ts';
+import { type RunnerOptions, type Settings, toSettings } from './options.ts';
 import { findOwner } from './owner.ts';
-import { identify, isAlive, isSameProcess, type ProcessId } from './process-id.ts';
-import { endReports, type Handoff, report, type Step, takeHandoff } from './protocol.ts';
+import { identify, isAlive } from './process-id.ts';
+import { type Handoff, type Step, takeHandoff } from './protocol.ts';
+import { prove, takeRole } from './role.ts';
 import { createSockets, type Sockets } from './sockets.ts';
-import {
-  defaultStateFile,
-  lockBaseOf,
-  type OwnState,
-  type RunnerState,
-  readOrSetAside,
-  writeState,
-} from './state-file.ts';
+import { lockBaseOf, type OwnState, type RunnerState, readOrSetAside, writeState } from './state-file.ts';
 import { type Decision, decideStrategy, type Strategy } from './strategy.ts';
 import { notify } from './systemd.ts';
-
-export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>> {
-  /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
-  stateFile?: string;
-  /** Default `auto`: what is safe, which may be none. */
-  strategy?: Strategy | 'auto';
-  /** Milliseconds from one beat to the next. Default 10,000. */
-  intervalMs?: number;
-  /** Idle gate: whether this is a good moment. Asked each beat while new code waits. */
-  canHandOff?: () => boolean | Promise<boolean>;
-  /** Stop what must not be done twice; called before the role passes on. */
-  release?: () => unknown;
-  /** Take it up again: the hand-off failed. */
-  resume?: () => unknown;
-  /** Milliseconds that the new code has to reach its claim, and then to be ready. Default 30,000. */
-  readyTimeoutMs?: number;
-  /** Milliseconds for which a replacement must live on before the old process leaves. Default 3,000. */
-  proveMs?: number;
-  /** With strategy `exit`. Default 75, EX_TEMPFAIL of sysexits(3). */
-  exitStatus?: number;
-  limits?: Partial<Limits>;
-  /** The environment variable that, set to 1 at the start, has drift not checked. Default `HAPI_DISABLE_VERSION_HANDOFF`. */
-  optOutVariable?: string;
-  /** How an argument is shown in the state: secrets, for one, need not be. What is replayed is never taken from there. */
-  redact?: (argument: string) => string;
-  /** Told, in a line, what an operator would want to know. Default: stderr. */
-  log?: (line: string) => void;
-  /** Called, and awaited, before each step of the protocol that this process takes. */
-  onStep?: (step: Step) => unknown;
-}
 
 export interface Runner {
   /** One more than that of whoever had the role before. */
@@ -84,14 +40,8 @@ export interface Runner {
   stop(): void;
 }
 
-const DEFAULT_READY_TIMEOUT_MS = 30_000;
-const DEFAULT_PROVE_MS = 3_000;
-/** EX_TEMPFAIL: "the user is invited to retry". */
-const DEFAULT_EXIT_STATUS = 75;
-const DEFAULT_OPT_OUT = 'HAPI_DISABLE_VERSION_HANDOFF';
 const BASELINE_WAIT_MS = 10_000;
-const GRANT_POLL_MS = 2;
-const RELEASE_WAIT_MS = 5_000;
+const HOST_WAIT_MS = 5_000;
 
 /**
  * Claims the role. Call it after the modules are loaded and before anything is served: a rehearsal ends here, and a replacement waits here
@@ -101,9 +51,8 @@ const RELEASE_WAIT_MS = 5_000;
  *   what `createDetector` throws
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
-  const stateFile = options.stateFile ?? defaultStateFile();
-  const lockBase = lockBaseOf(stateFile);
-  const log = options.log ?? ((line: string) => void process.stderr.write(`distprint: ${line}\n`));
+  const settings = toSettings(options);
+  const lockBase = lockBaseOf(settings.stateFile);
   const me = identify(process.pid);
   if (me === undefined)
     throw new DistprintError('ERR_DISTPRINT_NOT_FOUND', 'this process can not be identified: no /proc, no ps(1)');
@@ -111,18 +60,9 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
   const path = locatePath(options);
   const detector = await createBaseline(path, options);
 
-  const handoff = said && isGenuine(said, me, lockBase) ? said : undefined;
-  const step = async (which: Step) => void (await options.onStep?.(which));
-  if (handoff?.role === 'rehearsal' || handoff?.role === 'replacement') {
-    await step('report');
-    const { fingerprint, version } = detector.baseline;
-    report({ at: 'claim', fingerprint, version, doubt: sayDoubt(detector) });
-    if (handoff.role === 'rehearsal') process.exit(0);
-  }
-  const owner =
-    handoff?.role === 'replacement' ? await waitForGrant(handoff, me, lockBase) : claimOrGoOn(lockBase, me, log);
-  if (handoff?.role === 'replacement') await step('granted');
-  return run({ options, path, stateFile, lockBase, log, detector, owner, handoff });
+  const announce = async (step: Step) => void (await settings.onStep(step));
+  const role = await takeRole({ me, lockBase, said, detector, announce, log: settings.log });
+  return run({ settings, path, lockBase, detector, ...role });
 }
 
 function locatePath(options: RunnerOptions): string {
@@ -146,68 +86,23 @@ async function createBaseline(path: string, options: RunnerOptions): Promise<Det
   }
 }
 
-/**
- * An environment variable convinces nobody: who is named in it must own the lock, and be our parent, or ourselves before exec.
- * A parent that ended meanwhile no longer is ours; that it did own the lock is then still on record.
- */
-function isGenuine({ role, from, generation }: Handoff, me: ProcessId, lockBase: string): boolean {
-  const owner = readOwner(lockBase);
-  if (owner === undefined || owner.generation !== generation || !isSameProcess(owner.process, from)) return false;
-  if (role === 'exec') return isSameProcess(from, me);
-  return process.ppid === from.pid || !isAlive(from);
-}
-
-function sayDoubt(detector: Detector): string | null {
-  const { verdict, reason } = detector.checkSync();
-  return verdict === 'current' ? null : (reason ?? `what is installed is ${verdict}`);
-}
-
-/** Where the predecessor dies first, this process is who is left, and takes the role by itself. */
-async function waitForGrant({ from, grantMs }: Handoff, me: ProcessId, lockBase: string): Promise<Owner> {
-  const deadlineMs = performance.now() + 2 * grantMs;
-  for (;;) {
-    const owner = readOwner(lockBase);
-    if (owner !== undefined && isSameProcess(owner.process, me)) return owner;
-    if (!isAlive(from)) return claim(lockBase, me);
-    if (performance.now() > deadlineMs) {
-      throw new DistprintError(
-        'ERR_DISTPRINT_RUNNING',
-        `process ${from.pid} keeps the role: it granted nothing within ${2 * grantMs} ms`,
-      );
-    }
-    await delay(GRANT_POLL_MS);
-  }
-}
-
-/** A disk that is full or read-only is no reason to be offline: where nobody else is known to have the role, it is taken without a record. */
-function claimOrGoOn(lockBase: string, me: ProcessId, log: (line: string) => void): Owner {
-  try {
-    return claim(lockBase, me);
-  } catch (error) {
-    if (!DISK_TROUBLE.has(errnoOf(error) ?? '')) throw error;
-    log(`the role can't be recorded at ${lockBase}: ${(error as Error).message}; going on without`);
-    return { process: me, generation: (readOwner(lockBase)?.generation ?? 0) + 1 };
-  }
-}
-
-const DISK_TROUBLE = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO']);
+/** What the state tells beyond who this is and what started. */
+type Situation = Pick<OwnState, 'ready' | 'verdict' | 'handingOff' | 'heldBack'> & {
+  -readonly [Name in keyof History]: History[Name];
+} & { decision: Decision };
 
 interface Claimed {
-  options: RunnerOptions;
+  settings: Settings;
   /** Absolute: what is watched. */
   path: string;
-  stateFile: string;
   lockBase: string;
-  log: (line: string) => void;
   detector: Detector;
   owner: Owner;
   handoff: Handoff | undefined;
 }
 
-function run({ options, path, stateFile, lockBase, log, detector, owner, handoff }: Claimed): Runner {
-  const exitStatus = options.exitStatus ?? DEFAULT_EXIT_STATUS;
-  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const isOptedOut = process.env[options.optOutVariable ?? DEFAULT_OPT_OUT] === '1';
+function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): Runner {
+  const { stateFile, limits, log } = settings;
   const sockets = createSockets(handoff?.sockets ?? []);
   const stopped = new AbortController();
   const started = detector.baseline;
@@ -215,12 +110,14 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
   const startTime = new Date().toISOString();
 
   let hostFields: Record<string, unknown> = {};
-  let isReady = false;
-  let verdict: string | null = isOptedOut ? null : 'current';
-  let history: History = EMPTY_HISTORY;
-  let decision: Decision = { strategy: 'none', owner: 'nobody', reasons: ['not ready yet'], advice: null };
-  let handingOff: OwnState['handingOff'] = null;
-  let heldBack: OwnState['heldBack'] = null;
+  const now: Situation = {
+    ready: false,
+    verdict: settings.isOptedOut ? null : 'current',
+    decision: { strategy: 'none', owner: 'nobody', reasons: ['not ready yet'], advice: null },
+    handingOff: null,
+    heldBack: null,
+    ...EMPTY_HISTORY,
+  };
   const lastSaid = new Map<string, string>();
 
   /** What stays true over many beats is said once. */
@@ -231,17 +128,16 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
   const readBefore = () => readOrSetAside(stateFile, (line) => say('aside', line));
 
   const decide = async () => {
-    const found = await findOwner(exitStatus);
-    decision = decideStrategy(options.strategy ?? 'auto', {
+    const found = await findOwner(settings.exitStatus);
+    now.decision = decideStrategy(settings.strategy, {
       owner: found,
       execBlocker: findExecBlocker(),
-      exitStatus,
+      exitStatus: settings.exitStatus,
     });
     return found;
   };
 
   function toState(before: RunnerState | null): RunnerState {
-    const argv = process.argv.slice(2);
     return {
       ...before,
       ...hostFields,
@@ -249,8 +145,8 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
       startTime,
       startedWithCliVersion: started.version,
       startedWithCliMtimeMs: toToken(started.fingerprint),
-      startedWithArgv: options.redact ? argv.map(options.redact) : argv,
-      startedWithVersionHandoffDisabled: isOptedOut,
+      startedWithArgv: process.argv.slice(2).map(settings.redact),
+      startedWithVersionHandoffDisabled: settings.isOptedOut,
       lastHeartbeat: new Date().toISOString(),
       distprint: {
         ...before?.distprint,
@@ -260,14 +156,7 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
         path,
         coverage,
         fingerprint: started.fingerprint,
-        ready: isReady,
-        verdict,
-        decision: { ...decision, reasons: [...decision.reasons] },
-        handingOff,
-        heldBack,
-        tried: history.tried,
-        handOffs: [...history.handOffs],
-        postponedSinceMs: history.postponedSinceMs,
+        ...now,
       },
     };
   }
@@ -302,40 +191,40 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
     lockBase,
     sockets,
     unit: null,
-    readyTimeoutMs: options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS,
-    proveMs: options.proveMs ?? DEFAULT_PROVE_MS,
-    exitStatus,
+    readyTimeoutMs: settings.readyTimeoutMs,
+    proveMs: settings.proveMs,
+    exitStatus: settings.exitStatus,
     async announce(step) {
-      if (handingOff !== null) handingOff = { ...handingOff, step };
+      if (now.handingOff !== null) now.handingOff = { ...now.handingOff, step };
       await tryPersist();
       if (step === 'grant') granted = true;
-      await options.onStep?.(step);
+      await settings.onStep(step);
       if (stopped.signal.aborted) throw new Error('the runner was stopped');
     },
     async isStill({ fingerprint }) {
-      const now = await detector.check();
-      return now.verdict === 'changed' && now.fingerprint === fingerprint;
+      const check = await detector.check();
+      return check.verdict === 'changed' && check.fingerprint === fingerprint;
     },
     async remember() {
-      history = recordHandOff(history, limits, Date.now());
+      Object.assign(now, recordHandOff(now, limits, Date.now()));
       await persist();
     },
-    release: () => callHost('release', options.release, log),
-    resume: () => callHost('resume', options.resume, log),
+    release: async () => void (await callHost('release', settings.release, log)),
+    resume: async () => void (await callHost('resume', settings.resume, log)),
     stopped: stopped.signal,
   };
 
   async function beat(): Promise<number | undefined> {
     if (!underWay && !(await holdRole())) return undefined;
     let retryInMs: number | undefined;
-    if (!isOptedOut && !underWay) {
+    if (!settings.isOptedOut && !underWay) {
       const check = await detector.check();
-      verdict = check.verdict;
+      now.verdict = check.verdict;
       retryInMs = check.retryInMs;
       if (check.verdict === 'changed') await consider(check);
       if (check.verdict === 'current') {
-        heldBack = null;
-        history = { ...history, postponedSinceMs: null };
+        now.heldBack = null;
+        now.postponedSinceMs = null;
       }
     }
     await tryPersist();
@@ -370,41 +259,38 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
   async function consider({ fingerprint, versions }: Check): Promise<void> {
     const target: Target = { fingerprint: fingerprint as string, version: versions?.installed ?? null };
     const found = await decide();
-    if (decision.strategy === 'none') {
-      const reason = [...decision.reasons, ...(decision.advice ? [decision.advice] : [])].join('; ');
+    const { strategy, reasons, advice } = now.decision;
+    if (strategy === 'none') {
+      const reason = [...reasons, ...(advice === null ? [] : [advice])].join('; ');
       return holdBack(target, 'strategy', reason);
     }
     const canHandOff = await mayHandOff();
     const nowMs = Date.now();
-    history = withoutFuture(history, limits, nowMs);
-    const judged = judgeHandoff(target.fingerprint, history, limits, nowMs, canHandOff);
+    Object.assign(now, withoutFuture(now, limits, nowMs));
+    const judged = judgeHandoff(target.fingerprint, now, limits, nowMs, canHandOff);
     if (!judged.go) {
-      if (judged.gate === 'idle') history = { ...history, postponedSinceMs: history.postponedSinceMs ?? nowMs };
+      if (judged.gate === 'idle') now.postponedSinceMs ??= nowMs;
       return holdBack(target, judged.gate, judged.reason);
     }
-    heldBack = null;
-    const unit = decision.strategy === 'respawn' && found.kind === 'systemd' ? found.unit : null;
-    void begin({ ...target }, decision.strategy, Object.assign(world, { unit }));
+    now.heldBack = null;
+    const unit = strategy === 'respawn' && found.kind === 'systemd' ? found.unit : null;
+    void begin(target, strategy, Object.assign(world, { unit }));
   }
 
   function holdBack(target: Target, gate: string, reason: string): void {
-    heldBack = { target: target.fingerprint, gate, reason };
+    now.heldBack = { target: target.fingerprint, gate, reason };
     say('target', `${sayTarget(target)} is installed; staying on ${started.version ?? started.fingerprint}: ${reason}`);
   }
 
   async function mayHandOff(): Promise<boolean> {
-    try {
-      return (await options.canHandOff?.()) !== false;
-    } catch (error) {
-      say('host', `canHandOff threw ${String(error)}; taken for a no`);
-      return false;
-    }
+    const answer = await callHost('canHandOff', settings.canHandOff, (line) => say('host', `${line}; taken for a no`));
+    return answer === true;
   }
 
   async function begin(target: Target, strategy: Exclude<Strategy, 'none'>, where: HandoffWorld): Promise<void> {
     underWay = true;
-    handingOff = { step: 'rehearse', target: target.fingerprint, sinceMs: Date.now() };
-    const before = history;
+    now.handingOff = { step: 'rehearse', target: target.fingerprint, sinceMs: Date.now() };
+    const before: History = { handOffs: now.handOffs, tried: now.tried, postponedSinceMs: now.postponedSinceMs };
     process.once('exit', endChild);
     log(`${sayTarget(target)} is installed; handing off (${strategy})`);
     try {
@@ -412,13 +298,13 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
     } catch (error) {
       if (stopped.signal.aborted) return;
       const reason = (error as Error).message;
-      history = recordFailure(before, target, reason, limits, Date.now(), Math.random());
+      Object.assign(now, recordFailure(before, target, reason, limits, Date.now(), Math.random()));
       log(`hand-off to ${sayTarget(target)} failed, staying on ${started.version ?? started.fingerprint}: ${reason}`);
     } finally {
       process.off('exit', endChild);
       granted = false;
       underWay = false;
-      handingOff = null;
+      now.handingOff = null;
     }
     await tryPersist();
   }
@@ -426,13 +312,6 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
   /** What is not proven doesn't outlive us, when the host ends this process meanwhile. */
   function endChild(): void {
     world.child?.signal();
-  }
-
-  async function prove(handoff: Handoff): Promise<void> {
-    report({ at: 'ready' });
-    await delay(handoff.proveMs);
-    report({ at: 'alive' });
-    endReports();
   }
 
   function stop(): void {
@@ -452,12 +331,12 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
       if (before !== undefined) {
         const { handOffs, postponedSinceMs } = before;
         const tried = before.tried?.fingerprint === started.fingerprint ? null : before.tried;
-        history = withoutFuture({ handOffs, tried, postponedSinceMs }, limits, Date.now());
+        Object.assign(now, withoutFuture({ handOffs, tried, postponedSinceMs }, limits, Date.now()));
       }
       sockets.dropUnused();
-      isReady = true;
+      now.ready = true;
       if (handoff?.role === 'replacement') {
-        await options.onStep?.('serve');
+        await settings.onStep('serve');
         await tryPersist();
         void prove(handoff);
       } else {
@@ -465,7 +344,7 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
       }
       await decide();
       await tryPersist();
-      repeat(beat, options.intervalMs ?? DEFAULT_INTERVAL_MS, stopped.signal);
+      repeat(beat, settings.intervalMs, stopped.signal);
     },
     stop,
   };
@@ -474,16 +353,19 @@ function run({ options, path, stateFile, lockBase, log, detector, owner, handoff
 const sayTarget = ({ version, fingerprint }: Target) =>
   version === null ? fingerprint : `${version} (${fingerprint})`;
 
-/** A host that throws or hangs there keeps nobody from going on. */
-async function callHost(
+/** A host that throws or hangs there keeps nobody from going on: undefined, then. */
+async function callHost<T>(
   name: string,
-  callback: (() => unknown) | undefined,
+  call: () => T | Promise<T>,
   log: (line: string) => void,
-): Promise<void> {
+): Promise<T | undefined> {
+  const late = Symbol(name);
   try {
-    const late = delay(RELEASE_WAIT_MS, 'late', { ref: false });
-    if ((await Promise.race([callback?.(), late])) === 'late') log(`${name} took longer than ${RELEASE_WAIT_MS} ms`);
+    const answer = await Promise.race([call(), delay(HOST_WAIT_MS, late, { ref: false })]);
+    if (answer !== late) return answer as T;
+    log(`${name} took longer than ${HOST_WAIT_MS} ms`);
   } catch (error) {
     log(`${name} threw ${String(error)}`);
   }
+  return undefined;
 }

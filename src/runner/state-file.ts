@@ -45,7 +45,7 @@ const Own = v.looseObject({
   decision: v.object({
     strategy: v.string(),
     owner: v.string(),
-    reasons: v.array(v.string()),
+    reasons: v.pipe(v.array(v.string()), v.readonly()),
     advice: v.nullable(v.string()),
   }),
   /** The hand-off under way: the last step announced, and its target. */
@@ -53,7 +53,7 @@ const Own = v.looseObject({
   /** Why a hand-off is due and does not begin. */
   heldBack: v.nullable(v.object({ target: v.string(), gate: v.string(), reason: v.string() })),
   tried: v.nullable(Tried),
-  handOffs: v.array(Ms),
+  handOffs: v.pipe(v.array(Ms), v.readonly()),
   postponedSinceMs: v.nullable(Ms),
 });
 

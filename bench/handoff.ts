@@ -1,0 +1,286 @@
+/**
+ * What a hand-off takes: from `changed` to new code that serves, and the gap in which the control port answers nothing.
+ *
+ * The daemon of `fixtures/runner` is upgraded to and fro by `npm install`, or, compiled, by a rename, while a client in a process of its own asks
+ * again a millisecond after each answer or failure. The **gap** is the time from the last answer before a failure to the next answer; 0 where
+ * nothing failed. It is held against a **cold start** of the same daemon (from spawn to its first answer) and against its time from the **claim** (the
+ * call of `claimRunner`) to listening, both measured between the upgrades.
+ */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { cleanEnv, install, openWorkshop, packRelease, scriptIn } from '../fixtures/releases.ts';
+import { atMost, shown, type Target } from './claims.ts';
+import type { Bench } from './context.ts';
+import { median } from './measure.ts';
+import { fetchHandoffRuntimes } from './runtimes.ts';
+import { toRow, toSkippedRow } from './table.ts';
+
+const TABLE = 'hand-off of a daemon';
+const WAIT_MS = 30_000;
+/** Nothing of the daemon's own waiting is measured: what counts begins at `changed`. */
+const OPTIONS = { intervalMs: 50, settleMs: 200, proveMs: 200, limits: { breaker: { max: 1000, windowMs: 60_000 } } };
+
+interface Cell {
+  readonly runtime: string;
+  readonly strategy: 'respawn' | 'exec' | 'exit';
+  /** The words that start it, before its own. */
+  readonly command: readonly string[];
+  /** Has the release installed, there where the command finds it. */
+  upgrade(version: string): void;
+  readonly supervisor?: 'runsv';
+  readonly isShared: boolean;
+}
+
+export async function benchHandoff(bench: Bench): Promise<void> {
+  const cells = toCells(bench);
+  for (const cell of cells) {
+    if (cell.supervisor !== undefined && spawnSync('which', [cell.supervisor]).status !== 0) {
+      const head = { table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what: 'gap' };
+      bench.report(toSkippedRow(head, `${cell.supervisor} is not installed`));
+      continue;
+    }
+    await benchCell(bench, cell);
+  }
+}
+
+function toCells(bench: Bench): Cell[] {
+  const workshop = openWorkshop(join(bench.scratch, 'workshop'));
+  const releases = new Map(VERSIONS.map((version) => [version, packRelease(workshop, version)]));
+  const app = join(bench.scratch, 'app');
+  const upgrade = (version: string) => install(app, workshop, releases.get(version) ?? fail(`no release ${version}`));
+  const { node, newerNode, bun } = fetchHandoffRuntimes();
+  const words = (runtime: string) => [runtime, scriptIn(app)];
+  const here = `node ${process.versions.node}`;
+  const cells: Cell[] = [
+    { runtime: here, strategy: 'respawn', command: words(node), upgrade, isShared: true },
+    { runtime: here, strategy: 'exit', command: words(node), upgrade, isShared: false, supervisor: 'runsv' },
+  ];
+  if (newerNode !== undefined) {
+    cells.push({ runtime: newerNode.name, strategy: 'exec', command: words(newerNode.path), upgrade, isShared: false });
+  }
+  if (bun === undefined) return cells;
+  cells.push({ runtime: bun.name, strategy: 'exec', command: words(bun.path), upgrade, isShared: false });
+  cells.push({ runtime: bun.name, strategy: 'respawn', command: words(bun.path), upgrade, isShared: false });
+  if (bench.quick) return cells;
+  const executable = join(bench.scratch, 'daemon');
+  const compiled = (version: string) => {
+    upgrade(version);
+    const built = `${executable}-${version}`;
+    const { status, stderr } = spawnSync(bun.path, ['build', '--compile', scriptIn(app), '--outfile', built], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`bun build --compile failed: ${stderr}`);
+    return built;
+  };
+  const executables = new Map(VERSIONS.map((version) => [version, compiled(version)]));
+  const replace = (version: string) => {
+    cpSync(executables.get(version) as string, `${executable}.new`);
+    renameSync(`${executable}.new`, executable);
+  };
+  const name = `${bun.name}, compiled`;
+  cells.push({ runtime: name, strategy: 'exec', command: [executable], upgrade: replace, isShared: false });
+  return cells;
+}
+
+const VERSIONS = ['1.0.0', '1.0.1'];
+
+interface Sample {
+  readonly gapMs: number;
+  readonly servingMs: number;
+  readonly coldMs: number;
+  readonly claimMs: number;
+}
+
+async function benchCell(bench: Bench, cell: Cell): Promise<void> {
+  const place = join(bench.scratch, `handoff-${readdirSync(bench.scratch).length}`);
+  mkdirSync(place);
+  cell.upgrade(VERSIONS[0] as string);
+  const port = await findFreePort();
+  const client = startClient(port);
+  const daemon = startDaemon(cell, place, port);
+  const samples: Sample[] = [];
+  try {
+    await client.answer(({ release }) => release === VERSIONS[0]);
+    for (let round = 0; round < (bench.quick ? 3 : 7); round++) {
+      const version = VERSIONS[(round + 1) % 2] as string;
+      const { gapMs, servingMs } = await measureUpgrade(cell, version, client, place);
+      samples.push({ gapMs, servingMs, ...(await measureColdStart(cell, place)) });
+    }
+  } finally {
+    client.process.kill('SIGKILL');
+    await stopDaemon(place, port, daemon);
+  }
+  report(bench, cell, samples);
+}
+
+function report(bench: Bench, cell: Cell, samples: readonly Sample[]): void {
+  const of = (name: keyof Sample) => median(samples.map((sample) => sample[name]));
+  const row = (what: string, value: number, unit: 'ms' | 'x', target: Target, note = '') =>
+    bench.report(toRow({ table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what }, value, unit, target, note));
+  const all = samples.map(({ gapMs }) => gapMs.toFixed(1)).join(', ');
+  row('cold start', of('coldMs'), 'ms', shown);
+  row('claim to listen', of('claimMs'), 'ms', shown);
+  row('changed to new code serving', of('servingMs'), 'ms', shown);
+  row('gap', of('gapMs'), 'ms', cell.isShared ? atMost(0) : shown, `of ${samples.length}: ${all}`);
+  const ratio = (name: 'coldMs' | 'claimMs') => median(samples.map((sample) => sample.gapMs / sample[name]));
+  if (cell.strategy === 'exec') row('gap / cold start', ratio('coldMs'), 'x', atMost(1.2));
+  if (cell.strategy === 'exit') row('gap / cold start', ratio('coldMs'), 'x', shown);
+  if (cell.strategy === 'respawn' && !cell.isShared) row('gap / claim to listen', ratio('claimMs'), 'x', atMost(1.2));
+}
+
+async function measureUpgrade(cell: Cell, version: string, client: Client, place: string) {
+  const steps = join(place, 'steps');
+  rmSync(steps, { recursive: true, force: true });
+  client.events.length = 0;
+  cell.upgrade(version);
+  const served = await client.answer(({ release }) => release === version);
+  await delay(OPTIONS.proveMs + 500); // until the old process has left
+  const began = readdirSync(steps).find((name) => name.endsWith('.rehearse')) ?? fail('no hand-off began');
+  const gaps = client.events.flatMap((event, i) =>
+    event.ok && client.events[i - 1]?.ok === false ? event.at - (client.events[i - 1] as Answer).at : [],
+  );
+  return { gapMs: Math.max(0, ...gaps), servingMs: served.at - statSync(join(steps, began)).mtimeMs };
+}
+
+async function measureColdStart(cell: Cell, place: string) {
+  const port = await findFreePort();
+  const client = startClient(port);
+  const cold = join(place, 'cold');
+  let daemon: ChildProcess | undefined;
+  try {
+    await delay(200); // until the client asks
+    const startedMs = performance.timeOrigin + performance.now();
+    daemon = startDaemon({ ...cell, strategy: 'respawn' }, cold, port);
+    const { at } = await client.answer(({ ok }) => ok);
+    const status = (await (await fetch(`http://127.0.0.1:${port}/status`)).json()) as { claimToListenMs: number };
+    return { coldMs: at - startedMs, claimMs: status.claimToListenMs };
+  } finally {
+    client.process.kill('SIGKILL');
+    if (daemon) await stopDaemon(cold, port, daemon);
+    rmSync(cold, { recursive: true, force: true });
+  }
+}
+
+/** @param cell one without a supervisor is started in a session of its own, as a daemon is */
+function startDaemon(
+  { command, strategy, supervisor }: Cell | (Cell & { strategy: 'respawn' }),
+  place: string,
+  port: number,
+): ChildProcess {
+  const options = JSON.stringify({ ...OPTIONS, strategy, stateFile: join(place, 'state/runner.state.json') });
+  const words = [...command, '--port', String(port), '--options', options, '--steps', join(place, 'steps')];
+  mkdirSync(place, { recursive: true });
+  places.add(place);
+  if (supervisor === undefined || strategy !== 'exit') {
+    return spawn(words[0] as string, words.slice(1), { detached: true, stdio: 'ignore', env: cleanEnv });
+  }
+  const service = join(place, 'service');
+  mkdirSync(service, { recursive: true });
+  const quoted = words.map((word) => `'${word}'`).join(' ');
+  writeFileSync(join(service, 'run'), `#!/bin/sh\nexec ${quoted}\n`, { mode: 0o755 });
+  return spawn(supervisor, [service], { detached: true, stdio: 'ignore', env: cleanEnv });
+}
+
+/** Where daemons may still run when this process ends before its time. */
+const places = new Set<string>();
+process.once('exit', () => {
+  for (const place of places) {
+    try {
+      const { pid } = JSON.parse(readFileSync(join(place, 'state/runner.state.json'), 'utf8')) as { pid: number };
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has ended, or never began
+    }
+  }
+});
+
+/** Through its own control port: by then it is another process than the one that was started. */
+async function stopDaemon(place: string, port: number, started: ChildProcess): Promise<void> {
+  started.kill('SIGTERM'); // a supervisor ends what it supervises
+  await fetch(`http://127.0.0.1:${port}/stop`, { method: 'POST' }).catch(() => {});
+  await delay(100);
+  places.delete(place);
+}
+
+interface Answer {
+  readonly ok: boolean;
+  readonly release?: string;
+  /** Milliseconds since the epoch, with fractions. Of a failure: of the last answer before it. */
+  readonly at: number;
+}
+
+interface Client {
+  readonly process: ChildProcess;
+  /** Each time the answer becomes another. */
+  readonly events: Answer[];
+  answer(is: (answer: Answer) => boolean): Promise<Answer>;
+}
+
+const CLIENT = `
+  import { request } from 'node:http';
+  process.stdin.on('end', () => process.exit()).resume(); // whoever started this has ended
+  const port = Number(process.argv[1]);
+  const now = () => performance.timeOrigin + performance.now();
+  const ask = () => new Promise((resolve) => {
+    const asked = request({ host: '127.0.0.1', port, path: '/status', agent: false, timeout: 5000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (more) => { text += more; });
+      response.on('end', () => { try { resolve(JSON.parse(text).release); } catch { resolve(undefined); } });
+      response.on('error', () => resolve(undefined));
+    });
+    asked.on('error', () => resolve(undefined)).on('timeout', () => asked.destroy()).end();
+  });
+  let last, lastAnswered = now();
+  for (;;) {
+    const release = await ask();
+    const at = now();
+    if (release !== last) console.log(JSON.stringify(release === undefined ? { ok: false, at: lastAnswered } : { ok: true, release, at }));
+    last = release;
+    if (release !== undefined) lastAnswered = at;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }`;
+
+function startClient(port: number): Client {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', CLIENT, String(port)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const events: Answer[] = [];
+  const waiting = new Set<() => void>();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    events.push(JSON.parse(line) as Answer);
+    for (const wake of waiting) wake();
+  });
+  return {
+    process: child,
+    events,
+    async answer(is) {
+      const deadlineMs = performance.now() + WAIT_MS;
+      for (;;) {
+        const found = events.find(is);
+        if (found !== undefined) return found;
+        if (performance.now() > deadlineMs)
+          throw new Error(`the daemon did not answer as it should within ${WAIT_MS} ms`);
+        await Promise.race([delay(500), new Promise<void>((resolve) => void waiting.add(resolve))]);
+        waiting.clear();
+      }
+    },
+  };
+}
+
+function findFreePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
