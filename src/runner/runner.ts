@@ -14,7 +14,7 @@ import { toCoverageOptions } from '../settle.ts';
 import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
 import { type HandoffWorld, handOff, type Target } from './handoff.ts';
 import { findExecBlocker } from './launch.ts';
-import { hold, type Owner, readOwner } from './lock.ts';
+import { claim, hold, type Owner, readOwner } from './lock.ts';
 import { type RunnerOptions, type Settings, toSettings } from './options.ts';
 import { findOwner } from './owner.ts';
 import { identify, isAlive } from './process-id.ts';
@@ -235,6 +235,12 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
   async function holdRole(): Promise<boolean> {
     try {
       if (hold(lockBase, world.owner)) return true;
+      // Who came meanwhile may have gone again: a start by hand that found its port taken; a replacement, while the disk was full.
+      const last = readOwner(lockBase);
+      if (last !== undefined && !isAlive(last.process)) {
+        world.owner = claim(lockBase, world.owner.process);
+        return true;
+      }
     } catch (error) {
       say('role', `the role can't be recorded at ${lockBase}: ${(error as Error).message}`);
       return true;
