@@ -197,7 +197,10 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     async announce(step) {
       if (now.handingOff !== null) now.handingOff = { ...now.handingOff, step };
       await tryPersist();
-      if (step === 'grant') granted = true;
+      if (step === 'grant') {
+        granted = true;
+        await writing; // a beat's, begun before: it must not land on what the other one writes from here on
+      }
       await settings.onStep(step);
       if (stopped.signal.aborted) throw new Error('the runner was stopped');
     },
