@@ -153,11 +153,20 @@ async function respawn(world: HandoffWorld, target: Target): Promise<never> {
     await child.terminate();
     world.child = null;
     if (world.stopped.aborted) throw toFailure(error);
-    if (done.grant) world.owner = claim(world.lockBase, world.owner.process);
+    if (done.grant) takeBack(world);
     await sockets.resume();
     if (done.release) await world.resume();
     if (done.adopt && unit !== null) await adopt(unit, process.pid).catch(() => {}); // it follows us anyway while we are the only one
     throw toFailure(error);
+  }
+}
+
+/** Where that can't be done, for a disk that is full, say, the heartbeat does it later (runner.ts): to answer again must not depend on it. */
+function takeBack(world: HandoffWorld): void {
+  try {
+    world.owner = claim(world.lockBase, world.owner.process);
+  } catch {
+    // what the hand-off failed for is what is told
   }
 }
 

@@ -8,7 +8,7 @@ import type { Detector } from '../detector.ts';
 import { DistprintError, errnoOf } from '../errors.ts';
 import { claim, type Owner, readOwner } from './lock.ts';
 import { isAlive, isSameProcess, type ProcessId } from './process-id.ts';
-import { endReports, type Handoff, report, type Step } from './protocol.ts';
+import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
 
@@ -55,14 +55,16 @@ export async function prove({ proveMs }: Handoff): Promise<void> {
 }
 
 /**
- * An environment variable convinces nobody: who is named in it must own the lock, and be our parent, or ourselves before exec.
- * A parent that ended meanwhile no longer is ours; that it did own the lock is then still on record.
+ * An environment variable convinces nobody: who is named in it must be our parent, who hears us; or, where the parent has ended, own the lock
+ * still; or be ourselves before exec. What a living parent says doesn't hang on the lock: its folder may have been deleted since, and
+ * a rehearsal that then took itself for an ordinary start would claim the role.
  */
 function isGenuine({ role, from, generation }: Handoff, me: ProcessId, lockBase: string): boolean {
+  if (role !== 'exec' && !canReport()) return false;
+  if (role !== 'exec' && process.ppid === from.pid && isAlive(from)) return true;
   const owner = readOwner(lockBase);
   if (owner === undefined || owner.generation !== generation || !isSameProcess(owner.process, from)) return false;
-  if (role === 'exec') return isSameProcess(from, me);
-  return process.ppid === from.pid || !isAlive(from);
+  return role === 'exec' ? isSameProcess(from, me) : !isAlive(from);
 }
 
 function sayDoubt(detector: Detector): string | null {

@@ -14,7 +14,7 @@ import { toCoverageOptions } from '../settle.ts';
 import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
 import { type HandoffWorld, handOff, type Target } from './handoff.ts';
 import { findExecBlocker } from './launch.ts';
-import { hold, type Owner, readOwner } from './lock.ts';
+import { claim, hold, type Owner, readOwner } from './lock.ts';
 import { type RunnerOptions, type Settings, toSettings } from './options.ts';
 import { findOwner } from './owner.ts';
 import { identify, isAlive } from './process-id.ts';
@@ -197,7 +197,10 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     async announce(step) {
       if (now.handingOff !== null) now.handingOff = { ...now.handingOff, step };
       await tryPersist();
-      if (step === 'grant') granted = true;
+      if (step === 'grant') {
+        granted = true;
+        await writing; // a beat's, begun before: it must not land on what the other one writes from here on
+      }
       await settings.onStep(step);
       if (stopped.signal.aborted) throw new Error('the runner was stopped');
     },
@@ -235,6 +238,12 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
   async function holdRole(): Promise<boolean> {
     try {
       if (hold(lockBase, world.owner)) return true;
+      // Who came meanwhile may have gone again: a start by hand that found its port taken; a replacement, while the disk was full.
+      const last = readOwner(lockBase);
+      if (last !== undefined && !isAlive(last.process)) {
+        world.owner = claim(lockBase, world.owner.process);
+        return true;
+      }
     } catch (error) {
       say('role', `the role can't be recorded at ${lockBase}: ${(error as Error).message}`);
       return true;

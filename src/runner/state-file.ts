@@ -4,11 +4,11 @@
  */
 
 import { mkdirSync, renameSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { DistprintError, errnoOf } from '../errors.ts';
-import { loadWriteFileAtomic } from '../on-demand.ts';
 import { readWholeFile } from '../whole-file.ts';
 
 /** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
@@ -139,9 +139,25 @@ export function readOrSetAside(path: string, note: (what: string) => void): Runn
 
 /**
  * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700.
+ *
+ * Not with write-file-atomic: while it writes it listens to SIGTERM and the like, and one that comes in the moment in which it stops
+ * listening is lost. A daemon that writes each beat, and leaves its end to the signal's default, would now and then outlive it.
  * @throws the operating system's errors as they are
  */
 export async function writeState(path: string, state: RunnerState): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  await loadWriteFileAtomic()(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
 }

@@ -1,0 +1,213 @@
+/**
+ * `kill -9` and `kill -STOP` of the old process, the new one or both at every step of the protocol: afterwards somebody serves, unless all
+ * that could were killed; and one process owns the role, listens, and is the only one there is.
+ *
+ * The cells come from STEPS, so a step that is added is tested or fails the first test here. How long a process stays stopped is drawn
+ * from HANDOFF_SEED, which every failure names.
+ */
+
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { STEPS, type Step } from '../../src/runner/index.ts';
+import { needs } from '../helpers/needs.ts';
+import {
+  copyTree,
+  isSameSet,
+  kill,
+  openShop,
+  openSite,
+  packageIn,
+  QUICK,
+  type Shop,
+  type Site,
+  signal,
+} from './site.ts';
+import { fetchNode } from './tools.ts';
+
+type Strategy = 'respawn' | 'exec';
+/** Who there is beside the old process when the step is announced, and who announces it. */
+type New = 'nobody yet' | 'a rehearsal' | 'a replacement';
+
+interface Moment {
+  readonly step: Step;
+  readonly by: 'old' | 'new';
+  readonly beside: New;
+}
+
+/** When each step comes, by strategy. `report` comes twice in a respawn: in the rehearsal and in the replacement. */
+const MOMENTS: Record<Strategy, readonly Moment[]> = {
+  respawn: [
+    { step: 'rehearse', by: 'old', beside: 'nobody yet' },
+    { step: 'report', by: 'new', beside: 'a rehearsal' },
+    { step: 'spawn', by: 'old', beside: 'nobody yet' },
+    { step: 'report', by: 'new', beside: 'a replacement' },
+    { step: 'release', by: 'old', beside: 'a replacement' },
+    { step: 'grant', by: 'old', beside: 'a replacement' },
+    { step: 'granted', by: 'new', beside: 'a replacement' },
+    { step: 'serve', by: 'new', beside: 'a replacement' },
+    { step: 'prove', by: 'old', beside: 'a replacement' },
+    { step: 'leave', by: 'old', beside: 'a replacement' },
+  ],
+  exec: [
+    { step: 'rehearse', by: 'old', beside: 'nobody yet' },
+    { step: 'report', by: 'new', beside: 'a rehearsal' },
+    { step: 'exec', by: 'old', beside: 'nobody yet' },
+  ],
+};
+
+/** These come under a supervisor only, and are tested with one. */
+const SUPERVISED: readonly Step[] = ['adopt', 'exit'];
+
+const SEED = Number(process.env.HANDOFF_SEED ?? Math.floor(Math.random() * 1e9));
+
+/** Milliseconds from 50 to 3,000: shorter and longer than every time that the processes give each other. */
+function drawMs(cell: string): number {
+  let hash = SEED | 0;
+  for (const char of cell) hash = Math.imul(hash ^ char.charCodeAt(0), 0x9e3779b1) ^ (hash >>> 15);
+  return 50 + ((hash >>> 0) % 2_951);
+}
+
+interface Cell extends Moment {
+  readonly name: string;
+  readonly strategy: Strategy;
+  readonly old: NodeJS.Signals | null;
+  readonly new: NodeJS.Signals | null;
+  readonly stoppedMs: number;
+}
+
+const SIGNALS = [null, 'SIGKILL', 'SIGSTOP'] as const;
+
+const cells: Cell[] = Object.entries(MOMENTS).flatMap(([strategy, moments]) =>
+  moments.flatMap((moment) =>
+    SIGNALS.flatMap((old) =>
+      SIGNALS.filter((other) => other === null || moment.beside !== 'nobody yet')
+        .filter((other) => old !== null || other !== null)
+        .map((other) => {
+          const words = [say('old', old), say('new', other)].filter((word) => word !== '').join(', ');
+          const beside = moment.beside === 'nobody yet' ? '' : ` of ${moment.beside}`;
+          const name = `${strategy}, at ${moment.step}${moment.by === 'new' ? beside : ''}: ${words}`;
+          const stoppedMs = drawMs(name);
+          const isStopped = old === 'SIGSTOP' || other === 'SIGSTOP';
+          return {
+            ...moment,
+            name: isStopped ? `${name} for ${stoppedMs} ms` : name,
+            strategy: strategy as Strategy,
+            old,
+            new: other,
+            stoppedMs: isStopped ? stoppedMs : 0,
+          };
+        }),
+    ),
+  ),
+);
+
+function say(who: 'old' | 'new', name: NodeJS.Signals | null): string {
+  return name === null ? '' : `${who} ${name === 'SIGKILL' ? 'killed' : 'stopped'}`;
+}
+
+let shop: Shop;
+let apps: string;
+let other: string;
+beforeAll(() => {
+  shop = openShop();
+  apps = join(shop.workshop.folder, 'app-1.0.0');
+  other = join(shop.workshop.folder, 'app-1.0.1');
+  shop.installOnce(apps, shop.release('1.0.0'));
+  shop.installOnce(other, shop.release('1.0.1'));
+});
+const took: [number, string][] = [];
+afterAll(() => {
+  took.sort(([a], [b]) => b - a);
+  const slowest = took.slice(0, 5).map(([ms, name]) => `  ${ms} ms: ${name}\n`);
+  process.stderr.write(`HANDOFF_SEED=${SEED}; from the signal to one that serves alone:\n${slowest.join('')}`);
+  shop.close();
+});
+
+it('knows when each step of the protocol comes', () => {
+  const known = [...Object.values(MOMENTS).flatMap((moments) => moments.map(({ step }) => step)), ...SUPERVISED];
+  expect([...new Set(known)].sort()).toEqual([...STEPS].sort());
+});
+
+const runtimes: Record<Strategy, string | undefined> = { respawn: fetchNode('20'), exec: fetchNode('26') };
+
+/** The limits that the processes keep to, one after the other, and what a busy machine needs to start two of them. */
+const KILL_AFTER_MS = 2_000;
+const WITHIN_MS = QUICK.intervalMs + QUICK.readyTimeoutMs + QUICK.proveMs + KILL_AFTER_MS + 3_000;
+
+describe.concurrent.each(['respawn', 'exec'] as const)('%s', (strategy) => {
+  const itHere = needs(`a Node for ${strategy}`, runtimes[strategy] !== undefined);
+  const mine = cells.filter((cell) => cell.strategy === strategy);
+
+  for (const cell of mine) itHere(`${cell.name} (HANDOFF_SEED=${SEED})`, (context) => check(cell, context));
+});
+
+async function check(cell: Cell, context: Pick<TestContext, 'onTestFinished'>): Promise<void> {
+  const site = await openSite(context, shop, {
+    launcher: [runtimes[cell.strategy] as string],
+    options: { ...QUICK, strategy: cell.strategy },
+  });
+  copyTree(apps, site.app);
+  copyTree(packageIn(other), join(site.folder, 'next'));
+  const old = await site.start();
+  const fresh = await reach(site, cell, old);
+  const targets = [
+    { pid: old, by: cell.old },
+    { pid: fresh as number, by: cell.new },
+  ];
+  // Stopped first: what is killed is not seen by the other before it is stopped itself.
+  for (const { pid, by } of targets) if (by === 'SIGSTOP') signal(pid, by);
+  for (const { pid, by } of targets) if (by === 'SIGKILL') await kill(pid);
+  site.letGo(cell.step);
+  await sleep(cell.stoppedMs);
+  for (const { pid, by } of targets) if (by === 'SIGSTOP') signal(pid, 'SIGCONT');
+  const endMs = performance.now();
+
+  // A rehearsal never serves: with the old process gone, there is nobody left.
+  const isSurvivor = cell.old !== 'SIGKILL' || (cell.beside === 'a replacement' && cell.new !== 'SIGKILL');
+  if (!isSurvivor) {
+    await site.until('the rehearsal to leave', () => site.processes().length === 0, WITHIN_MS);
+    expect(await site.start()).toBe((await site.ask())?.pid);
+  }
+  const served = await site.until('one that serves alone', () => servesAlone(site), WITHIN_MS);
+  took.push([Math.round(performance.now() - endMs), cell.name]);
+  if (cell.old === 'SIGKILL') expect(served).not.toBe(old);
+  if (cell.new === 'SIGKILL') expect(served).not.toBe(fresh);
+  // And so it stays.
+  await site.beats(2);
+  expect(await servesAlone(site)).toBe(served);
+  const another = site.spawn();
+  expect(await another.ended).toBe(1);
+  expect(await servesAlone(site)).toBe(served);
+}
+
+/** Brings the hand-off to the cell's step, and holds it there. Resolves with the new process, where there is one. */
+async function reach(site: Site, { step, by, beside }: Cell, old: number): Promise<number | undefined> {
+  const isSecondReport = step === 'report' && beside === 'a replacement';
+  site.hold(isSecondReport ? 'spawn' : step);
+  site.swap(join(site.folder, 'next'));
+  if (isSecondReport) {
+    await site.untilReached('spawn');
+    const rehearsed = site.reached('report');
+    site.hold('report');
+    site.letGo('spawn');
+    return site.untilReached('report', rehearsed);
+  }
+  const at = await site.untilReached(step);
+  if (by === 'new') return at;
+  expect(at).toBe(old);
+  const others = site.processes().filter((pid) => pid !== old);
+  expect(others).toHaveLength(beside === 'nobody yet' ? 0 : 1);
+  return others[0];
+}
+
+/** The one process that there is, if it answers, is the only one that listens, has the role and is in no hand-off; else undefined. */
+async function servesAlone(site: Site): Promise<number | undefined> {
+  const answer = await site.ask();
+  const pid = answer?.pid;
+  const owner = site.owner();
+  const { pid: statePid, distprint: own } = site.state();
+  const isOwner = owner?.process.pid === pid && statePid === pid && own?.generation === owner?.generation;
+  if (pid === undefined || !isOwner || own?.handingOff !== null) return undefined;
+  return isSameSet(site.processes(), [pid]) && isSameSet(site.listeners(), [pid]) ? pid : undefined;
+}

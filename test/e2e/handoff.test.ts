@@ -1,0 +1,124 @@
+/** The promises of the hand-off, where nothing goes wrong. */
+
+import { execFileSync } from 'node:child_process';
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
+import { needs } from '../helpers/needs.ts';
+import { touchAll } from './host.ts';
+import { openShop, openSite, PATIENT, packageIn, poll, type Shop, type SiteOptions } from './site.ts';
+import { fetchBun, fetchNode } from './tools.ts';
+
+let shop: Shop;
+beforeAll(() => {
+  shop = openShop();
+});
+afterAll(() => shop.close());
+
+const node20 = fetchNode('20');
+const node26 = fetchNode('26');
+const bun = fetchBun();
+
+interface Way {
+  name: string;
+  strategy: 'respawn' | 'exec';
+  runtime: string | undefined;
+}
+const ways: Way[] = [
+  { name: 'respawn on Node 20', strategy: 'respawn', runtime: node20 },
+  { name: 'respawn on Bun', strategy: 'respawn', runtime: bun },
+  { name: 'exec on Node 26', strategy: 'exec', runtime: node26 },
+  { name: 'exec on Bun', strategy: 'exec', runtime: bun },
+];
+
+const settingsOf = ({ strategy, runtime }: Way): SiteOptions => ({
+  launcher: [runtime as string],
+  options: { ...PATIENT, strategy },
+});
+
+describe.concurrent.each(ways)('$name', (way) => {
+  const itHere = needs(way.name, way.runtime !== undefined);
+
+  itHere('moves to an upgrade: new code, next generation, same words, same port', async (context) => {
+    const site = await openSite(context, shop, settingsOf(way));
+    site.install(shop.release('1.0.0'));
+    const old = await site.start();
+    const before = await site.ask();
+    const { fingerprint } = site.own();
+    site.install(shop.release('1.0.1'));
+    const after = await site.untilServes('1.0.1');
+    expect(after.pid === old).toBe(way.strategy === 'exec');
+    const { pid } = after;
+    expect(after).toEqual({ ...before, release: '1.0.1', pid, generation: 2, isHandedOver: true });
+    expect(site.listeners()).toEqual([pid]);
+    expect(site.owner()).toMatchObject({ process: { pid }, generation: 2 });
+    expect(site.state()).toMatchObject({ pid, httpPort: site.port, startedWithCliVersion: '1.0.1' });
+    expect(site.own()).toMatchObject({ generation: 2, tried: null, handOffs: [expect.any(Number)] });
+    expect(site.own().fingerprint).not.toBe(fingerprint);
+    expect(isRunnerRunningInstalledVersion({ stateFile: site.stateFile })).toBe(true);
+  });
+
+  itHere(
+    'upgrades five times in a row: no process is left over, and nothing is added to its words',
+    async (context) => {
+      const site = await openSite(context, shop, settingsOf(way));
+      site.install(shop.release('1.0.0'));
+      await site.start();
+      const before = await site.ask();
+      for (let i = 1; i <= 5; i++) {
+        site.install(shop.release(`1.0.${i}`));
+        const { pid } = await site.untilServes(`1.0.${i}`);
+        expect(site.processes()).toEqual([pid]);
+      }
+      const after = await site.ask();
+      expect(after).toEqual({ ...before, release: '1.0.5', pid: after?.pid, generation: 6, isHandedOver: true });
+      expect(site.own().handOffs).toHaveLength(5);
+      expect(site.filesOfState()).toEqual(['runner.state.json', 'runner.state.lock.6']);
+    },
+  );
+
+  itHere('stays, over touches, a copy in its place and a reinstall of the same version', async (context) => {
+    const site = await openSite(context, shop, settingsOf(way));
+    site.install(shop.release('1.0.0'));
+    const old = await site.start();
+    const place = packageIn(site.app);
+    const writes: Record<string, () => void> = {
+      touched: () => touchAll(place),
+      copied: () => {
+        execFileSync('cp', ['-a', place, join(site.folder, 'copy')]);
+        renameSync(place, join(site.folder, 'old'));
+        renameSync(join(site.folder, 'copy'), place);
+      },
+      reinstalled: () => site.reinstall(shop.release('1.0.0')),
+    };
+    for (const [what, write] of Object.entries(writes)) {
+      write();
+      await site.untilSettled();
+      await site.beats(3);
+      expect([what, site.own().verdict]).toEqual([what, 'current']);
+    }
+    expect(await site.ask()).toMatchObject({ pid: old, release: '1.0.0', generation: 1 });
+    expect(site.stepsTaken()).toEqual([]);
+    expect(site.processes()).toEqual([old]);
+  });
+});
+
+describe('respawn on Node 20, which passes on its socket', () => {
+  const itHere = needs('Node 20', node20 !== undefined);
+
+  itHere('refuses nobody who connects every few milliseconds, over two upgrades', async (context) => {
+    const site = await openSite(context, shop, settingsOf(ways[0] as Way));
+    site.install(shop.release('1.0.0'));
+    const pids = [await site.start()];
+    const client = poll(site.port, 4);
+    for (const release of ['1.0.1', '1.0.2']) {
+      site.install(shop.release(release));
+      pids.push((await site.untilServes(release)).pid);
+    }
+    const polled = await client.stop();
+    expect(polled.failures).toEqual([]);
+    expect(polled.pids).toEqual(pids);
+    expect(polled.answers).toBeGreaterThan(200);
+  });
+});

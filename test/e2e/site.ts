@@ -1,0 +1,460 @@
+/**
+ * A place where the daemon of fixtures/runner is installed with npm, runs, is upgraded and comes to harm; and what can be seen of it from
+ * outside: who answers, who listens, who has the role, what the state says, and which processes there are at all.
+ */
+
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { get } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestContext } from 'vitest';
+import {
+  cleanEnv,
+  install,
+  openWorkshop,
+  packageIn,
+  packRelease,
+  type Release,
+  type ReleaseOptions,
+  scriptIn,
+  type Workshop,
+} from '../../fixtures/releases.ts';
+import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
+import { type Owner, readOwner } from '../../src/runner/lock.ts';
+import { identify, isAlive } from '../../src/runner/process-id.ts';
+import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
+
+export { packageIn, type Release, scriptIn };
+
+/** Releases of the daemon, each packed when it is first asked for. */
+export interface Shop {
+  readonly workshop: Workshop;
+  /** `fault`: what stands in for dist/fault.js. */
+  release(version: string, options?: ReleaseOptions): Release;
+  /** Into an app of no site, to be copied to many. */
+  installOnce(app: string, release: Release): void;
+  close(): void;
+}
+
+export function openShop(): Shop {
+  const folder = makeTempToRemove();
+  const workshop = openWorkshop(folder);
+  const packed = new Map<string, Release>();
+  return {
+    workshop,
+    release(version, options = {}) {
+      const key = JSON.stringify([version, options]);
+      const release = packed.get(key) ?? packRelease(workshop, version, options);
+      packed.set(key, release);
+      return release;
+    },
+    installOnce: (app, release) => install(app, workshop, release),
+    close: () => removeTree(folder),
+  };
+}
+
+/** Short ones, so that a test takes seconds. */
+export const QUICK = { intervalMs: 200, settleMs: 300, proveMs: 500, readyTimeoutMs: 2_000 } as const;
+/** The same, where what is tested should succeed on a machine that is busy with something else. */
+export const PATIENT = { ...QUICK, readyTimeoutMs: 30_000 } as const;
+/** Room for many hand-offs and retries in the time of a test. */
+export const GENEROUS = {
+  breaker: { max: 100, windowMs: 60_000 },
+  backOff: { baseMs: 60_000, maxMs: 60_000 },
+  maxPostponeMs: 60_000,
+};
+
+export interface SiteOptions {
+  /** Words before the script; `process.execPath` where there are none. */
+  launcher?: readonly string[];
+  options?: RunnerOptions;
+  env?: Record<string, string>;
+  /** Further words after the script. */
+  words?: readonly string[];
+  stateFolder?: string;
+}
+
+/** What the daemon says of itself. */
+export interface Answer {
+  readonly release: string;
+  readonly pid: number;
+  readonly generation: number;
+  readonly isHandedOver: boolean;
+  readonly argv: string[];
+  readonly execArgv: string[];
+}
+
+/** The variable by which every process of a site is known, however it came to be: environments are replayed. */
+const MARK = 'DISTPRINT_TEST_SITE';
+let sites = 0;
+
+export type Site = Awaited<ReturnType<typeof openSite>>;
+
+/** Gone when the test is over, with all its processes; a process that is there beside the runner then fails the test. */
+export async function openSite(context: Pick<TestContext, 'onTestFinished'>, shop: Shop, settings: SiteOptions = {}) {
+  const folder = makeTempToRemove();
+  const app = join(folder, 'app');
+  const steps = join(folder, 'steps');
+  const stateFolder = settings.stateFolder ?? join(folder, 'state');
+  const stateFile = join(stateFolder, 'runner.state.json');
+  const lockBase = join(stateFolder, 'runner.state.lock');
+  const logFile = join(folder, 'log');
+  const port = await findPort();
+  const mark = `${process.pid}-${sites++}-${port}`;
+  mkdirSync(steps);
+
+  const launcher = settings.launcher ?? [process.execPath];
+  const script = scriptIn(app);
+  const words = () => [
+    'start-sync',
+    ...['--workspace-root', 'a b', '--port', String(port), '--steps', steps],
+    ...['--options', JSON.stringify({ ...QUICK, limits: GENEROUS, stateFile, ...settings.options })],
+    ...(settings.words ?? ['', `it's "quoted"\nand broken`]),
+  ];
+
+  let supervisor: number | undefined;
+  const processes = (): number[] => listProcesses(`${MARK}=${mark}`).filter((pid) => pid !== supervisor);
+  const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
+  const state = (): RunnerState => JSON.parse(readFileSync(stateFile, 'utf8')) as RunnerState;
+
+  const site = {
+    folder,
+    app,
+    script,
+    steps,
+    port,
+    stateFolder,
+    stateFile,
+    words,
+    processes,
+    /** What its processes printed. */
+    log,
+    state,
+    own: () => state().distprint as NonNullable<RunnerState['distprint']>,
+    owner: (): Owner | undefined => readOwner(lockBase),
+
+    /** As an operator does. */
+    install: (release: Release) => install(app, shop.workshop, release),
+    /** Writes every file anew. */
+    reinstall(release: Release): void {
+      rmSync(packageIn(app), { recursive: true });
+      rmSync(join(app, 'node_modules/.package-lock.json'));
+      install(app, shop.workshop, release);
+    },
+    uninstall: () => npm(app, ['uninstall', 'distprint-fixture-runner']),
+
+    /** Starts it by hand, as a supervisor would, and doesn't wait. Resolves with its exit code. */
+    spawn(extra: { words?: readonly string[]; command?: readonly string[] } = {}) {
+      const [file = '', ...args] = extra.command ?? [...launcher, script];
+      const output = openSync(logFile, 'a');
+      const child = spawn(file, [...args, ...(extra.words ?? words())], {
+        cwd: folder,
+        env: { ...cleanEnv, HAPI_DISABLE_VERSION_HANDOFF: '', ...settings.env, [MARK]: mark },
+        stdio: ['ignore', output, output],
+        detached: true,
+      });
+      closeSync(output);
+      const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+        child.on('exit', (code, signal) => resolve(code ?? signal));
+        child.on('error', () => resolve(null));
+      });
+      return { pid: child.pid as number, ended };
+    },
+
+    /** Has a supervisor start it. */
+    supervise(command: readonly string[]): void {
+      supervisor = site.spawn({ command, words: [] }).pid;
+    },
+
+    /** Starts it, and waits until it serves and says so in its state. */
+    async start(extra: { command?: readonly string[] } = {}): Promise<number> {
+      const { pid, ended } = site.spawn(extra);
+      let end: unknown;
+      void ended.then((how) => {
+        end = how;
+      });
+      await site.until(`process ${pid} to serve`, async () => {
+        if (end !== undefined) throw new Error(`process ${pid} ended at its start: ${end}\n${log()}`);
+        return (await site.ask())?.pid === pid && site.own().ready;
+      });
+      return pid;
+    },
+
+    /** Who answers; undefined where nobody does. */
+    async ask(): Promise<Answer | undefined> {
+      const answer = await ask(port, 'GET', '/status');
+      if (answer === undefined) return undefined;
+      const { claimToListenMs: _, ...said } = answer as Answer & { claimToListenMs: number }; // differs each time
+      return said;
+    },
+    post: (path: string) => ask(port, 'POST', path),
+
+    /** Resolves with what `get` gives, once that is neither undefined nor false. */
+    async until<T>(what: string, get: () => T | Promise<T>, withinMs = 30_000): Promise<Exclude<T, undefined | false>> {
+      const deadlineMs = performance.now() + withinMs;
+      for (;;) {
+        const value = await Promise.resolve()
+          .then(get)
+          .catch((error: NodeJS.ErrnoException) => {
+            if (error.code === 'ENOENT' || error instanceof SyntaxError) return undefined; // it isn't there yet
+            throw error;
+          });
+        if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
+        if (performance.now() > deadlineMs) throw new Error(`waited in vain for ${what}\n${site.describe()}`);
+        await sleep(20);
+      }
+    },
+
+    /** Until this release answers, and its hand-off is over: nobody else is left. */
+    async untilServes(release: string, withinMs = 30_000): Promise<Answer> {
+      return await site.until(
+        `release ${release} to serve alone`,
+        async () => {
+          const answer = await site.ask();
+          const isAlone = answer !== undefined && isSameSet(processes(), [answer.pid]);
+          return answer?.release === release && isAlone && site.own().ready && answer;
+        },
+        withinMs,
+      );
+    },
+
+    /** Has the runner wait where it announces this step, and whoever reaches it next. */
+    hold: (step: Step) => writeFileSync(join(steps, `hold.${step}`), ''),
+    letGo: (step: Step) => rmSync(join(steps, `hold.${step}`), { force: true }),
+    /** The processes that have reached it, in no order. */
+    reached: (step: Step): number[] =>
+      readdirSync(steps)
+        .filter((name) => name.endsWith(`.${step}`) && !name.startsWith('hold.'))
+        .map((name) => Number(name.split('.')[0])),
+    /** Resolves with the process that is there and wasn't before. */
+    untilReached: (step: Step, before: readonly number[] = [], withinMs = 30_000): Promise<number> =>
+      site.until(`step ${step}`, () => site.reached(step).find((pid) => !before.includes(pid)), withinMs),
+
+    /** The processes of this site that hold a socket that listens. */
+    listeners(): number[] {
+      const sockets = listListening();
+      return processes().filter((pid) => holdsAny(pid, sockets));
+    },
+
+    stepsTaken: (): string[] => readdirSync(steps).filter((name) => !name.startsWith('hold.')),
+    filesOfState: (): string[] => readdirSync(stateFolder).sort(),
+
+    /** Until the runner sees nothing that moves. */
+    async untilSettled(): Promise<void> {
+      await site.beats(1);
+      await site.until(
+        'a settled verdict',
+        () => site.own().verdict !== 'settling' && site.own().verdict !== 'missing',
+      );
+    },
+
+    /** How many beats passed since then can be told by `lastHeartbeat`: resolves after so many. */
+    async beats(count: number): Promise<void> {
+      for (let seen = 0, last = state().lastHeartbeat; seen < count; seen++) {
+        last = await site.until('a heartbeat', () => state().lastHeartbeat !== last && String(state().lastHeartbeat));
+      }
+    },
+
+    /** Replaces the package by another one at once, as pnpm does. */
+    swap(other: string): void {
+      const place = packageIn(app);
+      const old = join(folder, `replaced-${performance.now()}`);
+      renameSync(place, old);
+      renameSync(other, place);
+    },
+
+    /** For the message of a failure. */
+    describe(): string {
+      const listeners = site.listeners();
+      const lines = processes().map(
+        (pid) => `  ${pid}${listeners.includes(pid) ? ' (listens)' : ''}: ${describeProcess(pid)}`,
+      );
+      const files = existsSync(stateFolder) ? readdirSync(stateFolder).join(' ') : 'gone';
+      const text = existsSync(stateFile) ? readFileSync(stateFile, 'utf8') : '';
+      const done = readdirSync(steps).join(' ');
+      return ['processes:', ...lines, `state folder: ${files}`, text, `steps: ${done}`, 'log:', log()].join('\n');
+    },
+  };
+
+  context.onTestFinished(async () => {
+    try {
+      for (const name of readdirSync(steps)) if (name.startsWith('hold.')) rmSync(join(steps, name));
+      if (supervisor !== undefined) signal(supervisor, 'SIGTERM');
+      const deadlineMs = performance.now() + 10_000;
+      for (let ended: Owner | undefined; processes().length > 0 && performance.now() < deadlineMs; await sleep(20)) {
+        const owner = site.owner();
+        if (owner === undefined || owner.generation === ended?.generation || !isAlive(owner.process)) continue;
+        if (processes().includes(owner.process.pid)) signal(owner.process.pid, 'SIGTERM');
+        ended = owner;
+      }
+      if (processes().length > 0) throw new Error(`processes are left over\n${site.describe()}`);
+    } finally {
+      supervisor = undefined;
+      while (processes().length > 0) {
+        for (const pid of processes()) signal(pid, 'SIGKILL');
+        await sleep(10);
+      }
+      removeTree(folder);
+    }
+  }, 30_000);
+  return site;
+}
+
+export const copyTree = (from: string, to: string) => cpSync(from, to, { recursive: true, verbatimSymlinks: true });
+
+/** SIGKILL, and waits until it is gone: that takes its time on a busy machine. */
+export async function kill(pid: number): Promise<void> {
+  signal(pid, 'SIGKILL');
+  while (identify(pid) !== undefined) await sleep(1);
+}
+
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+export const isSameSet = (a: readonly number[], b: readonly number[]) =>
+  a.length === b.length && a.every((each) => b.includes(each));
+
+/** Those that have ended and were not waited for have no environment any more. */
+function listProcesses(mark: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => readProc(pid, 'environ').split('\0').includes(mark) && identify(pid) !== undefined);
+}
+
+function readProc(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return ''; // it has ended
+  }
+}
+
+function describeProcess(pid: number): string {
+  const [state = '?'] = readProc(pid, 'stat').split(') ').slice(1);
+  return `${state[0]} ${readProc(pid, 'cmdline').replaceAll('\0', ' ').slice(0, 200)}`;
+}
+
+const LISTEN = '0A'; // proc(5), /proc/net/tcp
+
+/** What the kernel calls the sockets that listen. Dear to ask for: 10 ms. */
+function listListening(): Set<string> {
+  const rows = readFileSync('/proc/net/tcp', 'latin1').trim().split('\n').slice(1);
+  const listening = rows.map((row) => row.trim().split(/\s+/)).filter((fields) => fields[3] === LISTEN);
+  return new Set(listening.map((fields) => `socket:[${fields[9]}]`));
+}
+
+function holdsAny(pid: number, sockets: Set<string>): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      try {
+        return sockets.has(readlinkSync(`/proc/${pid}/fd/${fd}`));
+      } catch {
+        return false; // closed meanwhile
+      }
+    });
+  } catch {
+    return false; // it has ended
+  }
+}
+
+function ask(port: number, method: string, path: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    const request = get({ host: '127.0.0.1', port, path, method, agent: false, timeout: 1_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (more: string) => {
+        text += more;
+      });
+      response.on('end', () => resolve(JSON.parse(text)));
+      response.on('error', () => resolve(undefined));
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(undefined));
+  });
+}
+
+export interface Polled {
+  readonly answers: number;
+  /** Milliseconds since the start, and what went wrong. */
+  readonly failures: { readonly atMs: number; readonly code: string }[];
+  /** Who answered, in the order in which they first did. */
+  readonly pids: number[];
+}
+
+/** A client that connects anew every few milliseconds, whatever became of the times before. */
+export function poll(port: number, everyMs: number): { stop(): Promise<Polled> } {
+  const startedMs = performance.now();
+  const failures: { atMs: number; code: string }[] = [];
+  const pids = new Set<number>();
+  const open = new Set<Promise<void>>();
+  let answers = 0;
+  const once = () =>
+    new Promise<void>((resolve) => {
+      const fail = (error: NodeJS.ErrnoException) => {
+        failures.push({ atMs: Math.round(performance.now() - startedMs), code: error.code ?? error.message });
+        resolve();
+      };
+      get({ host: '127.0.0.1', port, path: '/status', agent: false }, (response) => {
+        let text = '';
+        response.on('data', (more: Buffer) => {
+          text += more;
+        });
+        response.on('error', fail).on('end', () => {
+          answers++;
+          pids.add((JSON.parse(text) as Answer).pid);
+          resolve();
+        });
+      }).on('error', fail);
+    });
+  const timer = setInterval(() => {
+    const one = once().finally(() => open.delete(one));
+    open.add(one);
+  }, everyMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(open);
+      return { answers, failures, pids: [...pids] };
+    },
+  };
+}
+
+function npm(cwd: string, args: readonly string[]): void {
+  const words = [...args, '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--loglevel', 'error'];
+  execFileSync('npm', words, { cwd, env: cleanEnv });
+}
+
+let nextPort = 20_000 + (process.pid % 1_000) * 10;
+
+/** Below the ports that the kernel gives to clients, so that none of them has it when a daemon wants it back. */
+async function findPort(): Promise<number> {
+  for (;;) {
+    const port = nextPort++;
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen({ host: '127.0.0.1', port }, () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (isFree) return port;
+  }
+}
