@@ -3,11 +3,11 @@
  * @module
  */
 
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { DistprintError, errnoOf } from '../errors.ts';
+import { DistprintError, errnoOf, isDistprintError } from '../errors.ts';
 import { loadWriteFileAtomic } from '../on-demand.ts';
 import { readWholeFile } from '../whole-file.ts';
 
@@ -94,14 +94,15 @@ export function readState(path: string): RunnerState | null {
     new DistprintError('ERR_DISTPRINT_STATE', `${path} ${why}`, { path, ...(cause !== undefined && { cause }) });
   let text: string;
   try {
+    const { size } = statSync(path);
+    if (size > MAX_BYTES) throw refuse(`is no state: it has ${size} bytes`);
     const { bytes, stats } = readWholeFile(path);
     if (process.getuid !== undefined && stats.uid !== process.getuid())
       throw refuse(`belongs to another user (${stats.uid})`);
-    if (stats.size > MAX_BYTES) throw refuse(`is no state: it has ${stats.size} bytes`);
     text = bytes.toString('utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
-    if (error instanceof DistprintError) throw error;
+    if (isDistprintError(error, 'ERR_DISTPRINT_STATE')) throw error;
     throw refuse(`can't be read: ${(error as Error).message}`, error);
   }
   let value: unknown;
