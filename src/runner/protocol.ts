@@ -23,7 +23,7 @@
  * @module
  */
 
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, writeSync } from 'node:fs';
 import type { ProcessId } from './process-id.ts';
 
 /** Of the old process and of the new one. Each is announced (`onStep`) before it is done, and the old one's stand in the state. */
@@ -91,6 +91,19 @@ export function takeHandoff(): Handoff | undefined {
     return isSound ? said : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Whether there is somebody to report to: runtimes give a child a socket for a pipe. Without one, the number may be that of
+ * a descriptor of the runtime's own, which must not be written to, nor closed.
+ */
+export function canReport(): boolean {
+  try {
+    const stats = fstatSync(REPORT_FD);
+    return stats.isSocket() || stats.isFIFO();
+  } catch {
+    return false; // nothing is open there
   }
 }
 

@@ -8,7 +8,7 @@ import type { Detector } from '../detector.ts';
 import { DistprintError, errnoOf } from '../errors.ts';
 import { claim, type Owner, readOwner } from './lock.ts';
 import { isAlive, isSameProcess, type ProcessId } from './process-id.ts';
-import { endReports, type Handoff, report, type Step } from './protocol.ts';
+import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
 
@@ -55,14 +55,14 @@ export async function prove({ proveMs }: Handoff): Promise<void> {
 }
 
 /**
- * An environment variable convinces nobody: who is named in it must own the lock, and be our parent, or ourselves before exec.
+ * An environment variable convinces nobody: who is named in it must own the lock, and be our parent, who hears us, or ourselves before exec.
  * A parent that ended meanwhile no longer is ours; that it did own the lock is then still on record.
  */
 function isGenuine({ role, from, generation }: Handoff, me: ProcessId, lockBase: string): boolean {
   const owner = readOwner(lockBase);
   if (owner === undefined || owner.generation !== generation || !isSameProcess(owner.process, from)) return false;
   if (role === 'exec') return isSameProcess(from, me);
-  return process.ppid === from.pid || !isAlive(from);
+  return canReport() && (process.ppid === from.pid || !isAlive(from));
 }
 
 function sayDoubt(detector: Detector): string | null {
