@@ -49,7 +49,8 @@ const runner = await claimRunner({
   log: (log) => say({ log }),
 });
 await runner.ready(fields);
-say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver });
+const { DISTPRINT_HANDOFF: word = null } = process.env;
+say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
 setInterval(() => {}, 1000);
 `;
 
@@ -66,8 +67,15 @@ export interface RunnerProgram {
   readonly stateFile: string;
   readonly pid: number;
   /** What it, and whoever came after it, printed. */
-  readonly said: readonly { log?: string; ready?: number; generation?: number; isHandedOver?: boolean }[];
+  readonly said: readonly {
+    log?: string;
+    ready?: number;
+    generation?: number;
+    isHandedOver?: boolean;
+    word?: string | null;
+  }[];
   readonly logs: () => string[];
+  readonly stderr: () => string;
   /** Resolves with its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string | null>;
   readonly isAlive: () => boolean;
@@ -89,7 +97,7 @@ export function makeRunnerPackage(root: string, version = '1.0.0'): string {
 export async function startRunner(setup: RunnerSetup = {}, place: RunnerPlace = {}): Promise<RunnerProgram> {
   const runner = launchRunner(setup, place);
   await until('the runner to be ready', () => {
-    if (!runner.isAlive()) throw new Error(`it ended: ${JSON.stringify(runner.said)}`);
+    if (!runner.isAlive()) throw new Error(`it ended: ${JSON.stringify(runner.said)} ${runner.stderr()}`);
     return runner.said.some(({ ready }) => ready !== undefined) || undefined;
   });
   return runner;
@@ -110,7 +118,7 @@ export function launchRunner(
   const setup = JSON.stringify({ ...runner, fields, redact: redacted });
   const child = spawn(process.execPath, [join(root, 'dist/main.js'), ...args], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...plainEnv, RUNNER: setup, ...env },
   });
   const pid = child.pid as number;
@@ -126,20 +134,23 @@ export function launchRunner(
       said.push(what);
     }
   });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
   const ended = new Promise<number | string | null>((resolve) =>
-    child.on('exit', (code, signal) => resolve(code ?? signal)),
+    child.on('close', (code, signal) => resolve(code ?? signal)),
   );
   onTestFinished(async () => {
-    if (child.exitCode === null) child.kill('SIGKILL');
-    await ended;
-    pids.delete(pid);
-    for (const other of pids) {
+    if (child.exitCode !== null) pids.delete(pid);
+    for (const each of pids) {
       try {
-        process.kill(other, 'SIGKILL');
+        process.kill(each, 'SIGKILL');
       } catch {
         // it has ended
       }
     }
+    await ended;
   });
   const state = () => JSON.parse(readFileSync(stateFile, 'utf8')) as ReturnType<RunnerProgram['state']>;
   return {
@@ -147,6 +158,7 @@ export function launchRunner(
     stateFile,
     pid,
     said,
+    stderr: () => stderr,
     logs: () => said.flatMap(({ log }) => log ?? []),
     ended,
     isAlive: () => child.exitCode === null && child.signalCode === null,
