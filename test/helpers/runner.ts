@@ -139,7 +139,7 @@ export function launchRunner(
     stderr += text;
   });
   const ended = new Promise<number | string | null>((resolve) =>
-    child.on('close', (code, signal) => resolve(code ?? signal)),
+    child.on('exit', (code, signal) => resolve(code ?? signal)),
   );
   onTestFinished(async () => {
     if (child.exitCode !== null) pids.delete(pid);
