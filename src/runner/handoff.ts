@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isDistprintError } from '../errors.ts';
 import { execAlike, getLaunch } from './launch.ts';
 import { claim, grant, type Owner, readOwner } from './lock.ts';
 import { isAlive, isSameProcess } from './process-id.ts';
@@ -153,11 +154,20 @@ async function respawn(world: HandoffWorld, target: Target): Promise<never> {
     await child.terminate();
     world.child = null;
     if (world.stopped.aborted) throw toFailure(error);
-    if (done.grant) world.owner = claim(world.lockBase, world.owner.process);
+    if (done.grant) takeBack(world);
     await sockets.resume();
     if (done.release) await world.resume();
     if (done.adopt && unit !== null) await adopt(unit, process.pid).catch(() => {}); // it follows us anyway while we are the only one
     throw toFailure(error);
+  }
+}
+
+/** Where that can't be recorded, on a full disk say, this process serves all the same; its heartbeat records it once it can. */
+function takeBack(world: HandoffWorld): void {
+  try {
+    world.owner = claim(world.lockBase, world.owner.process);
+  } catch (error) {
+    if (isDistprintError(error)) throw error;
   }
 }
 

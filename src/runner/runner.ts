@@ -14,7 +14,7 @@ import { toCoverageOptions } from '../settle.ts';
 import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
 import { type HandoffWorld, handOff, type Target } from './handoff.ts';
 import { findExecBlocker } from './launch.ts';
-import { hold, type Owner, readOwner } from './lock.ts';
+import { claim, hold, type Owner, readOwner } from './lock.ts';
 import { type RunnerOptions, type Settings, toSettings } from './options.ts';
 import { findOwner } from './owner.ts';
 import { identify, isAlive } from './process-id.ts';
@@ -235,6 +235,11 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
   async function holdRole(): Promise<boolean> {
     try {
       if (hold(lockBase, world.owner)) return true;
+      const heir = readOwner(lockBase);
+      if (heir !== undefined && !isAlive(heir.process)) {
+        world.owner = claim(lockBase, world.owner.process); // it died, and this process still is here
+        return true;
+      }
     } catch (error) {
       say('role', `the role can't be recorded at ${lockBase}: ${sayTrouble(error)}`);
       return true;
