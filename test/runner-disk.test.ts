@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { errnoOf } from '../src/errors.ts';
 import { readOwner } from '../src/runner/lock.ts';
-import { identify } from '../src/runner/process-id.ts';
+import { identify, isAlive } from '../src/runner/process-id.ts';
 import { lockBaseOf } from '../src/runner/state-file.ts';
 import { isRoot, needs, succeeds } from './helpers/needs.ts';
 import { type RunnerProgram, startRunner } from './helpers/runner.ts';
@@ -109,4 +109,35 @@ describe('a disk that is full or read-only', () => {
     await remount(disk, 'ro');
     await expect(startRunner({ stateFile })).rejects.toThrow(/it ended/);
   });
+
+  withDisk(
+    'when a replacement that was granted the role is ended again: the old one goes on, and has it again',
+    async () => {
+      const disk = makeDisk();
+      const stateFile = join(disk, 'runner.state.json');
+      const runner = await startRunner({ stateFile, strategy: 'respawn', readyTimeoutMs: 2_000 });
+      runner.upgrade('2.0.0-hangs');
+      const granted = await until('the grant', () => {
+        const owner = readOwner(lockBaseOf(stateFile));
+        return owner?.generation === 2 ? owner : undefined;
+      });
+      expect(granted.process.pid).not.toBe(runner.pid);
+      fill(disk);
+      await until('the hand-off to have failed', () =>
+        runner.logs().find((line) => /hand-off to .* failed/.test(line)),
+      );
+      expect(runner.said.flatMap(({ host }) => host ?? [])).toEqual(['releases', 'resumes']);
+      expect(isAlive(granted.process)).toBe(false);
+      await until('its trouble to be said', () => runner.logs().find((line) => /can't be recorded.*ENOSPC/.test(line)));
+      expect(runner.isAlive()).toBe(true);
+      empty(disk);
+      const owner = await until('the record of its role', () => {
+        const now = readOwner(lockBaseOf(stateFile));
+        return now?.process.pid === runner.pid ? now : undefined;
+      });
+      expect(owner).toEqual({ process: identify(runner.pid), generation: 3 });
+      await runner.beats(2);
+      expect(runner.state().distprint).toMatchObject({ generation: 3, tried: { version: '2.0.0-hangs', failures: 1 } });
+    },
+  );
 });

@@ -35,9 +35,10 @@ export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprin
   };
 }
 
-/** A daemon that does nothing but to hold the role. `busy` and `stuck` are what its host says when it may hand off. */
+/** A daemon that does nothing but to hold the role; a version `…-hangs` never gets ready. `busy` and `stuck` are what its host says when it may hand off. */
 const MAIN = `
 import { writeSync } from 'node:fs';
+import release from './release.js';
 import { claimRunner } from ${JSON.stringify(built('runner/index.js'))};
 const { fields, host, redact, ...options } = JSON.parse(process.env.RUNNER);
 const say = (what) => writeSync(1, JSON.stringify(what) + '\\n');
@@ -47,7 +48,10 @@ const runner = await claimRunner({
   ...(canHandOff && { canHandOff }),
   ...(redact && { redact: (argument) => argument.replace(new RegExp(redact), '[redacted]') }),
   log: (log) => say({ log }),
+  release: () => say({ host: 'releases' }),
+  resume: () => say({ host: 'resumes' }),
 });
+if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
 const { DISTPRINT_HANDOFF: word = null } = process.env;
 say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
@@ -68,6 +72,7 @@ export interface RunnerProgram {
   readonly pid: number;
   /** What it, and whoever came after it, printed. */
   readonly said: readonly {
+    host?: 'releases' | 'resumes';
     log?: string;
     ready?: number;
     generation?: number;
