@@ -13,13 +13,18 @@ export interface RunnerCliOptions {
   json?: boolean;
 }
 
-/** 0 where a runner runs what is installed, or where nothing else can be concluded; 1 where not; 2 where its state can't be read. */
+/**
+ * 0 where a runner runs what is installed, where nothing else can be concluded, or where the operator has drift not checked;
+ * 1 where not; 2 where its state can't be read.
+ */
 export function status(options: RunnerCliOptions): void {
   const found = readRunnerStatus({ ...(options.state !== undefined && { stateFile: options.state }) });
   if (options.json) print(JSON.stringify(found));
-  else for (const line of toStatusLines(found)) print(line);
-  if (found.isRunning && found.state === null) process.exitCode = TROUBLE;
-  else process.exitCode = found.isRunning && found.installed?.verdict !== 'changed' ? SAME : DIFFERENT;
+  else for (const line of toStatusLines(toShown(found))) print(line);
+  const { isRunning, state, installed } = found;
+  const isFine = state?.startedWithVersionHandoffDisabled === true || installed?.verdict !== 'changed';
+  if (isRunning && state === null) process.exitCode = TROUBLE;
+  else process.exitCode = isRunning && isFine ? SAME : DIFFERENT;
 }
 
 /** 0 where new code would be moved to, 1 where not, 2 where there is nobody to ask. */
@@ -33,9 +38,13 @@ export function doctor(options: RunnerCliOptions): void {
         decision === undefined ? { problem: found.problem ?? 'no runner runs' } : { ...decision, optedOut },
       ),
     );
-  else for (const line of toDoctorLines(found)) print(line);
+  else for (const line of toDoctorLines(toShown(found))) print(line);
   process.exitCode = decision === undefined ? TROUBLE : decision.strategy === 'none' || optedOut ? DIFFERENT : SAME;
 }
+
+/** All that stands in it, safe on a terminal. */
+const toShown = (found: RunnerStatus): RunnerStatus =>
+  JSON.parse(JSON.stringify(found), (_, each) => (typeof each === 'string' ? toShownPath(each) : each));
 
 /** What `status` says: who runs, since when, on what, and what became of new code. */
 function toStatusLines({ stateFile, isRunning, owner, state, problem, installed }: RunnerStatus): string[] {
@@ -43,24 +52,24 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
   const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
   if (!isRunning) add('runner', colors.red('none'));
   else add('runner', `process ${owner?.process.pid}, generation ${owner?.generation}`);
-  if (problem !== null) add('state', colors.yellow(toShownPath(problem)));
-  else if (state === null) add('state', `none at ${toShownPath(stateFile)}`);
+  if (problem !== null) add('state', colors.yellow(problem));
+  else if (state === null) add('state', `none at ${stateFile}`);
   const own = state?.distprint;
   if (state === null || own === undefined) return lines;
   if (state.httpPort !== undefined) add('port', String(state.httpPort));
   add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
-  add('watches', toShownPath(own.path));
+  add('watches', own.path);
   add('started', [state.startedWithCliVersion, own.fingerprint].filter((part) => part !== null).join(' '));
   if (installed !== null)
     add('installed', [installed.version, COLOURS[installed.verdict](installed.verdict)].filter(Boolean).join(' '));
   if (state.startedWithVersionHandoffDisabled) add('hand-off', 'disabled by the operator');
   if (own.handingOff !== null) add('hand-off', `under way: ${own.handingOff.step}, to ${own.handingOff.target}`);
-  if (own.heldBack !== null) add('held back', toShownPath(`${own.heldBack.gate}: ${own.heldBack.reason}`));
+  if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
   if (own.tried !== null) {
     const { version, fingerprint, failures, reason, retryAtMs } = own.tried;
     add(
       'failed',
-      `${version ?? fingerprint}, ${failures} x, not again before ${new Date(retryAtMs).toISOString()}: ${toShownPath(reason)}`,
+      `${version ?? fingerprint}, ${failures} x, not again before ${new Date(retryAtMs).toISOString()}: ${reason}`,
     );
   }
   return lines;
@@ -71,14 +80,11 @@ function toDoctorLines({ isRunning, state, problem }: RunnerStatus): string[] {
   const own = state?.distprint;
   if (!isRunning || own === undefined) return [problem ?? 'no runner runs'];
   const { strategy, owner, reasons, advice } = own.decision;
-  const lines = [
-    `strategy ${colors.bold(strategy)}, owner ${owner}`,
-    ...reasons.map((reason) => `- ${toShownPath(reason)}`),
-  ];
-  if (advice !== null) lines.push(`what you can do: ${toShownPath(advice)}`);
+  const lines = [`strategy ${colors.bold(strategy)}, owner ${owner}`, ...reasons.map((reason) => `- ${reason}`)];
+  if (advice !== null) lines.push(`what you can do: ${advice}`);
   if (state?.startedWithVersionHandoffDisabled) lines.push('drift is not checked: the operator disabled it');
-  if (own.heldBack !== null) lines.push(`held back: ${own.heldBack.gate}: ${toShownPath(own.heldBack.reason)}`);
-  if (own.tried !== null) lines.push(`last tried and failed: ${toShownPath(own.tried.reason)}`);
+  if (own.heldBack !== null) lines.push(`held back: ${own.heldBack.gate}: ${own.heldBack.reason}`);
+  if (own.tried !== null) lines.push(`last tried and failed: ${own.tried.reason}`);
   return lines;
 }
 

@@ -67,7 +67,7 @@ export function judgeHandoff(
   const { max, windowMs } = limits.breaker;
   const recent = handOffs.filter((atMs) => atMs > nowMs - windowMs);
   if (recent.length >= max) {
-    const untilMs = (recent.at(-max) as number) + windowMs;
+    const untilMs = max > 0 ? (recent.at(-max) as number) + windowMs : Infinity;
     return closed(
       'breaker',
       `${recent.length} hand-offs in ${Math.round(windowMs / 60_000)} min; no other until`,
@@ -80,7 +80,9 @@ export function judgeHandoff(
 }
 
 function closed(gate: 'back-off' | 'breaker' | 'idle', why: string, untilMs: number): Judgement {
-  return { go: false, gate, reason: `${why} ${new Date(untilMs).toISOString()}`, untilMs };
+  const until = new Date(untilMs);
+  const when = Number.isNaN(until.getTime()) ? 'further notice' : until.toISOString(); // Infinity is no date
+  return { go: false, gate, reason: `${why} ${when}`, untilMs };
 }
 
 /** @param random from 0 to 1 */

@@ -7,9 +7,10 @@
  * @module
  */
 
-import { linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DistprintError, errnoOf } from '../errors.ts';
+import { readWholeFile } from '../whole-file.ts';
 import { isAlive, isSameProcess, type ProcessId } from './process-id.ts';
 
 export interface Owner {
@@ -22,7 +23,8 @@ export function readOwner(base: string): Owner | undefined {
   const generation = generations(base).at(-1);
   if (generation === undefined) return undefined;
   try {
-    const { pid, started } = JSON.parse(readFileSync(`${base}.${generation}`, 'utf8')) as ProcessId;
+    const { bytes } = readWholeFile(`${base}.${generation}`);
+    const { pid, started } = JSON.parse(bytes.toString('utf8')) as ProcessId;
     if (Number.isInteger(pid) && pid > 0 && typeof started === 'string')
       return { process: { pid, started }, generation };
   } catch (error) {

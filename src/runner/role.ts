@@ -98,4 +98,5 @@ function claimOrGoOn({ lockBase, me, log }: Claim): Owner {
   }
 }
 
-const DISK_TROUBLE = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO']);
+/** ENOENT is what Node's `mkdir` says of a folder that is to be made on a read-only disk. */
+const DISK_TROUBLE = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO', 'ENOENT']);

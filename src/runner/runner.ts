@@ -179,7 +179,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     try {
       await persist();
     } catch (error) {
-      say('state', `the state can't be written to ${stateFile}: ${(error as Error).message}`);
+      say('state', `the state can't be written to ${stateFile}: ${sayTrouble(error)}`);
     }
   }
 
@@ -245,7 +245,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
         return true;
       }
     } catch (error) {
-      say('role', `the role can't be recorded at ${lockBase}: ${(error as Error).message}`);
+      say('role', `the role can't be recorded at ${lockBase}: ${sayTrouble(error)}`);
       return true;
     }
     const other = readOwner(lockBase);
@@ -358,6 +358,9 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     stop,
   };
 }
+
+/** Without the call that failed: a temporary file in it has another name each time, and then the same trouble is said each time. */
+const sayTrouble = (error: unknown) => (error as Error).message.split(', ')[0];
 
 const sayTarget = ({ version, fingerprint }: Target) =>
   version === null ? fingerprint : `${version} (${fingerprint})`;

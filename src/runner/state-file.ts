@@ -3,12 +3,12 @@
  * @module
  */
 
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { DistprintError, errnoOf } from '../errors.ts';
+import { DistprintError, errnoOf, isDistprintError } from '../errors.ts';
 import { readWholeFile } from '../whole-file.ts';
 
 /** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
@@ -94,14 +94,15 @@ export function readState(path: string): RunnerState | null {
     new DistprintError('ERR_DISTPRINT_STATE', `${path} ${why}`, { path, ...(cause !== undefined && { cause }) });
   let text: string;
   try {
+    const { size } = statSync(path);
+    if (size > MAX_BYTES) throw refuse(`is no state: it has ${size} bytes`);
     const { bytes, stats } = readWholeFile(path);
     if (process.getuid !== undefined && stats.uid !== process.getuid())
       throw refuse(`belongs to another user (${stats.uid})`);
-    if (stats.size > MAX_BYTES) throw refuse(`is no state: it has ${stats.size} bytes`);
     text = bytes.toString('utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
-    if (error instanceof DistprintError) throw error;
+    if (isDistprintError(error, 'ERR_DISTPRINT_STATE')) throw error;
     throw refuse(`can't be read: ${(error as Error).message}`, error);
   }
   let value: unknown;
@@ -138,7 +139,7 @@ export function readOrSetAside(path: string, note: (what: string) => void): Runn
 }
 
 /**
- * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700.
+ * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700. A process writes one at a time.
  *
  * Not with write-file-atomic: while it writes it listens to SIGTERM and the like, and one that comes in the moment in which it stops
  * listening is lost. A daemon that writes each beat, and leaves its end to the signal's default, would now and then outlive it.

@@ -70,7 +70,9 @@ export async function waitForRunnerHandoff(oldPid: number, options: WaitOptions 
     owner.process.pid !== oldPid || (before?.process.pid === oldPid && owner.generation > before.generation);
   for (;;) {
     const { owner, isRunning, state } = find(options);
-    if (owner !== null && isRunning && isNew(owner) && state?.distprint?.ready === true) {
+    // After exec the PID is the same, and for a moment the state is still what the old code said of itself.
+    const isOfOwner = state?.distprint?.generation === owner?.generation;
+    if (owner !== null && isRunning && isNew(owner) && isOfOwner && state?.distprint?.ready === true) {
       if (lookAt(state, options)?.verdict === 'current') return true;
     }
     const leftMs = deadlineMs - performance.now();

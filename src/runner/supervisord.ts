@@ -28,7 +28,8 @@ function restartsOn(status: number, program: ReadonlyMap<string, string>): boole
   if (['true', 'yes', 'on', '1'].includes(autorestart)) return true;
   if (['false', 'no', 'off', '0'].includes(autorestart)) return false;
   if (autorestart !== 'unexpected') return null;
-  return !(program.get('exitcodes') ?? '0').split(',').map(Number).includes(status);
+  const expected = (program.get('exitcodes') ?? '0').split(',').map(Number);
+  return expected.some(Number.isNaN) ? null : !expected.includes(status);
 }
 
 function findConfiguration(pid: number): string | undefined {
@@ -46,27 +47,33 @@ function findConfiguration(pid: number): string | undefined {
 type Sections = Map<string, Map<string, string>>;
 
 function readSections(file: string): Sections {
-  const sections = parse(readFileSync(file, 'utf8'));
+  const sections: Sections = new Map();
+  parse(readFileSync(file, 'utf8'), sections);
   const included = sections.get('include')?.get('files');
   if (included === undefined) return sections;
   const patterns = included.split(/\s+/).map((pattern) => pattern.replaceAll('%(here)s', dirname(file)));
-  for (const path of loadFastGlob().sync(patterns, { cwd: dirname(file), absolute: true })) {
-    for (const [name, section] of parse(readFileSync(path, 'utf8'))) sections.set(name, section);
-  }
+  for (const path of loadFastGlob().sync(patterns, { cwd: dirname(file), absolute: true }))
+    parse(readFileSync(path, 'utf8'), sections);
   return sections;
 }
 
-function parse(text: string): Sections {
-  const sections: Sections = new Map();
+/** As Python's configparser, told by supervisord that `;` and `#` also begin a comment behind a value, and that a section may come twice. */
+function parse(text: string, sections: Sections): void {
   let section: Map<string, string> | undefined;
-  for (const line of text.split('\n')) {
+  let last: string | undefined;
+  for (const each of text.split(/\r?\n/)) {
+    const line = each.replace(/(?:^|\s)[;#].*$/, '').trimEnd();
     const header = line.match(/^\[(.+)\]/)?.[1];
     if (header !== undefined) {
-      section = new Map();
+      section = sections.get(header) ?? new Map();
       sections.set(header, section);
+      last = undefined;
+    } else if (/^\s/.test(line) && last !== undefined) {
+      section?.set(last, `${section.get(last)} ${line.trim()}`); // a value goes on in indented lines
+    } else {
+      const [, key, value] = line.match(/^\s*([^=:]+?)\s*[=:]\s*(.*)$/) ?? [];
+      last = key?.toLowerCase() ?? last;
+      if (key !== undefined) section?.set(key.toLowerCase(), value as string);
     }
-    const [, key, value] = line.match(/^([^\s;#=:]+)\s*[=:]\s*(.*?)(?:\s+;.*)?$/) ?? [];
-    if (key !== undefined) section?.set(key.toLowerCase(), value as string);
   }
-  return sections;
 }

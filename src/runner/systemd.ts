@@ -65,7 +65,13 @@ async function show(unit: string, ofUser: boolean): Promise<Map<string, string>>
   );
 }
 
-function toUnit(unit: string, ofUser: boolean, properties: ReadonlyMap<string, string>, status: number): SystemdUnit {
+/** From what `systemctl show` says. */
+export function toUnit(
+  unit: string,
+  ofUser: boolean,
+  properties: ReadonlyMap<string, string>,
+  status: number,
+): SystemdUnit {
   const get = (name: string) => properties.get(name) ?? '';
   const lists = (name: string) => get(name).split(/\s+/).includes(String(status));
   const restart = get('Restart');

@@ -15,5 +15,8 @@ export function needs(what: string, available: boolean): typeof it.skip {
 /** Whether a program can be run here. */
 export const hasProgram = (name: string): boolean => spawnSync('which', [name]).status === 0;
 
+/** Whether this command can be run here, and succeeds. */
+export const succeeds = (file: string, ...args: string[]): boolean => spawnSync(file, args).status === 0;
+
 export const isRoot = process.getuid?.() === 0;
 export const isPosix = process.platform !== 'win32';

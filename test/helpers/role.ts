@@ -1,0 +1,33 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { OwnState, RunnerState } from '../../src/runner/index.ts';
+import { identify, type ProcessId } from '../../src/runner/process-id.ts';
+import { lockBaseOf } from '../../src/runner/state-file.ts';
+import { fingerprintOf } from './manifest.ts';
+import { makeState } from './runner.ts';
+
+/** The process that runs this test: a runner that is alive, as far as its lock and its state tell. */
+export const me = identify(process.pid) as ProcessId;
+/** A process that has ended, whose PID is another's now. */
+export const gone: ProcessId = { ...me, started: me.started.replace(/\d+$/, '0') };
+
+export interface Written {
+  owner?: ProcessId;
+  generation?: number;
+  own?: Partial<OwnState>;
+  fields?: Partial<RunnerState>;
+}
+
+/** Writes the lock of a runner of the package at `root`, and its state. */
+export function writeRole(
+  stateFile: string,
+  root: string,
+  { owner = me, generation = 1, own, fields }: Written = {},
+): void {
+  mkdirSync(dirname(stateFile), { recursive: true });
+  writeFileSync(`${lockBaseOf(stateFile)}.${generation}`, JSON.stringify(owner));
+  const { pid, started } = owner;
+  const about = { started, generation, path: root, fingerprint: own?.fingerprint ?? fingerprintOf(root) };
+  const { distprint } = makeState({ ...about, coverage: { kind: 'package' }, ...own });
+  writeFileSync(stateFile, JSON.stringify({ ...makeState(), pid, ...fields, distprint }));
+}

@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { OwnState, RunnerOptions, RunnerState } from '../../src/runner/index.ts';
+import { built } from './built.ts';
+import { plainEnv } from './run.ts';
+import { makeTemp, writeTree } from './temp.ts';
+import { until } from './wait.ts';
+
+/** A state as a runner writes it, of a process that there never was. */
+export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprint: OwnState } {
+  return {
+    pid: 4242,
+    startTime: '2026-11-22T00:00:00.000Z',
+    startedWithCliVersion: '1.0.0',
+    lastHeartbeat: '2026-11-22T00:00:10.000Z',
+    distprint: {
+      format: 1,
+      started: 'never',
+      generation: 1,
+      path: '/nowhere',
+      coverage: {},
+      fingerprint: 'x',
+      ready: true,
+      verdict: 'current',
+      decision: { strategy: 'none', owner: 'nobody', reasons: ['it is so'], advice: null },
+      handingOff: null,
+      heldBack: null,
+      tried: null,
+      handOffs: [],
+      postponedSinceMs: null,
+      ...own,
+    },
+  };
+}
+
+/** A daemon that does nothing but to hold the role; a version `…-hangs` never gets ready. `busy` and `stuck` are what its host says when it may hand off. */
+const MAIN = `
+import { writeSync } from 'node:fs';
+import release from './release.js';
+import { claimRunner } from ${JSON.stringify(built('runner/index.js'))};
+const { fields, host, redact, ...options } = JSON.parse(process.env.RUNNER);
+const say = (what) => writeSync(1, JSON.stringify(what) + '\\n');
+const canHandOff = { busy: () => false, stuck: () => new Promise(() => {}) }[host];
+const runner = await claimRunner({
+  ...options,
+  ...(canHandOff && { canHandOff }),
+  ...(redact && { redact: (argument) => argument.replace(new RegExp(redact), '[redacted]') }),
+  log: (log) => say({ log }),
+  release: () => say({ host: 'releases' }),
+  resume: () => say({ host: 'resumes' }),
+});
+if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
+await runner.ready(fields);
+const { DISTPRINT_HANDOFF: word = null } = process.env;
+say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
+setInterval(() => {}, 1000);
+`;
+
+export interface RunnerSetup extends Omit<RunnerOptions, 'redact'> {
+  /** Of the host, in the state. */
+  fields?: Record<string, unknown>;
+  host?: 'busy' | 'stuck';
+  /** A pattern of what is redacted in arguments. */
+  redacted?: string;
+}
+
+export interface RunnerProgram {
+  readonly root: string;
+  readonly stateFile: string;
+  readonly pid: number;
+  /** What it, and whoever came after it, printed. */
+  readonly said: readonly {
+    host?: 'releases' | 'resumes';
+    log?: string;
+    ready?: number;
+    generation?: number;
+    isHandedOver?: boolean;
+    word?: string | null;
+  }[];
+  readonly logs: () => string[];
+  readonly stderr: () => string;
+  /** Resolves with its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string | null>;
+  readonly isAlive: () => boolean;
+  state(): RunnerState & { distprint: OwnState };
+  /** Resolves after `count` more heartbeats were written. */
+  beats(count: number): Promise<void>;
+  /** Installs other code. */
+  upgrade(version: string): void;
+}
+
+/** A package with a daemon of its own. */
+export function makeRunnerPackage(root: string, version = '1.0.0'): string {
+  const fields = { name: 'daemon', version, type: 'module', bin: 'dist/main.js' };
+  writeTree(root, { 'package.json': fields, 'dist/main.js': MAIN, 'dist/release.js': `export default '${version}';` });
+  return root;
+}
+
+/** Starts a real runner, in a session of its own, and waits until it is ready. It is killed when the test is over, with who came after it. */
+export async function startRunner(setup: RunnerSetup = {}, place: RunnerPlace = {}): Promise<RunnerProgram> {
+  const runner = launchRunner(setup, place);
+  await until('the runner to be ready', () => {
+    if (!runner.isAlive()) throw new Error(`it ended: ${JSON.stringify(runner.said)} ${runner.stderr()}`);
+    return runner.said.some(({ ready }) => ready !== undefined) || undefined;
+  });
+  return runner;
+}
+
+export interface RunnerPlace {
+  args?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  root?: string;
+}
+
+export function launchRunner(
+  { fields = {}, redacted, ...options }: RunnerSetup = {},
+  { args = [], env = {}, root = makeRunnerPackage(makeTemp()) }: RunnerPlace = {},
+): RunnerProgram {
+  const stateFile = options.stateFile ?? join(makeTemp(), 'state/runner.state.json');
+  const runner = { strategy: 'none', intervalMs: 30, settleMs: 100, proveMs: 100, ...options, stateFile };
+  const setup = JSON.stringify({ ...runner, fields, redact: redacted });
+  const child = spawn(process.execPath, [join(root, 'dist/main.js'), ...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...plainEnv, RUNNER: setup, ...env },
+  });
+  const pid = child.pid as number;
+  const said: RunnerProgram['said'][number][] = [];
+  const pids = new Set([pid]);
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() as string;
+    for (const line of lines) {
+      const what = JSON.parse(line) as RunnerProgram['said'][number];
+      if (what.ready !== undefined) pids.add(what.ready);
+      said.push(what);
+    }
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<number | string | null>((resolve) =>
+    child.on('exit', (code, signal) => resolve(code ?? signal)),
+  );
+  onTestFinished(async () => {
+    if (child.exitCode !== null) pids.delete(pid);
+    for (const each of pids) {
+      try {
+        process.kill(each, 'SIGKILL');
+      } catch {
+        // it has ended
+      }
+    }
+    await ended;
+  });
+  const state = () => JSON.parse(readFileSync(stateFile, 'utf8')) as ReturnType<RunnerProgram['state']>;
+  return {
+    root,
+    stateFile,
+    pid,
+    said,
+    stderr: () => stderr,
+    logs: () => said.flatMap(({ log }) => log ?? []),
+    ended,
+    isAlive: () => child.exitCode === null && child.signalCode === null,
+    state,
+    async beats(count) {
+      for (let i = 0; i < count; i++) {
+        const { lastHeartbeat } = state();
+        await until('a heartbeat', () => (state().lastHeartbeat === lastHeartbeat ? undefined : true));
+      }
+    },
+    upgrade: (version) => void makeRunnerPackage(root, version),
+  };
+}
