@@ -57,9 +57,9 @@ const TABLE: readonly Row[] = [
   // owner                                         auto       auto, old  respawn    exit
   ['nobody', /*                                 */ 'respawn', 'respawn', 'respawn', 'none'],
   ['terminal', /*                               */ 'exec', /**/ 'none', /**/ 'none', 'none'],
-  ['parent', /*                                 */ 'exec', /**/ 'none', /**/ 'none', 'none'],
-  ['container', /*                              */ 'exec', /**/ 'none', /**/ 'none', 'none'],
-  ['launchd', /*                                */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['parent', /*                                 */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['container', /*                              */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['launchd', /*                                */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
   ['systemd, Restart=no', /*                    */ 'exec', /**/ 'none', /**/ 'none', 'none'],
   ['systemd, Restart=on-failure', /*            */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
   ['systemd, Restart=always', /*                */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
@@ -132,7 +132,8 @@ describe('whoever the owner, whatever is wanted', () => {
   const of = (strategy: Strategy) => ALL.filter(({ decision }) => decision.strategy === strategy);
   const restartsOf = (owner: Owner) => {
     if (owner.kind === 'systemd') return owner.unit?.restarts ?? null;
-    return 'restarts' in owner ? owner.restarts : false;
+    if ('restarts' in owner) return owner.restarts;
+    return owner.kind === 'nobody' || owner.kind === 'terminal' ? false : null;
   };
 
   it('what is done is what was asked for, or nothing', () => {

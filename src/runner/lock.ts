@@ -41,7 +41,7 @@ const NOBODY: ProcessId = { pid: 0, started: '' };
  * @throws ERR_DISTPRINT_RUNNING where another that is alive owns it; the operating system's errors as they are
  */
 export function claim(base: string, me: ProcessId): Owner {
-  for (;;) {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const owner = readOwner(base);
     if (owner !== undefined && !isSameProcess(owner.process, me) && isAlive(owner.process)) {
       const message = `another runner owns ${base}: process ${owner.process.pid}, generation ${owner.generation}; stop it first`;
@@ -50,7 +50,12 @@ export function claim(base: string, me: ProcessId): Owner {
     const taken = take(base, { process: me, generation: (owner?.generation ?? 0) + 1 });
     if (taken !== undefined) return taken;
   }
+  const message = `the role at ${base} can't be had: others took it ${ATTEMPTS} times in a row, or its number is spent`;
+  throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
 }
+
+/** More than there are who want it at once. */
+const ATTEMPTS = 1_000;
 
 /**
  * Names `process` the owner, in the next generation after `owner`. For the owner only.

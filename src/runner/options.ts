@@ -32,8 +32,8 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
   limits?: Partial<Limits>;
   /** The environment variable that, set to 1 at the start, has drift not checked. Default `HAPI_DISABLE_VERSION_HANDOFF`. */
   optOutVariable?: string;
-  /** How an argument is shown in the state: secrets, for one, need not be. What is replayed is never taken from there. */
-  redact?: (argument: string) => string;
+  /** The arguments as they are to stand in the state, without secrets, say. What is replayed is never taken from there. */
+  redact?: (args: readonly string[]) => readonly string[];
   /** Told, in a line, what an operator would want to know. Default: stderr. */
   log?: (line: string) => void;
   /** Called, and awaited, before each step of the protocol that this process takes. */
@@ -54,7 +54,7 @@ export interface Settings {
   readonly limits: Limits;
   /** Whether the operator had the variable set. */
   readonly isOptedOut: boolean;
-  readonly redact: (argument: string) => string;
+  readonly redact: (args: readonly string[]) => readonly string[];
   readonly log: (line: string) => void;
   readonly onStep: (step: Step) => unknown;
 }
@@ -77,7 +77,7 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     exitStatus: options.exitStatus ?? DEFAULT_EXIT_STATUS,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     isOptedOut: env[options.optOutVariable ?? DEFAULT_OPT_OUT] === '1',
-    redact: options.redact ?? ((argument) => argument),
+    redact: options.redact ?? ((args) => args),
     log: options.log ?? ((line) => void process.stderr.write(`distprint: ${line}\n`)),
     onStep: options.onStep ?? nothing,
   };

@@ -125,7 +125,16 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     if (lastSaid.get(topic) !== line) log(line);
     lastSaid.set(topic, line);
   };
+  /** @throws where it may well be sound, and can't be read just now */
   const readBefore = () => readOrSetAside(stateFile, (line) => say('aside', line));
+  const tryReadBefore = () => {
+    try {
+      return readBefore();
+    } catch (error) {
+      say('state', (error as Error).message);
+      return null;
+    }
+  };
 
   const decide = async () => {
     const found = await findOwner(settings.exitStatus);
@@ -145,7 +154,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
       startTime,
       startedWithCliVersion: started.version,
       startedWithCliMtimeMs: toToken(started.fingerprint),
-      startedWithArgv: process.argv.slice(2).map(settings.redact),
+      startedWithArgv: [...settings.redact(process.argv.slice(2))],
       startedWithVersionHandoffDisabled: settings.isOptedOut,
       lastHeartbeat: new Date().toISOString(),
       distprint: {
@@ -249,7 +258,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
       return true;
     }
     const other = readOwner(lockBase);
-    const state = readBefore();
+    const state = tryReadBefore();
     const isServing =
       other !== undefined &&
       state?.pid === other.process.pid &&
@@ -336,7 +345,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     listen: sockets.listen,
     async ready(fields = {}) {
       hostFields = fields;
-      const before = readBefore()?.distprint;
+      const before = tryReadBefore()?.distprint;
       if (before !== undefined) {
         const { handOffs, postponedSinceMs } = before;
         const tried = before.tried?.fingerprint === started.fingerprint ? null : before.tried;

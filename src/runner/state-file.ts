@@ -122,11 +122,13 @@ export function readState(path: string): RunnerState | null {
 /**
  * Reads what a runner may build on. What can't be trusted is set aside, under another name, and said.
  * @param note told of what was set aside, and where
+ * @throws ERR_DISTPRINT_STATE where the system is short of something: the file may well be sound
  */
 export function readOrSetAside(path: string, note: (what: string) => void): RunnerState | null {
   try {
     return readState(path);
   } catch (error) {
+    if (SHORTAGES.has(errnoOf((error as Error).cause) ?? '')) throw error;
     const aside = `${path}.set-aside-${Date.now()}`;
     try {
       renameSync(path, aside);
@@ -137,6 +139,8 @@ export function readOrSetAside(path: string, note: (what: string) => void): Runn
     return null;
   }
 }
+
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']);
 
 /**
  * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700. A process writes one at a time.

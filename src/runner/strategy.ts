@@ -99,7 +99,8 @@ function canExit({ owner, exitStatus }: Facts): Option {
 
 function doesRestart(owner: Owner): boolean | null {
   if (owner.kind === 'systemd') return owner.unit === null ? null : owner.unit.restarts;
-  return 'restarts' in owner ? owner.restarts : false;
+  if ('restarts' in owner) return owner.restarts;
+  return owner.kind === 'nobody' || owner.kind === 'terminal' ? false : null;
 }
 
 function sayOwner(owner: Owner): string {

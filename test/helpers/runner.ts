@@ -46,7 +46,7 @@ const canHandOff = { busy: () => false, stuck: () => new Promise(() => {}) }[hos
 const runner = await claimRunner({
   ...options,
   ...(canHandOff && { canHandOff }),
-  ...(redact && { redact: (argument) => argument.replace(new RegExp(redact), '[redacted]') }),
+  ...(redact && { redact: (args) => args.map((argument) => argument.replace(new RegExp(redact), '[redacted]')) }),
   log: (log) => say({ log }),
   release: () => say({ host: 'releases' }),
   resume: () => say({ host: 'resumes' }),
