@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', '**/node_modules/**'],
+    exclude: ['test/e2e/**', 'test/supervisors/**', '**/node_modules/**'],
     globalSetup: 'test/helpers/build-cli.ts',
     pool: 'forks',
     maxWorkers: 2, // the tests mostly wait

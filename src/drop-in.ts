@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { toToken } from './manifest.ts';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './observer.ts';
 import { loadFastGlob } from './on-demand.ts';
-import { locateRunningProgram } from './running-program.ts';
+import { executablePath, locateRunningProgram } from './running-program.ts';
 import { runSync } from './steps.ts';
 
 export interface InstalledCliProbeOptions {
@@ -69,7 +69,7 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 /** A package stays a package while its package.json is away, in the middle of an install, instead of becoming a plain directory. */
 function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
   if (root === undefined) return undefined;
-  const isExecutable = executable !== undefined || root === process.execPath;
+  const isExecutable = executable !== undefined || root === executablePath();
   if (!isExecutable) setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });

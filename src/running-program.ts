@@ -15,14 +15,14 @@ declare const Bun: { readonly main: string } | undefined;
  * Undefined where there is neither (`node -e`, a REPL).
  */
 export function locateRunningProgram(): string | undefined {
-  if (isCompiledByBun()) return process.execPath;
+  if (isCompiledByBun()) return executablePath();
   const entry = locateEntryScript();
   return entry === undefined ? undefined : findPackageAround(dirname(entry));
 }
 
 /** Whether the program that is running was loaded from `root` (absolute), through whatever links. */
 export function isRunningProgram(root: string): boolean {
-  const running = isCompiledByBun() ? process.execPath : locateEntryScript();
+  const running = isCompiledByBun() ? executablePath() : locateEntryScript();
   if (running === undefined) return false;
   try {
     const real = realpathSync(running);
@@ -31,6 +31,15 @@ export function isRunningProgram(root: string): boolean {
   } catch {
     return false; // one of the two is not there any more
   }
+}
+
+/**
+ * Where this process's executable is installed. Linux adds a word to the path of one that was replaced between its start and the
+ * runtime's first look (proc_pid_exe(5)).
+ */
+export function executablePath(seen = process.execPath): string {
+  const installed = seen.replace(/ \(deleted\)$/, '');
+  return installed === seen || statOrNothing(seen) !== undefined ? seen : installed;
 }
 
 /** Inside an executable, Bun shows the entry script in a file system of its own (`/$bunfs/root/…`, `B:/~BUN/root/…`). */
@@ -43,7 +52,7 @@ export function isCompiledByBun(): boolean {
  * where a package manager or a deployment swaps a link to the directory, the new release is found behind the same path.
  */
 function locateEntryScript(): string | undefined {
-  const given = process.argv[1];
+  const given = isInPm2Container() ? process.env.pm_exec_path : process.argv[1];
   const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
   if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
   let path = resolve(given);
@@ -64,6 +73,11 @@ function locateEntryScript(): string | undefined {
     path = resolve(dirname(path), target);
   }
   return undefined;
+}
+
+/** pm2 starts a script of its own, which imports the program's. */
+function isInPm2Container(): boolean {
+  return /^ProcessContainer\w*\.js$/.test(basename(process.argv[1] ?? '')) && process.env.pm_exec_path !== undefined;
 }
 
 /** As many as Linux follows (path_resolution(7)). */

@@ -12,7 +12,7 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { toRaw } from '../raw-path.ts';
-import { isCompiledByBun } from '../running-program.ts';
+import { executablePath, isCompiledByBun } from '../running-program.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
 /** All words are raw. */
@@ -43,7 +43,7 @@ const OWN_VARIABLES = new Set([HANDOFF_VARIABLE, 'NODE_CHANNEL_FD', 'NODE_CHANNE
 
 // At import, before the host changes its title (which overwrites its command line), its directory or its mask.
 const launch: Launch = {
-  file: toRaw(process.execPath),
+  file: toRaw(executablePath()),
   argv: readArgv(),
   cwd: readCwd(),
   env: readEnv().filter((entry) => !OWN_VARIABLES.has(entry.slice(0, entry.indexOf('=')))),

@@ -62,4 +62,5 @@ export const fetchBun = (): string | undefined => inTool('@oven/bun-linux-x64@1.
 export const fetchPnpm = (): string | undefined => inTool('@pnpm/exe.linux-x64@12.21.0', 'pnpm');
 export const fetchYarn = (): string | undefined => inTool('yarn@1.22.22', 'bin/yarn.js');
 export const fetchBerry = (): string | undefined => inTool('@yarnpkg/cli-dist@4.18.1', 'bin/yarn.js');
+export const fetchPm2 = (): string | undefined => inTool('pm2@7.0.4', 'bin/pm2');
 export const fetchTsdown = (): string | undefined => inTool('tsdown@0.22.0', 'dist/run.mjs');

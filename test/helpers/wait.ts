@@ -11,8 +11,9 @@ export async function until<T>(
   what: string,
   get: () => T | undefined | Promise<T | undefined>,
   everyMs = 10,
+  withinMs = 12_000,
 ): Promise<T> {
-  const deadlineMs = performance.now() + 12_000;
+  const deadlineMs = performance.now() + withinMs;
   for (;;) {
     const value = await get();
     if (value !== undefined) return value;

@@ -1,0 +1,111 @@
+/**
+ * What all cells stand on, made once: packed releases, a folder in which one is installed, runtimes, compiled executables. And at the end, the matrix.
+ */
+
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { install, openWorkshop, packRelease, packReleases, type Release, scriptIn } from '../../fixtures/releases.ts';
+import { fetchBun, fetchNode } from '../e2e/tools.ts';
+import { repository, run } from '../helpers/run.ts';
+import { removeTree } from '../helpers/temp-dir.ts';
+import { finishMatrix } from './matrix.ts';
+
+export const RUNTIMES = ['Node 20', 'Node 26', 'Bun', 'compiled'] as const;
+export type Runtime = (typeof RUNTIMES)[number];
+
+export interface Ground {
+  readonly folder: string;
+  /** An app folder with release 1.0.0 installed, to be copied. */
+  readonly template: string;
+  readonly releases: Record<'1.0.0' | '2.0.0' | 'broken', Release>;
+  /** Many more, for upgrades in a row. */
+  readonly many: readonly Release[];
+  /** Executables, in `folder`; without those that can't be had here. */
+  readonly runtimes: Partial<Record<'Node 20' | 'Node 26' | 'Bun', string>>;
+  /** Executables that Bun made, by release. Empty without Bun. */
+  readonly compiled: Record<string, string>;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    ground: Ground;
+  }
+}
+
+const BROKEN = "throw new Error('this release can not start');\nexport const fault = {};\n";
+
+export default async function setup(project: TestProject): Promise<() => void> {
+  const folder = makeFolder();
+  try {
+    project.provide('ground', await prepare(folder));
+  } catch (error) {
+    removeTree(folder);
+    throw error;
+  }
+  return () => {
+    try {
+      finishMatrix(folder);
+    } finally {
+      removeTree(folder);
+    }
+  };
+}
+
+/** Visible inside the sandbox too, which lays an empty /tmp and /run over the machine's (systemd.ts). */
+function makeFolder(): string {
+  const isHidden = /^\/(?:tmp|run)\//.test(realpathSync(repository));
+  const parent = isHidden ? join(homedir(), '.cache/distprint-supervisors') : join(repository, '.cache/supervisors');
+  mkdirSync(parent, { recursive: true });
+  return mkdtempSync(join(parent, 'run-'));
+}
+
+async function prepare(folder: string): Promise<Ground> {
+  const workshop = openWorkshop(join(folder, 'workshop'));
+  const releases = {
+    '1.0.0': packRelease(workshop, '1.0.0'),
+    '2.0.0': packRelease(workshop, '2.0.0'),
+    broken: packRelease(workshop, '3.0.0', { fault: BROKEN }),
+  };
+  const many = packReleases(
+    workshop,
+    Array.from({ length: 20 }, (_, i) => `4.0.${i}`),
+  );
+  const template = join(folder, 'template');
+  install(template, workshop, releases['1.0.0']);
+  mkdirSync(join(folder, 'runtimes'));
+  const found = { 'Node 20': fetchNode('20'), 'Node 26': fetchNode('26'), Bun: fetchBun() };
+  const runtimes: Ground['runtimes'] = {};
+  for (const [name, file] of Object.entries(found) as [keyof typeof found, string | undefined][]) {
+    if (file === undefined) continue;
+    const place = join(folder, 'runtimes', name.toLowerCase().replace(' ', '-'));
+    mkdirSync(place);
+    // pm2 tells a runtime by the end of its path.
+    runtimes[name] = join(place, name === 'Bun' ? 'bun' : 'node');
+    cpSync(file, runtimes[name]);
+  }
+  const compiled = await compile(folder, template, runtimes.Bun);
+  return { folder, template, releases, many, runtimes, compiled };
+}
+
+async function compile(folder: string, template: string, bun: string | undefined): Promise<Record<string, string>> {
+  const made: Record<string, string> = {};
+  if (bun === undefined) return made;
+  const app = join(folder, 'compiled');
+  cpSync(template, app, { recursive: true, verbatimSymlinks: true });
+  const changes = {
+    '1.0.0': ['release.js', "export const RELEASE = '1.0.0';\n"],
+    '2.0.0': ['release.js', "export const RELEASE = '2.0.0';\n"],
+    broken: ['fault.js', BROKEN],
+  } as const;
+  for (const [name, [file, content]] of Object.entries(changes)) {
+    writeFileSync(join(scriptIn(app), '..', file), content);
+    made[name] = join(app, name, 'runner'); // its own name stands in its argv
+    const { code, stderr } = await run([bun, 'build', '--compile', scriptIn(app), '--outfile', made[name]], {
+      timeout: 60_000,
+    });
+    if (code !== 0) throw new Error(`bun build --compile: ${stderr}`);
+  }
+  return made;
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** The runner under real supervisors, upgraded by real installs: fixtures/supervisors/OPERATORS.md has the outcome. */
+export default defineConfig({
+  test: {
+    include: ['test/supervisors/**/*.test.ts'],
+    globalSetup: 'test/supervisors/ground.ts',
+    pool: 'forks',
+    maxWorkers: 2,
+    maxConcurrency: 5, // the cells mostly wait
+    testTimeout: 600_000,
+    hookTimeout: 60_000,
+  },
+});
