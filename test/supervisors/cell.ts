@@ -208,7 +208,10 @@ export function readStateOf({ stateFile }: Cell): RunnerState | undefined {
 /** The installed `distprint`, run from a shell that knows nothing of the runner but where its state is. */
 export function distprintIn(cell: Cell, at: Supervised, ...words: string[]): Promise<Ran> {
   const cli = join(cell.app, 'node_modules/distprint/dist/cli.js');
-  return run([...at.inside(), process.execPath, cli, ...words, '--state', cell.stateFile], { cwd: '/' });
+  return run([...at.inside(), process.execPath, cli, ...words, '--state', cell.stateFile], {
+    cwd: '/',
+    timeout: 60_000,
+  });
 }
 
 /** A new release: `npm install`; for a compiled runner, a rename into its place. */

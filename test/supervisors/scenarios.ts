@@ -295,7 +295,7 @@ async function isRunningInstalled(cell: Cell, at: Supervised): Promise<string> {
     console.log(ask({ stateFile: ${JSON.stringify(cell.stateFile)} }))`;
   const script = join(cell.app, 'ask.mjs');
   await writeFile(script, code);
-  return (await run([...at.inside(), process.execPath, script], { cwd: '/' })).stdout.trim();
+  return (await run([...at.inside(), process.execPath, script], { cwd: '/', timeout: 60_000 })).stdout.trim();
 }
 
 /** Stop through the supervisor really stops it. */
