@@ -6,55 +6,13 @@
  * from HANDOFF_SEED, which every failure names.
  */
 
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { STEPS, type Step } from '../../src/runner/index.ts';
 import { needs } from '../helpers/needs.ts';
-import {
-  copyTree,
-  isSameSet,
-  kill,
-  openShop,
-  openSite,
-  packageIn,
-  QUICK,
-  type Shop,
-  type Site,
-  signal,
-} from './site.ts';
+import { MOMENTS, type Moment, reach, type Strategy } from './moments.ts';
+import { kill, openShop, openSite, QUICK, type Shop, signal } from './site.ts';
 import { fetchNode } from './tools.ts';
-
-type Strategy = 'respawn' | 'exec';
-/** Who there is beside the old process when the step is announced, and who announces it. */
-type New = 'nobody yet' | 'a rehearsal' | 'a replacement';
-
-interface Moment {
-  readonly step: Step;
-  readonly by: 'old' | 'new';
-  readonly beside: New;
-}
-
-/** When each step comes, by strategy. `report` comes twice in a respawn: in the rehearsal and in the replacement. */
-const MOMENTS: Record<Strategy, readonly Moment[]> = {
-  respawn: [
-    { step: 'rehearse', by: 'old', beside: 'nobody yet' },
-    { step: 'report', by: 'new', beside: 'a rehearsal' },
-    { step: 'spawn', by: 'old', beside: 'nobody yet' },
-    { step: 'report', by: 'new', beside: 'a replacement' },
-    { step: 'release', by: 'old', beside: 'a replacement' },
-    { step: 'grant', by: 'old', beside: 'a replacement' },
-    { step: 'granted', by: 'new', beside: 'a replacement' },
-    { step: 'serve', by: 'new', beside: 'a replacement' },
-    { step: 'prove', by: 'old', beside: 'a replacement' },
-    { step: 'leave', by: 'old', beside: 'a replacement' },
-  ],
-  exec: [
-    { step: 'rehearse', by: 'old', beside: 'nobody yet' },
-    { step: 'report', by: 'new', beside: 'a rehearsal' },
-    { step: 'exec', by: 'old', beside: 'nobody yet' },
-  ],
-};
 
 /** These come under a supervisor only, and are tested with one. */
 const SUPERVISED: readonly Step[] = ['adopt', 'exit'];
@@ -107,15 +65,10 @@ function say(who: 'old' | 'new', name: NodeJS.Signals | null): string {
 }
 
 let shop: Shop;
-let apps: string;
-let other: string;
 beforeAll(() => {
   shop = openShop();
-  apps = join(shop.workshop.folder, 'app-1.0.0');
-  other = join(shop.workshop.folder, 'app-1.0.1');
-  shop.installOnce(apps, shop.release('1.0.0'));
-  shop.installOnce(other, shop.release('1.0.1'));
-});
+  for (const version of ['1.0.0', '1.0.1']) shop.installed(version);
+}, 60_000);
 const took: [number, string][] = [];
 afterAll(() => {
   took.sort(([a], [b]) => b - a);
@@ -147,10 +100,9 @@ async function check(cell: Cell, context: Pick<TestContext, 'onTestFinished'>): 
     launcher: [runtimes[cell.strategy] as string],
     options: { ...QUICK, strategy: cell.strategy },
   });
-  copyTree(apps, site.app);
-  copyTree(packageIn(other), join(site.folder, 'next'));
+  site.copy('1.0.0');
   const old = await site.start();
-  const fresh = await reach(site, cell, old);
+  const fresh = await reach(site, cell, old, () => site.swap('1.0.1'));
   const targets = [
     { pid: old, by: cell.old },
     { pid: fresh as number, by: cell.new },
@@ -169,45 +121,14 @@ async function check(cell: Cell, context: Pick<TestContext, 'onTestFinished'>): 
     await site.until('the rehearsal to leave', () => site.processes().length === 0, WITHIN_MS);
     expect(await site.start()).toBe((await site.ask())?.pid);
   }
-  const served = await site.until('one that serves alone', () => servesAlone(site), WITHIN_MS);
+  const served = await site.until('one that serves alone', () => site.servesAlone(), WITHIN_MS);
   took.push([Math.round(performance.now() - endMs), cell.name]);
   if (cell.old === 'SIGKILL') expect(served).not.toBe(old);
   if (cell.new === 'SIGKILL') expect(served).not.toBe(fresh);
   // And so it stays.
   await site.beats(2);
-  expect(await servesAlone(site)).toBe(served);
+  expect(await site.servesAlone()).toBe(served);
   const another = site.spawn();
   expect(await another.ended).toBe(1);
-  expect(await servesAlone(site)).toBe(served);
-}
-
-/** Brings the hand-off to the cell's step, and holds it there. Resolves with the new process, where there is one. */
-async function reach(site: Site, { step, by, beside }: Cell, old: number): Promise<number | undefined> {
-  const isSecondReport = step === 'report' && beside === 'a replacement';
-  site.hold(isSecondReport ? 'spawn' : step);
-  site.swap(join(site.folder, 'next'));
-  if (isSecondReport) {
-    await site.untilReached('spawn');
-    const rehearsed = site.reached('report');
-    site.hold('report');
-    site.letGo('spawn');
-    return site.untilReached('report', rehearsed);
-  }
-  const at = await site.untilReached(step);
-  if (by === 'new') return at;
-  expect(at).toBe(old);
-  const others = site.processes().filter((pid) => pid !== old);
-  expect(others).toHaveLength(beside === 'nobody yet' ? 0 : 1);
-  return others[0];
-}
-
-/** The one process that there is, if it answers, is the only one that listens, has the role and is in no hand-off; else undefined. */
-async function servesAlone(site: Site): Promise<number | undefined> {
-  const answer = await site.ask();
-  const pid = answer?.pid;
-  const owner = site.owner();
-  const { pid: statePid, distprint: own } = site.state();
-  const isOwner = owner?.process.pid === pid && statePid === pid && own?.generation === owner?.generation;
-  if (pid === undefined || !isOwner || own?.handingOff !== null) return undefined;
-  return isSameSet(site.processes(), [pid]) && isSameSet(site.listeners(), [pid]) ? pid : undefined;
+  expect(await site.servesAlone()).toBe(served);
 }

@@ -13,7 +13,9 @@ import { fetchBun, fetchNode } from './tools.ts';
 let shop: Shop;
 beforeAll(() => {
   shop = openShop();
-});
+  shop.installed('1.0.0');
+  for (let i = 1; i <= 5; i++) shop.release(`1.0.${i}`);
+}, 60_000);
 afterAll(() => shop.close());
 
 const node20 = fetchNode('20');
@@ -42,11 +44,11 @@ describe.concurrent.each(ways)('$name', (way) => {
 
   itHere('moves to an upgrade: new code, next generation, same words, same port', async (context) => {
     const site = await openSite(context, shop, settingsOf(way));
-    site.install(shop.release('1.0.0'));
+    site.copy('1.0.0');
     const old = await site.start();
     const before = await site.ask();
     const { fingerprint } = site.own();
-    site.install(shop.release('1.0.1'));
+    await site.install(shop.release('1.0.1'));
     const after = await site.untilServes('1.0.1');
     expect(after.pid === old).toBe(way.strategy === 'exec');
     const { pid } = after;
@@ -63,11 +65,11 @@ describe.concurrent.each(ways)('$name', (way) => {
     'upgrades five times in a row: no process is left over, and nothing is added to its words',
     async (context) => {
       const site = await openSite(context, shop, settingsOf(way));
-      site.install(shop.release('1.0.0'));
+      site.copy('1.0.0');
       await site.start();
       const before = await site.ask();
       for (let i = 1; i <= 5; i++) {
-        site.install(shop.release(`1.0.${i}`));
+        await site.install(shop.release(`1.0.${i}`));
         const { pid } = await site.untilServes(`1.0.${i}`);
         expect(site.processes()).toEqual([pid]);
       }
@@ -80,10 +82,10 @@ describe.concurrent.each(ways)('$name', (way) => {
 
   itHere('stays, over touches, a copy in its place and a reinstall of the same version', async (context) => {
     const site = await openSite(context, shop, settingsOf(way));
-    site.install(shop.release('1.0.0'));
+    site.copy('1.0.0');
     const old = await site.start();
     const place = packageIn(site.app);
-    const writes: Record<string, () => void> = {
+    const writes: Record<string, () => unknown> = {
       touched: () => touchAll(place),
       copied: () => {
         execFileSync('cp', ['-a', place, join(site.folder, 'copy')]);
@@ -93,7 +95,7 @@ describe.concurrent.each(ways)('$name', (way) => {
       reinstalled: () => site.reinstall(shop.release('1.0.0')),
     };
     for (const [what, write] of Object.entries(writes)) {
-      write();
+      await write();
       await site.untilSettled();
       await site.beats(3);
       expect([what, site.own().verdict]).toEqual([what, 'current']);
@@ -109,11 +111,11 @@ describe('respawn on Node 20, which passes on its socket', () => {
 
   itHere('refuses nobody who connects every few milliseconds, over two upgrades', async (context) => {
     const site = await openSite(context, shop, settingsOf(ways[0] as Way));
-    site.install(shop.release('1.0.0'));
+    site.copy('1.0.0');
     const pids = [await site.start()];
     const client = poll(site.port, 4);
     for (const release of ['1.0.1', '1.0.2']) {
-      site.install(shop.release(release));
+      await site.install(shop.release(release));
       pids.push((await site.untilServes(release)).pid);
     }
     const polled = await client.stop();

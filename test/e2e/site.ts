@@ -3,7 +3,7 @@
  * outside: who answers, who listens, who has the role, what the state says, and which processes there are at all.
  */
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import {
   closeSync,
   cpSync,
@@ -36,17 +36,18 @@ import {
 import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
 import { type Owner, readOwner } from '../../src/runner/lock.ts';
 import { identify, isAlive } from '../../src/runner/process-id.ts';
+import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 
 export { packageIn, type Release, scriptIn };
 
-/** Releases of the daemon, each packed when it is first asked for. */
+/** Releases of the daemon, each packed when it is first asked for; that takes a moment, in which nothing else goes on. */
 export interface Shop {
   readonly workshop: Workshop;
   /** `fault`: what stands in for dist/fault.js. */
   release(version: string, options?: ReleaseOptions): Release;
-  /** Into an app of no site, to be copied to many. */
-  installOnce(app: string, release: Release): void;
+  /** An app with this release in it, installed with npm once, to be copied to many sites. */
+  installed(version: string): string;
   close(): void;
 }
 
@@ -54,7 +55,7 @@ export function openShop(): Shop {
   const folder = makeTempToRemove();
   const workshop = openWorkshop(folder);
   const packed = new Map<string, Release>();
-  return {
+  const shop: Shop = {
     workshop,
     release(version, options = {}) {
       const key = JSON.stringify([version, options]);
@@ -62,9 +63,14 @@ export function openShop(): Shop {
       packed.set(key, release);
       return release;
     },
-    installOnce: (app, release) => install(app, workshop, release),
+    installed(version) {
+      const app = join(folder, `app-${version}`);
+      if (!existsSync(app)) install(app, workshop, shop.release(version));
+      return app;
+    },
     close: () => removeTree(folder),
   };
+  return shop;
 }
 
 /** Short ones, so that a test takes seconds. */
@@ -148,12 +154,17 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
     owner: (): Owner | undefined => readOwner(lockBase),
 
     /** As an operator does. */
-    install: (release: Release) => install(app, shop.workshop, release),
+    async install(release: Release): Promise<void> {
+      mkdirSync(app, { recursive: true });
+      if (!existsSync(join(app, 'package.json'))) writeFileSync(join(app, 'package.json'), '{"private":true}');
+      const hasDistprint = existsSync(join(app, 'node_modules/distprint'));
+      await npm(app, ['install', ...(hasDistprint ? [] : [shop.workshop.distprint]), release.tarball]);
+    },
     /** Writes every file anew. */
-    reinstall(release: Release): void {
+    async reinstall(release: Release): Promise<void> {
       rmSync(packageIn(app), { recursive: true });
       rmSync(join(app, 'node_modules/.package-lock.json'));
-      install(app, shop.workshop, release);
+      await site.install(release);
     },
     uninstall: () => npm(app, ['uninstall', 'distprint-fixture-runner']),
 
@@ -219,6 +230,17 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
       }
     },
 
+    /** The one process that there is, if it answers, is the only one that listens, has the role and is in no hand-off; else undefined. */
+    async servesAlone(): Promise<number | undefined> {
+      if (!existsSync(stateFile)) return undefined;
+      const { pid, httpPort, distprint: own } = state();
+      const owner = site.owner();
+      const answer = (await ask(httpPort ?? port, 'GET', '/status')) as Answer | undefined;
+      const isOwner = owner?.process.pid === pid && own?.generation === owner?.generation;
+      if (answer?.pid !== pid || !isOwner || own?.handingOff !== null) return undefined;
+      return isSameSet(processes(), [pid]) && isSameSet(site.listeners(), [pid]) ? pid : undefined;
+    },
+
     /** Until this release answers, and its hand-off is over: nobody else is left. */
     async untilServes(release: string, withinMs = 30_000): Promise<Answer> {
       return await site.until(
@@ -226,7 +248,8 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
         async () => {
           const answer = await site.ask();
           const isAlone = answer !== undefined && isSameSet(processes(), [answer.pid]);
-          return answer?.release === release && isAlone && site.own().ready && answer;
+          const isSaid = state().pid === answer?.pid && site.own().generation === answer.generation && site.own().ready;
+          return answer?.release === release && isAlone && isSaid && answer;
         },
         withinMs,
       );
@@ -269,13 +292,18 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
       }
     },
 
-    /** Replaces the package by another one at once, as pnpm does. */
-    swap(other: string): void {
+    /** Has this release there from the start: a copy of what npm installed once. */
+    copy: (version: string) => copyTree(shop.installed(version), app),
+    /** Replaces the package by this release at once, as pnpm does. */
+    swap(version: string): void {
       const place = packageIn(app);
-      const old = join(folder, `replaced-${performance.now()}`);
-      renameSync(place, old);
-      renameSync(other, place);
+      const next = join(folder, `next-${version}`);
+      copyTree(packageIn(shop.installed(version)), next);
+      renameSync(place, `${next}-replaced`);
+      renameSync(next, place);
     },
+    /** At once: while its files are removed one by one, the runner may write others. */
+    deleteState: () => renameSync(stateFolder, join(folder, `deleted-${performance.now()}`)),
 
     /** For the message of a failure. */
     describe(): string {
@@ -294,6 +322,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
     try {
       for (const name of readdirSync(steps)) if (name.startsWith('hold.')) rmSync(join(steps, name));
       if (supervisor !== undefined) signal(supervisor, 'SIGTERM');
+      supervisor = undefined;
       const deadlineMs = performance.now() + 10_000;
       for (let ended: Owner | undefined; processes().length > 0 && performance.now() < deadlineMs; await sleep(20)) {
         const owner = site.owner();
@@ -303,7 +332,6 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
       }
       if (processes().length > 0) throw new Error(`processes are left over\n${site.describe()}`);
     } finally {
-      supervisor = undefined;
       while (processes().length > 0) {
         for (const pid of processes()) signal(pid, 'SIGKILL');
         await sleep(10);
@@ -314,7 +342,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
   return site;
 }
 
-export const copyTree = (from: string, to: string) => cpSync(from, to, { recursive: true, verbatimSymlinks: true });
+const copyTree = (from: string, to: string) => cpSync(from, to, { recursive: true, verbatimSymlinks: true });
 
 /** SIGKILL, and waits until it is gone: that takes its time on a busy machine. */
 export async function kill(pid: number): Promise<void> {
@@ -330,7 +358,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-export const isSameSet = (a: readonly number[], b: readonly number[]) =>
+const isSameSet = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((each) => b.includes(each));
 
 /** Those that have ended and were not waited for have no environment any more. */
@@ -379,7 +407,7 @@ function holdsAny(pid: number, sockets: Set<string>): boolean {
 
 function ask(port: number, method: string, path: string): Promise<unknown> {
   return new Promise((resolve) => {
-    const request = get({ host: '127.0.0.1', port, path, method, agent: false, timeout: 1_000 }, (response) => {
+    const request = get({ host: '127.0.0.1', port, path, method, agent: false, timeout: 5_000 }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (more: string) => {
         text += more;
@@ -438,9 +466,11 @@ export function poll(port: number, everyMs: number): { stop(): Promise<Polled> }
   };
 }
 
-function npm(cwd: string, args: readonly string[]): void {
+/** Beside whatever else is tested meanwhile. */
+async function npm(cwd: string, args: readonly string[]): Promise<void> {
   const words = [...args, '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--loglevel', 'error'];
-  execFileSync('npm', words, { cwd, env: cleanEnv });
+  const { code, stdout, stderr } = await run(['npm', ...words], { cwd, env: cleanEnv, timeout: 60_000 });
+  if (code !== 0) throw new Error(`npm ${args.join(' ')}: exit ${code}\n${stdout}${stderr}`);
 }
 
 let nextPort = 20_000 + (process.pid % 1_000) * 10;
