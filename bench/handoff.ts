@@ -18,7 +18,7 @@ import { atMost, shown, type Target } from './claims.ts';
 import type { Bench } from './context.ts';
 import { median } from './measure.ts';
 import { fetchHandoffRuntimes } from './runtimes.ts';
-import { toRow, toSkippedRow } from './table.ts';
+import { type Row, toRow, toSkippedRow } from './table.ts';
 
 const TABLE = 'hand-off of a daemon';
 const WAIT_MS = 30_000;
@@ -104,33 +104,44 @@ async function benchCell(bench: Bench, cell: Cell): Promise<void> {
   const client = startClient(port);
   const daemon = startDaemon(cell, place, port);
   const samples: Sample[] = [];
-  try {
-    await client.answer(({ release }) => release === VERSIONS[0]);
-    for (let round = 0; round < (bench.quick ? 3 : 7); round++) {
-      const version = VERSIONS[(round + 1) % 2] as string;
+  const measure = async (rounds: number) => {
+    for (let round = 0; round < rounds; round++) {
+      const version = VERSIONS[(samples.length + 1) % 2] as string;
       const { gapMs, servingMs } = await measureUpgrade(cell, version, client, place);
       samples.push({ gapMs, servingMs, ...(await measureColdStart(cell, place)) });
     }
+  };
+  const rounds = bench.quick ? 3 : 7;
+  try {
+    await client.answer(({ release }) => release === VERSIONS[0]);
+    await measure(rounds);
+    // As in claims.ts: what is missed is measured again, once, with twice the rounds, and all of them count.
+    if (toRows(cell, samples).some(({ verdict }) => verdict === 'MISSED')) await measure(rounds * 2);
   } finally {
     client.process.kill('SIGKILL');
     await stopDaemon(place, port, daemon);
   }
-  report(bench, cell, samples);
+  for (const row of toRows(cell, samples)) bench.report(row);
 }
 
-function report(bench: Bench, cell: Cell, samples: readonly Sample[]): void {
+function toRows(cell: Cell, samples: readonly Sample[]): Row[] {
   const of = (name: keyof Sample) => median(samples.map((sample) => sample[name]));
   const row = (what: string, value: number, unit: 'ms' | 'x', target: Target, note = '') =>
-    bench.report(toRow({ table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what }, value, unit, target, note));
-  const all = samples.map(({ gapMs }) => gapMs.toFixed(1)).join(', ');
-  row('cold start', of('coldMs'), 'ms', shown);
-  row('claim to listen', of('claimMs'), 'ms', shown);
-  row('changed to new code serving', of('servingMs'), 'ms', shown);
-  row('gap', of('gapMs'), 'ms', cell.isShared ? atMost(0) : shown, `of ${samples.length}: ${all}`);
+    toRow({ table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what }, value, unit, target, note);
   const ratio = (name: 'coldMs' | 'claimMs') => median(samples.map((sample) => sample.gapMs / sample[name]));
-  if (cell.strategy === 'exec') row('gap / cold start', ratio('coldMs'), 'x', atMost(1.2));
-  if (cell.strategy === 'exit') row('gap / cold start', ratio('coldMs'), 'x', shown);
-  if (cell.strategy === 'respawn' && !cell.isShared) row('gap / claim to listen', ratio('claimMs'), 'x', atMost(1.2));
+  const all = samples.map(({ gapMs }) => gapMs.toFixed(1)).join(', ');
+  const rows = [
+    row('cold start', of('coldMs'), 'ms', shown),
+    row('claim to listen', of('claimMs'), 'ms', shown),
+    row('changed to new code serving', of('servingMs'), 'ms', shown),
+    row('gap', of('gapMs'), 'ms', cell.isShared ? atMost(0) : shown, `of ${samples.length}: ${all}`),
+  ];
+  if (cell.strategy === 'exec') rows.push(row('gap / cold start', ratio('coldMs'), 'x', atMost(1.2)));
+  if (cell.strategy === 'exit') rows.push(row('gap / cold start', ratio('coldMs'), 'x', shown));
+  if (cell.strategy === 'respawn' && !cell.isShared) {
+    rows.push(row('gap / claim to listen', ratio('claimMs'), 'x', atMost(1.2)));
+  }
+  return rows;
 }
 
 async function measureUpgrade(cell: Cell, version: string, client: Client, place: string) {

@@ -18,6 +18,7 @@ interface KnownMiss {
 const COLD = 'cold build (all files read)';
 const LISTING =
   'listing by fast-glob takes 0.18 of the floor by itself (readdir and a stat a directory alone 0.1), the garbage collector 0.06; a second thread was tried, and costs more than it gives where the other core is busy';
+const FEW = 'met at 0.88 to 1.04 of 21 rounds; three scatter';
 const FRESH =
   'a fresh process runs uncompiled code: a bare lstat loop over a ready list takes 1.3 to 3 warm beats in it, 1.8 to 3 where the other core is busy';
 
@@ -31,6 +32,13 @@ const KNOWN_MISSES: readonly KnownMiss[] = [
   },
   { table: COLD, corpus: 'n8n-workflow', what: /floor$/, ceiling: 1.75, why: LISTING },
   { table: COLD, corpus: 'next', what: /floor$/, ceiling: 1.65, why: LISTING },
+  {
+    table: COLD,
+    corpus: 'hapi',
+    what: /(xxhsum|b3sum)$/,
+    ceiling: 1.2,
+    why: 'met at 0.8 to 0.97; all three read 142 MB at the speed of the memory',
+  },
   { table: COLD, corpus: 'hapi', what: /folder-hash$/, ceiling: 0.2, why: 'met at 0.11; readings of 142 MB scatter' },
   { table: COLD, corpus: 'typescript', what: /folder-hash$/, ceiling: 0.45, why: 'the floor itself takes 0.12 of it' },
   {
@@ -99,7 +107,17 @@ const KNOWN_MISSES: readonly KnownMiss[] = [
     corpus: 'hapi',
     what: /cold build$/,
     ceiling: 1.5,
-    why: 'met at 0.93 to 1.01; nine readings of 142 MB scatter up to 1.3',
+    why: 'met at 0.93 to 1.08; nine readings of 142 MB scatter up to 1.3',
+  },
+  { table: 'after a touch of every file', corpus: 'typescript', what: /cold build$/, ceiling: 1.3, why: FEW },
+  { table: 'after a touch of every file', corpus: 'n8n-workflow', what: /cold build$/, ceiling: 1.3, why: FEW },
+  { table: 'after a touch of every file', corpus: 'next', what: /cold build$/, ceiling: 1.3, why: FEW },
+  {
+    table: 'beat on an unchanged tree',
+    corpus: 'next',
+    what: /^checkSync \/ lstat$/,
+    ceiling: 1.22,
+    why: 'met at 1.07 to 1.11; 691 directories to 8,711 files',
   },
 ];
 
