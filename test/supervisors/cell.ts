@@ -74,7 +74,7 @@ export async function makeCell(runtime: Runtime, options: Partial<RunnerOptions>
   mkdirSync(folder, { recursive: true });
   await cp(ground.template, app, { recursive: true, verbatimSymlinks: true });
   const executable = join(folder, 'bin/runner');
-  if (runtime === 'compiled') await cp(ground.compiled['1.0.0'] as string, executable);
+  if (runtime === 'compiled') await copyExecutable(ground.compiled['1.0.0'] as string, executable);
   const port = await findPort();
   const steps = join(folder, 'steps');
   mkdirSync(steps);
@@ -233,6 +233,15 @@ export async function npm(cell: Cell, ...words: string[]): Promise<void> {
 
 export async function replaceExecutable(cell: Cell, release: string): Promise<void> {
   const beside = `${cell.watched}.new`;
-  await cp(ground.compiled[release] as string, beside);
+  await copyExecutable(ground.compiled[release] as string, beside);
   renameSync(beside, cell.watched);
+}
+
+/**
+ * In a process of its own. A child that this one starts at the same time for another cell has what is open here open too until it is
+ * another program, and what somebody has open for writing can't be executed (ETXTBSY).
+ */
+async function copyExecutable(from: string, to: string): Promise<void> {
+  const { code, stderr } = await run(['cp', from, to]);
+  if (code !== 0) throw new Error(`cp: ${stderr}`);
 }

@@ -8,6 +8,7 @@ import { type Cell, fill, ground, type Supervised } from './cell.ts';
 export interface Tmux {
   readonly env: NodeJS.ProcessEnv;
   run(...words: string[]): Promise<string>;
+  start(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -20,7 +21,13 @@ export function openTmux(): Tmux {
     const { stdout } = await run(['tmux', ...words], { env });
     return stdout.trim();
   };
-  return { env, run: tmux, end: async () => void (await tmux('kill-server')) };
+  return {
+    env,
+    run: tmux,
+    // A server ends with its last session, and may just be doing so when the next one is started.
+    start: async () => void (await tmux('new-session', '-d', '-s', 'keeper', 'sleep', '86400')),
+    end: async () => void (await tmux('kill-server')),
+  };
 }
 
 /** Its start script is run in the tmux of `env`. */
