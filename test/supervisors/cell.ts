@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { get, request } from 'node:http';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { inject } from 'vitest';
 import { cleanEnv, NPM_OPTIONS, packageIn, type Release, scriptIn } from '../../fixtures/releases.ts';
 import type { RunnerOptions, RunnerState } from '../../src/runner/index.ts';
@@ -242,6 +242,7 @@ export async function replaceExecutable(cell: Cell, release: string): Promise<vo
  * another program, and what somebody has open for writing can't be executed (ETXTBSY).
  */
 async function copyExecutable(from: string, to: string): Promise<void> {
+  mkdirSync(dirname(to), { recursive: true });
   const { code, stderr } = await run(['cp', from, to]);
   if (code !== 0) throw new Error(`cp: ${stderr}`);
 }
