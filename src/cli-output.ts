@@ -19,6 +19,14 @@ export const colorsFor = (stream: { isTTY?: boolean }) =>
 /** For what goes to stdout. */
 export const colors = colorsFor(process.stdout);
 
+/** How a verdict is shown. */
+export const VERDICT_COLOURS = {
+  current: colors.green,
+  settling: colors.yellow,
+  changed: colors.red,
+  missing: colors.magenta,
+};
+
 /** A path as sha256sum shows it: where a newline or backslash stands in it, escaped, with a backslash before the line. */
 export function toSumLine(digest: string, path: string): string {
   const escaped = path.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/\r/g, '\\r');

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { colors, DIFFERENT, SAME, TROUBLE, toShownPath } from './cli-output.ts';
+import { colors, DIFFERENT, SAME, TROUBLE, toShownPath, VERDICT_COLOURS } from './cli-output.ts';
 import { type RunnerStatus, readRunnerStatus } from './runner/status.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -13,12 +13,14 @@ export interface RunnerCliOptions {
   json?: boolean;
 }
 
+const read = ({ state }: RunnerCliOptions) => readRunnerStatus({ ...(state !== undefined && { stateFile: state }) });
+
 /**
  * 0 where a runner runs what is installed, where nothing else can be concluded, or where the operator has drift not checked;
  * 1 where not; 2 where its state can't be read.
  */
 export function status(options: RunnerCliOptions): void {
-  const found = readRunnerStatus({ ...(options.state !== undefined && { stateFile: options.state }) });
+  const found = read(options);
   if (options.json) print(JSON.stringify(found));
   else for (const line of toStatusLines(toShown(found))) print(line);
   const { isRunning, state, installed } = found;
@@ -29,7 +31,7 @@ export function status(options: RunnerCliOptions): void {
 
 /** 0 where new code would be moved to, 1 where not, 2 where there is nobody to ask. */
 export function doctor(options: RunnerCliOptions): void {
-  const found = readRunnerStatus({ ...(options.state !== undefined && { stateFile: options.state }) });
+  const found = read(options);
   const decision = found.isRunning ? found.state?.distprint?.decision : undefined;
   const { startedWithVersionHandoffDisabled: optedOut = false } = found.state ?? {};
   if (options.json)
@@ -61,7 +63,10 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
   add('watches', own.path);
   add('started', [state.startedWithCliVersion, own.fingerprint].filter((part) => part !== null).join(' '));
   if (installed !== null)
-    add('installed', [installed.version, COLOURS[installed.verdict](installed.verdict)].filter(Boolean).join(' '));
+    add(
+      'installed',
+      [installed.version, VERDICT_COLOURS[installed.verdict](installed.verdict)].filter(Boolean).join(' '),
+    );
   if (state.startedWithVersionHandoffDisabled) add('hand-off', 'disabled by the operator');
   if (own.handingOff !== null) add('hand-off', `under way: ${own.handingOff.step}, to ${own.handingOff.target}`);
   if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
@@ -87,5 +92,3 @@ function toDoctorLines({ isRunning, state, problem }: RunnerStatus): string[] {
   if (own.tried !== null) lines.push(`last tried and failed: ${own.tried.reason}`);
   return lines;
 }
-
-const COLOURS = { current: colors.green, settling: colors.yellow, changed: colors.red, missing: colors.magenta };

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { colors, plural, roundMs, toDiffSummary, toMs, toShownPath, toSize } from './cli-output.ts';
+import { colors, plural, roundMs, toDiffSummary, toMs, toShownPath, toSize, VERDICT_COLOURS } from './cli-output.ts';
 import { type Check, createDetector, type Detector, type Verdict } from './detector.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import type { CoverageOptions } from './subject.ts';
@@ -87,12 +87,10 @@ function toBeatJson(beat: number, check: Check, elapsedMs: number): string {
   });
 }
 
-const COLOURS = { current: colors.green, settling: colors.yellow, changed: colors.red, missing: colors.magenta };
-
 function toBeatLine(beat: number, check: Check, elapsedMs: number): string {
   const cost = `${toMs(elapsedMs)}, ${plural(check.filesRead, 'file')} read`;
   const detail = check.reason ?? (check.changes && toDiffSummary(check.changes));
-  return `beat ${beat}  ${COLOURS[check.verdict](check.verdict)}  ${cost}${detail ? `  ${detail}` : ''}`;
+  return `beat ${beat}  ${VERDICT_COLOURS[check.verdict](check.verdict)}  ${cost}${detail ? `  ${detail}` : ''}`;
 }
 
 function toSummary(seen: readonly Verdict[]): string {

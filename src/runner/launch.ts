@@ -64,7 +64,7 @@ export function spawnAlike(
 ): ChildProcess {
   const before = process.umask(umask);
   try {
-    if ([file, cwd, ...argv, ...env].every(isText)) {
+    if (isAllText({ file, argv, cwd, env })) {
       return spawn(toText(file), argv.slice(1).map(toText), {
         ...options,
         argv0: toText(argv[0] ?? file),
@@ -86,7 +86,7 @@ export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraE
   if (execve === undefined) throw new Error('this runtime has no process.execve');
   const before = { umask: process.umask(umask), cwd: process.cwd() };
   try {
-    if (![file, cwd, ...argv, ...env].every(isText)) {
+    if (!isAllText({ file, argv, cwd, env })) {
       execve('/bin/sh', ['sh', writeScript({ file, argv, cwd, env, umask }, extra)], toEnv(env));
     }
     process.chdir(toText(cwd));
@@ -121,6 +121,11 @@ function writeScript({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): 
 
 function toText(raw: string): string {
   return Buffer.from(raw, 'latin1').toString('utf8');
+}
+
+/** Whether Node can launch it by itself. */
+function isAllText({ file, argv, cwd, env }: Omit<Launch, 'umask'>): boolean {
+  return [file, cwd, ...argv, ...env].every(isText);
 }
 
 function isText(raw: string): boolean {
