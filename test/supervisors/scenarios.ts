@@ -67,7 +67,13 @@ export async function expectOne(cell: Cell, at: Supervised, others: readonly num
   }).catch((error: Error) => {
     throw new Error(`${error.message}: ${JSON.stringify(processesIn(cell.folder))}`);
   });
-  expect((await at.follows()).pid).toBe(status.pid);
+  let told: Awaited<ReturnType<Supervised['follows']>> | undefined;
+  await wait(`the supervisor to follow ${status.pid}`, async () => {
+    told = await at.follows(); // it may hear of a new process after we do
+    return told.pid === status.pid ? true : undefined;
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}: ${JSON.stringify(told)}`);
+  });
   return status;
 }
 

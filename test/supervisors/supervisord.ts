@@ -65,8 +65,11 @@ export function asProgram({ programs, ctl }: Supervisord, cell: Cell, autorestar
     stop: async () => void (await ctl('stop', name)),
     log: async () => readFileSync(logFile, 'utf8'),
     async follows() {
-      const pid = (await ctl('status', name)).match(/RUNNING +pid (\d+)/)?.[1];
-      return { pid: pid === undefined ? null : Number(pid), restarts: null };
+      // Not `status`: it says STARTING in a program's first second, `startsecs`.
+      const told = await ctl('pid', name);
+      const pid = Number(told);
+      if (Number.isNaN(pid)) throw new Error(`supervisorctl pid ${name}: ${told}`);
+      return { pid: pid || null, restarts: null };
     },
   };
 }
