@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/e2e/**/*.test.ts'],
     pool: 'forks',
-    fileParallelism: false,
+    maxWorkers: 3, // the tests mostly wait
     testTimeout: 120_000,
   },
 });

@@ -90,13 +90,18 @@ async function listenOn(server: Server, options: ListenOptions): Promise<void> {
   }
 }
 
+/** Leaves no listener behind, for it may be called many times until a port is free. */
 function listenOnce(server: Server, options: ListenOptions | { fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options, () => {
-      server.off('error', reject);
+    const listening = () => {
+      server.off('error', failed);
       resolve();
-    });
+    };
+    const failed = (error: Error) => {
+      server.off('listening', listening);
+      reject(error);
+    };
+    server.once('listening', listening).once('error', failed).listen(options);
   });
 }
 

@@ -18,7 +18,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'vitest';
@@ -36,6 +35,7 @@ import {
 import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
 import { type Owner, readOwner } from '../../src/runner/lock.ts';
 import { identify, isAlive } from '../../src/runner/process-id.ts';
+import { findFreePort } from '../helpers/free-port.ts';
 import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 
@@ -119,7 +119,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
   const stateFile = join(stateFolder, 'runner.state.json');
   const lockBase = join(stateFolder, 'runner.state.lock');
   const logFile = join(folder, 'log');
-  const port = await findPort();
+  const port = await findFreePort();
   const mark = `${process.pid}-${sites++}-${port}`;
   mkdirSync(steps);
 
@@ -471,20 +471,4 @@ async function npm(cwd: string, args: readonly string[]): Promise<void> {
   const words = [...args, '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--loglevel', 'error'];
   const { code, stdout, stderr } = await run(['npm', ...words], { cwd, env: cleanEnv, timeout: 60_000 });
   if (code !== 0) throw new Error(`npm ${args.join(' ')}: exit ${code}\n${stdout}${stderr}`);
-}
-
-let nextPort = 20_000 + (process.pid % 1_000) * 10;
-
-/** Below the ports that the kernel gives to clients, so that none of them has it when a daemon wants it back. */
-async function findPort(): Promise<number> {
-  for (;;) {
-    const port = nextPort++;
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen({ host: '127.0.0.1', port }, () => resolve(true));
-    });
-    await new Promise((resolve) => server.close(resolve));
-    if (isFree) return port;
-  }
 }

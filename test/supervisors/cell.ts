@@ -3,11 +3,11 @@
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { get, request } from 'node:http';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { inject } from 'vitest';
 import { cleanEnv, NPM_OPTIONS, packageIn, type Release, scriptIn } from '../../fixtures/releases.ts';
 import type { RunnerOptions, RunnerState } from '../../src/runner/index.ts';
+import { findFreePort } from '../helpers/free-port.ts';
 import { type Ran, run } from '../helpers/run.ts';
 import { sleep } from '../helpers/wait.ts';
 import type { Runtime } from './ground.ts';
@@ -75,7 +75,7 @@ export async function makeCell(runtime: Runtime, options: Partial<RunnerOptions>
   await cp(ground.template, app, { recursive: true, verbatimSymlinks: true });
   const executable = join(folder, 'bin/runner');
   if (runtime === 'compiled') await copyExecutable(ground.compiled['1.0.0'] as string, executable);
-  const port = await findPort();
+  const port = await findFreePort();
   const steps = join(folder, 'steps');
   mkdirSync(steps);
   const head = runtime === 'compiled' ? [executable] : [ground.runtimes[runtime] as string, scriptIn(app)];
@@ -94,23 +94,6 @@ export async function makeCell(runtime: Runtime, options: Partial<RunnerOptions>
     command: [...head, ...words, ...more],
   };
 }
-
-const FIRST_PORT = 21_000; // below those that clients are given
-
-/** One that nobody has. Each process of the suite asks in a range of its own. */
-async function findPort(): Promise<number> {
-  for (;;) {
-    nextPort += 1;
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(nextPort, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (isFree) return nextPort;
-  }
-}
-
-let nextPort = FIRST_PORT + Number(process.env.VITEST_POOL_ID ?? 1) * 3_000 + (process.pid % 25) * 100;
 
 /** A word for a shell, supervisord and systemd alike. None of ours has a quote in it. */
 const quote = (word: string) => `'${word}'`;

@@ -2,9 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, cpSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { cleanEnv } from '../../fixtures/releases.ts';
+import { findFreePort } from '../helpers/free-port.ts';
 import { until } from '../helpers/wait.ts';
 import { end, isThere } from './processes.ts';
 
@@ -71,14 +71,4 @@ export async function startField(published: string, folder: string): Promise<Fie
     throw new Error(`${(error as Error).message}: ${readFileSync(join(folder, 'log'), 'utf8')}`);
   }
   return { executable, pid, log: () => readFileSync(join(folder, 'log'), 'utf8'), end: stop };
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
