@@ -2,8 +2,9 @@
  * How everything here is timed.
  *
  * All contenders are warmed up. Then in each round every one does the job once (a short one as often as fills
- * `MIN_SAMPLE_MS`, after a run that isn't counted, and the mean counts), in an order that is drawn anew. So a machine that
- * slows down slows down all of them, and nobody always comes after the one that empties the processor's caches.
+ * `MIN_SAMPLE_MS`, and the mean counts), in an order that is drawn anew. So a machine that slows down slows down all of
+ * them, and nobody always comes after the one that empties the processor's caches. Before it is timed, what takes less than
+ * `UNCOUNTED_BELOW_MS` in this process is run once uncounted: else those caches would decide, and not the work.
  */
 
 /** One way of doing the job. */
@@ -20,7 +21,9 @@ export type Round = ReadonlyMap<string, number>;
 
 const MIN_SAMPLE_MS = 5;
 const MAX_REPEATS = 500;
-const WARM_UP_MS = 100;
+const UNCOUNTED_BELOW_MS = 50;
+/** A manifest of 1,000 files is built some 40 times before the compiler is done with it. */
+const WARM_UP_MS = 500;
 const MIN_WARM_UPS = 3;
 const MAX_WARM_UP_MS = 1_000;
 
@@ -30,16 +33,16 @@ export function medianMs(pool: readonly Round[], name: string): number {
 
 /** Warms all contenders up, then times them round by round. */
 export async function interleave(contenders: readonly Contender[], rounds: number): Promise<Round[]> {
-  const repeats = new Map<Contender, number>();
-  for (const contender of contenders) repeats.set(contender, await warmUp(contender));
+  const plans = new Map<Contender, Plan>();
+  for (const contender of contenders) plans.set(contender, await warmUp(contender));
   const measured: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const times = new Map<string, number>();
     for (const contender of shuffle(contenders)) {
       if (round >= (contender.maxRounds ?? Infinity)) continue;
-      const count = repeats.get(contender) ?? 1;
-      if (count > 1) await sample(contender, 1);
-      times.set(contender.name, await sample(contender, count));
+      const { repeats, hasUncounted } = plans.get(contender) as Plan;
+      if (hasUncounted) await sample(contender, 1);
+      times.set(contender.name, await sample(contender, repeats));
     }
     measured.push(times);
   }
@@ -51,8 +54,14 @@ function shuffle<T>(items: readonly T[]): T[] {
   return drawn.sort(([a], [b]) => a - b).map(([, item]) => item);
 }
 
-/** Runs it until the compiler should be done with it, and says how often it fits a sample. A process can't be warmed up. */
-async function warmUp(contender: Contender): Promise<number> {
+interface Plan {
+  /** Times that a sample does the job. */
+  readonly repeats: number;
+  readonly hasUncounted: boolean;
+}
+
+/** Runs it until the compiler should be done with it, and says how it is to be sampled. A process can't be warmed up. */
+async function warmUp(contender: Contender): Promise<Plan> {
   const started = performance.now();
   const spent = () => performance.now() - started;
   const isDone = (runs: number) => {
@@ -63,7 +72,10 @@ async function warmUp(contender: Contender): Promise<number> {
   for (let runs = 0; !isDone(runs); runs++) {
     fastest = Math.min(fastest, await sample(contender, 1));
   }
-  return Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastest)));
+  return {
+    repeats: Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastest))),
+    hasUncounted: typeof contender.run === 'function' && fastest < UNCOUNTED_BELOW_MS,
+  };
 }
 
 /** Milliseconds a run. What is synchronous is not awaited: that alone would cost a small one dearly. */

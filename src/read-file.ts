@@ -2,7 +2,9 @@
  * Reads a file's content into a digest, and tells whether it held still meanwhile.
  *
  * Size and timestamps are taken before and after; where they differ, or where fewer bytes came than the size promised,
- * the reading is thrown away and made again, `ATTEMPTS` times at most.
+ * the reading is thrown away and made again, `ATTEMPTS` times at most. A small file that is not racy (file-id.ts) needs no look
+ * before: its ctime, taken after, is from before the reading began, so whatever was written came earlier. That is what the stat
+ * cache trusts as well, and a look is a tenth of what reading a small file costs.
  * @module
  */
 
@@ -21,6 +23,8 @@ export interface Reading extends KnownId {
 const ATTEMPTS = 3;
 /** Large enough that a system call costs little beside it, small enough to stay in a core's L2 cache with its copy in wasm. */
 const CHUNK_BYTES = 256 * 1024;
+/** Nine files of ten are smaller. Reading so much of a larger one in vain takes 2 µs. */
+const START_BYTES = 64 * 1024;
 /** Up to this size a file is read without a pause: 0.2 ms. */
 const SMALL_BYTES = 1024 * 1024;
 /** From this size on, asynchronous reading lets the thread pool read ahead while this thread hashes; below, waking it costs more. */
@@ -40,7 +44,13 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
   const wallMs = Date.now();
   const fd = openSync(at, OPEN_FLAGS);
   try {
-    const before = looked ?? fstatSync(fd);
+    let before = looked;
+    if (before === undefined) {
+      const length = readStart(fd);
+      before = fstatSync(fd);
+      if (length < START_BYTES && length === before.size && before.isFile() && isOlder(before, wallMs))
+        return toReading(hashBytes(chunk.subarray(0, length)), before, wallMs);
+    }
     if (!isSmallFile(before)) return undefined;
     const { size } = before;
     let length: number;
@@ -59,6 +69,18 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
     closeSync(fd);
   }
 }
+
+/** Fills `chunk` with up to `START_BYTES`; returns how many came, -1 where nothing can be read (no file any more, EIO). */
+function readStart(fd: number): number {
+  try {
+    return readSync(fd, chunk, 0, START_BYTES, 0);
+  } catch {
+    return -1;
+  }
+}
+
+/** Whether nobody wrote to it since `wallMs`, which is past: unless the clock was set back, when no ctime says anything. */
+const isOlder = ({ ctimeMs }: Stats, wallMs: number) => !isRacy(ctimeMs, wallMs) && Date.now() >= wallMs;
 
 const isSmallFile = (stats: Stats) => stats.size <= SMALL_BYTES && stats.isFile();
 

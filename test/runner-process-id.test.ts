@@ -65,9 +65,11 @@ describe('a process', () => {
   });
 
   it('that has ended and that nobody waited for is not', async () => {
-    // What exec makes of the shell knows nothing of its child.
-    const { child } = start('sh', '-c', 'sleep 60 & echo $!; exec sleep 60');
-    const pid = Number(String((await once(child.stdout, 'data'))[0]).trim());
+    // What exec makes of the shell knows nothing of its child. The shell itself does, until then.
+    const { child } = start('sh', '-c', 'sleep 60 & echo $!; exec sh -c "echo; exec sleep 60"');
+    let said = '';
+    while (!said.endsWith('\n\n')) said += String((await once(child.stdout, 'data'))[0]);
+    const pid = Number.parseInt(said, 10);
     onTestFinished(() => {
       try {
         process.kill(pid, 'SIGKILL');

@@ -1,0 +1,110 @@
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { hashBytes } from '../src/hash.ts';
+import { readSmallFile } from '../src/read-file.ts';
+import { makeTempToRemove, removeTree } from './helpers/temp-dir.ts';
+import { notRacy } from './helpers/wait.ts';
+
+/** What happens when the file has been read, and not yet been looked at again; how many bytes of it come at once; and how often it is read. */
+const meanwhile = { act: (): void => {}, bytes: Infinity, reads: 0 };
+
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const readSyncAndAct = (fd: number, buffer: Buffer, offset: number, asked: number, position: number) => {
+    const length = fs.readSync(fd, buffer, offset, Math.min(asked, meanwhile.bytes), position);
+    meanwhile.reads++;
+    meanwhile.act();
+    return length;
+  };
+  return { ...fs, readSync: readSyncAndAct };
+});
+
+const once = (act: () => void) => {
+  meanwhile.act = () => {
+    meanwhile.act = () => {};
+    act();
+  };
+};
+
+afterEach(() => {
+  vi.useRealTimers();
+  Object.assign(meanwhile, { act: () => {}, bytes: Infinity });
+});
+
+/** Files of 8 bytes, made long enough ago to be known by their timestamps. */
+const root = makeTempToRemove();
+for (let i = 0; i < 8; i++) writeFileSync(join(root, `f${i}`), 'contents');
+await notRacy();
+afterAll(() => removeTree(root));
+
+let used = 0;
+const nextFile = () => join(root, `f${used++}`);
+const digestOf = (text: string) => hashBytes(Buffer.from(text));
+
+function read(path: string) {
+  meanwhile.reads = 0;
+  return readSmallFile(path);
+}
+
+describe('a small file', () => {
+  it('that nobody touched of late is read once', () => {
+    expect(read(nextFile())).toMatchObject({ digest: digestOf('contents'), size: 8, racy: false });
+    expect(meanwhile.reads).toBe(1);
+  });
+
+  it('that is young is read once more, between two looks, and known to be racy', () => {
+    const path = nextFile();
+    writeFileSync(path, 'contents');
+    expect(read(path)).toMatchObject({ digest: digestOf('contents'), racy: true });
+    expect(meanwhile.reads).toBe(2);
+  });
+
+  it.each<[string, (path: string) => void, string]>([
+    ['longer', (path) => appendFileSync(path, '!'), 'contents!'],
+    ['shorter', (path) => truncateSync(path, 3), 'con'],
+    [
+      'another, with its size and mtime as they were',
+      (path) => {
+        const { atime, mtime } = statSync(path);
+        const fd = openSync(path, 'r+');
+        writeSync(fd, 'CONTENTS');
+        closeSync(fd);
+        utimesSync(path, atime, mtime);
+      },
+      'CONTENTS',
+    ],
+  ])('that becomes %s while it is read is given the digest of what it came to', (_, change, text) => {
+    const path = nextFile();
+    once(() => change(path));
+    expect(read(path)).toMatchObject({ digest: digestOf(text), size: text.length, racy: true });
+  });
+
+  it('of which fewer bytes come at once than it has is read to its end', () => {
+    meanwhile.bytes = 3;
+    expect(read(nextFile())).toMatchObject({ digest: digestOf('contents'), size: 8 });
+  });
+
+  it('that changes at each reading is given none', () => {
+    const path = nextFile();
+    meanwhile.act = () => appendFileSync(path, '!');
+    expect(read(path)).toBeUndefined();
+  });
+
+  it('is not believed to be old where the clock is set back while it is read', () => {
+    const path = nextFile();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    once(() => vi.setSystemTime(Date.now() - 3_600_000));
+    expect(read(path)).toMatchObject({ digest: digestOf('contents') });
+    expect(meanwhile.reads).toBe(2);
+  });
+});
