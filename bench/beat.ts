@@ -53,7 +53,7 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
     claim('checkSync', 'git status', below(1), 'lstat'),
     claim('check', 'git status', below(1), 'lstat'),
   ];
-  const findings = await compare(bench, contenders, claims, quick ? 15 : 41);
+  const findings = await compare(bench, contenders, claims, quick ? 11 : 41);
   for (const finding of findings) report(toRatioRow(finding));
   if (!isTree) reportTimes(bench, corpus, findings.slice(0, 2));
   await reportShare(bench, corpus, detector);

@@ -33,7 +33,7 @@ async function benchRuntime(bench: Bench, runtime: Runtime): Promise<void> {
     const command = runtime.prepare(`drop-in-${i}`, source);
     return { name, run: { elsewhere: () => launch({ command, env: { NODE_OPTIONS: '' } }) } };
   });
-  const rounds = await interleave(contenders, bench.quick ? 3 : 11); // not judged with --quick
+  const rounds = await interleave(contenders, 11);
   const bareMs = medianMs(rounds, BARE);
   for (const { name } of contenders) {
     if (name === BARE) continue;
@@ -42,7 +42,7 @@ async function benchRuntime(bench: Bench, runtime: Runtime): Promise<void> {
     const quartiles = [0.25, 0.75].map((q) => quantile(beyond, q).toFixed(1)).join('–');
     const note = `bare start ${bareMs.toFixed(1)} ms, quartiles ${quartiles} of ${beyond.length}`;
     const head = { table: TABLE, corpus: runtime.name, what: name };
-    bench.report(toRow(head, median(beyond), 'ms', isJudged ? atMost(25) : shown, note, !bench.quick));
+    bench.report(toRow(head, median(beyond), 'ms', isJudged ? atMost(25) : shown, note));
   }
 }
 

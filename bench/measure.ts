@@ -22,8 +22,8 @@ export type Round = ReadonlyMap<string, number>;
 const MIN_SAMPLE_MS = 5;
 const MAX_REPEATS = 500;
 const UNCOUNTED_BELOW_MS = 50;
-/** A manifest of 1,000 files is built some 40 times before the compiler is done with it. */
-const WARM_UP_MS = 500;
+/** Enough with the uncounted runs: a manifest of 1,000 files is built some 40 times before the compiler is done with it. */
+const WARM_UP_MS = 250;
 const MIN_WARM_UPS = 3;
 const MAX_WARM_UP_MS = 1_000;
 

