@@ -37,10 +37,7 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
   const floor: Contender = { name: 'floor', run: () => readAndHash(files) };
   const async: Contender = { name: 'buildManifest', run: () => lib.buildManifest(corpus.path, corpus.options) };
   const sync: Contender = { name: 'buildManifestSync', run: () => lib.buildManifestSync(corpus.path, corpus.options) };
-  const peers: Contender[] = [
-    { name: 'folder-hash', run: () => hashFolder(corpus), maxRounds: corpus.name === 'next' && quick ? 1 : 5 },
-    ...native.contenders,
-  ];
+  const folder: Contender = { name: 'folder-hash', run: () => hashFolder(corpus) };
   const toHead = (ours: string, versus: string) => ({ table: TABLE, corpus: corpus.name, what: `${ours} / ${versus}` });
   const versus = (name: string, target: Target): Claim => ({
     head: toHead('buildManifest', name),
@@ -55,23 +52,28 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
     versus: 'floor',
     target,
   });
-  // By themselves: the other processes, and folder-hash's garbage, weigh more on whoever has more code and objects than the floor.
-  const withFloor = await compare(
-    bench,
-    [floor, async, sync],
-    [versusFloor('buildManifest', atMost(1.3)), versusFloor('buildManifestSync', shown)],
-    quick ? 11 : 61,
-  );
-  const withPeers = await compare(
-    bench,
-    [floor, async, ...peers],
-    [
-      versus('folder-hash', { ...atMost(1 / 8), text: '<= 1/8' }),
-      ...native.contenders.map(({ name }) => versus(name, name === BARE_PROCESS ? shown : below(1))),
-    ],
-    quick ? 5 : 21,
-  );
-  for (const finding of [...withFloor, ...withPeers]) report(toRatioRow(finding));
+  // Each kind of peer by itself: other processes, and folder-hash's garbage, weigh more on us than on the floor.
+  const findings = [
+    ...(await compare(
+      bench,
+      [floor, async, sync],
+      [versusFloor('buildManifest', atMost(1.3)), versusFloor('buildManifestSync', shown)],
+      quick ? 11 : 61,
+    )),
+    ...(await compare(
+      bench,
+      [floor, async, folder],
+      [versus('folder-hash', { ...atMost(1 / 8), text: '<= 1/8' })],
+      quick ? (corpus.name === 'next' ? 1 : 5) : 11,
+    )),
+    ...(await compare(
+      bench,
+      [floor, async, ...native.contenders],
+      native.contenders.map(({ name }) => versus(name, name === BARE_PROCESS ? shown : below(1))),
+      quick ? 5 : 21,
+    )),
+  ];
+  for (const finding of findings) report(toRatioRow(finding));
   for (const { name, reason } of native.skipped) {
     report(toSkippedRow(toHead('buildManifest', name), reason));
   }
