@@ -49,7 +49,7 @@ export async function interleave(contenders: readonly Contender[], rounds: numbe
   return measured;
 }
 
-function shuffle<T>(items: readonly T[]): T[] {
+export function shuffle<T>(items: readonly T[]): T[] {
   const drawn = items.map((item) => [Math.random(), item] as const);
   return drawn.sort(([a], [b]) => a - b).map(([, item]) => item);
 }

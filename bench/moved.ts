@@ -13,7 +13,7 @@ import type { Library } from './context.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { statAll } from './floor.ts';
-import { median, type Round } from './measure.ts';
+import { median, type Round, shuffle } from './measure.ts';
 import { slowed } from './slowdown.ts';
 import { toRatioRow, toRow } from './table.ts';
 import { copyCorpus, noteWrite, waitUntilNotRacy } from './trees.ts';
@@ -126,7 +126,7 @@ async function measureRound(
   noteWrite();
   await waitUntilNotRacy();
 
-  for (const { corpus, detector } of toTouch) {
+  for (const { corpus, detector } of shuffle(toTouch)) {
     const check = slowed(() => detector.check());
     await lib.buildManifest(corpus.path, corpus.options); // so that neither of the two comes first after the wait
     const [touchedMs] = await time(check);
@@ -139,7 +139,7 @@ async function measureRound(
     }
     count(`${corpus.name} next`, next.filesRead + next.directoriesRead);
   }
-  for (const { detector, change, files, corpus } of toChange) {
+  for (const { detector, change, files, corpus } of shuffle(toChange)) {
     statAll(files); // as the warm beats had it, which did not come after a wait either
     const [ms, check] = await time(slowed(() => detector.check()));
     times.set(change, ms);

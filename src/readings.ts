@@ -73,10 +73,12 @@ export function lastCtimeMs({ paths, ids }: Readings): number {
   return last;
 }
 
-/** Whether two found the same, down to the timestamps. */
-export function sameReadings(a: Readings, b: Readings): boolean {
+/** Whether two found the same, down to the timestamps, in these rows or in all. */
+export function sameReadings(a: Readings, b: Readings, rows?: readonly number[]): boolean {
   if (a.paths.length !== b.paths.length) return false;
-  for (let row = 0; row < a.paths.length; row++) {
+  const count = rows?.length ?? a.paths.length;
+  for (let i = 0; i < count; i++) {
+    const row = rows?.[i] ?? i;
     if (a.digests[row] !== b.digests[row] || a.paths[row] !== b.paths[row]) return false;
     if (!sameAsRow(a.ids, row, getId(b.ids, row))) return false;
   }

@@ -123,7 +123,9 @@ function lastMoveMs(root: string, { readings, listing, subject }: Scan): number 
 /** Whether two passes saw the same, down to the timestamps. */
 export function isSameTree(a: Scan, b: Scan): boolean {
   if (a === b) return true;
-  if (a.subject.version !== b.subject.version || !sameReadings(a.readings, b.readings)) return false;
+  // A pass that found the same list took over from the one before it whatever it did not read itself.
+  const rows = a.readings.paths === b.readings.paths ? b.fresh : undefined;
+  if (a.subject.version !== b.subject.version || !sameReadings(a.readings, b.readings, rows)) return false;
   return a.listing === b.listing || isSameListing(a.listing, b.listing);
 }
 
