@@ -31,12 +31,17 @@ export function diffManifests(a: Manifest, b: Manifest): ManifestDiff {
   while (i < a.entries.length || j < b.entries.length) {
     const left = a.entries[i];
     const right = b.entries[j];
-    const order = left === undefined ? 1 : right === undefined ? -1 : compare(left.path, right.path);
-    if (order < 0) removed.push((left as { path: string }).path);
-    else if (order > 0) added.push((right as { path: string }).path);
-    else if (left?.content !== right?.content) changed.push((left as { path: string }).path);
-    if (order <= 0) i++;
-    if (order >= 0) j++;
+    if (left !== undefined && left.path === right?.path) {
+      if (left.content !== right.content) changed.push(left.path);
+      i++;
+      j++;
+    } else if (left !== undefined && (right === undefined || comesBefore(left.path, right.path))) {
+      removed.push(left.path);
+      i++;
+    } else {
+      added.push((right as { path: string }).path);
+      j++;
+    }
   }
   const version = a.version === b.version ? null : { from: a.version, to: b.version };
   return { version, added, removed, changed };
@@ -47,10 +52,7 @@ export function isEmptyDiff(diff: ManifestDiff): boolean {
 }
 
 /** In the order of manifests, which is that of the raw paths. */
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return (readPath(a) ?? a) < (readPath(b) ?? b) ? -1 : 1;
-}
+const comesBefore = (a: string, b: string) => (readPath(a) ?? a) < (readPath(b) ?? b);
 
 function assertSameCoverage(a: Coverage, b: Coverage): void {
   const differing = (['kind', 'include', 'exclude'] as const).filter(

@@ -72,10 +72,11 @@ const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`
 export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
   const { coverage, version } = pass.subject;
   const contents = toContents(pass);
+  const paths = yield* writePaths(pass.listing.paths);
   const entries: ManifestEntry[] = [];
-  for (const raw of pass.listing.paths) {
+  for (const path of paths) {
     const content = contents[entries.length] as string;
-    if (entries.push({ path: writePath(raw), content }) % ENTRIES_A_PAUSE === 0) yield PAUSE;
+    if (entries.push({ path, content }) % ENTRIES_A_PAUSE === 0) yield PAUSE;
   }
   return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* toFingerprint(pass)) };
 }
@@ -83,19 +84,31 @@ export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
 /** The fingerprint of a pass's manifest: the hash of its text, folded without making it as a whole. */
 export function* toFingerprint(pass: Scan): Work<string> {
   const { coverage, version } = pass.subject;
-  const { paths } = pass.listing;
+  const paths = yield* writePaths(pass.listing.paths);
   const contents = toContents(pass);
   const hash = createStreamingHash();
   hash.update(writeHead({ ...coverage, version }));
   for (let start = 0; start < paths.length; start += ENTRIES_A_PAUSE) {
     let lines = '';
     const end = Math.min(start + ENTRIES_A_PAUSE, paths.length);
-    for (let i = start; i < end; i++) lines += `${contents[i]}  ${writePath(paths[i] as string)}\n`;
+    for (let i = start; i < end; i++) lines += `${contents[i]}  ${paths[i]}\n`;
     hash.update(lines);
     yield PAUSE;
   }
   return `xxh64-${hash.digest()}`;
 }
+
+/** The path column, which is that of the pass before where its list is. */
+function* writePaths(raws: readonly string[]): Work<readonly string[]> {
+  const known = WRITTEN.get(raws);
+  if (known !== undefined) return known;
+  const paths: string[] = [];
+  for (const raw of raws) if (paths.push(writePath(raw)) % ENTRIES_A_PAUSE === 0) yield PAUSE;
+  WRITTEN.set(raws, paths);
+  return paths;
+}
+
+const WRITTEN = new WeakMap<readonly string[], readonly string[]>();
 
 /** The content column. */
 function toContents({ listing, readings }: Scan): readonly string[] {
