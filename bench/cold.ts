@@ -5,8 +5,9 @@
  * - the native `xxhsum` and `b3sum` as processes, each given the ready list of files ("list"), and as one would type it
  *   for the same job ("pipeline": find, sort, hash, hash of the hashes).
  *
- * Where the floor itself misses a target against a peer, nothing that does the work can meet it: `MISSED (below floor)`.
- * Before anything is timed, the floor's digests are checked against the manifest's, and each peer's count of files.
+ * Beside the peers stands the floor with a listing of its own (`listReadAndHash`), for we are given none. Where that itself misses a
+ * target against a peer, nothing that does the work can meet it: `MISSED (below floor)`.
+ * Before anything is timed, the floors' digests are checked against the manifest's, and each peer's count of files.
  */
 
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ import folderHash from 'folder-hash';
 import { atMost, below, type Claim, compare, shown, type Target } from './claims.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
-import { readAndHash } from './floor.ts';
+import { listReadAndHash, readAndHash } from './floor.ts';
 import type { Contender } from './measure.ts';
 import { BARE_PROCESS, toNativePeers } from './native-peers.ts';
 import { toRatioRow, toSkippedRow } from './table.ts';
@@ -30,7 +31,13 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
   const { entries } = lib.buildManifestSync(corpus.path, corpus.options);
   const files = toFiles(corpus, entries);
   const expected = entries.reduce((digests, { content }) => digests ^ BigInt(`0x${content}`), 0n);
-  if (readAndHash(files) !== expected) throw new Error(`${corpus.name}: the floor's digests are not the manifest's`);
+  const isTree = corpus.path === corpus.root;
+  const listing: Contender = {
+    name: 'floor and listing',
+    run: isTree ? () => listReadAndHash(corpus.path) : () => readAndHash(files),
+  };
+  if (readAndHash(files) !== expected || (isTree && listReadAndHash(corpus.path) !== expected))
+    throw new Error(`${corpus.name}: the floor's digests are not the manifest's`);
   await checkFolderHash(corpus, entries.length);
 
   const native = toNativePeers(bench, corpus, files);
@@ -44,7 +51,7 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
     ours: 'buildManifest',
     versus: name,
     target,
-    floor: 'floor',
+    floor: listing.name,
   });
   const versusFloor = (ours: string, target: Target): Claim => ({
     head: toHead(ours, 'floor'),
@@ -62,13 +69,13 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
     )),
     ...(await compare(
       bench,
-      [floor, async, folder],
+      [listing, async, folder],
       [versus('folder-hash', { ...atMost(1 / 8), text: '<= 1/8' })],
       quick ? (corpus.name === 'next' ? 1 : 5) : 11,
     )),
     ...(await compare(
       bench,
-      [floor, async, ...native.contenders],
+      [listing, async, ...native.contenders],
       native.contenders.map(({ name }) => versus(name, name === BARE_PROCESS ? shown : below(1))),
       quick ? 5 : 21,
     )),

@@ -1,9 +1,10 @@
 /**
- * The floors: the least work that an honest answer takes, done in the straightest way, over a ready list of files.
- * No listing, no sorting, no folding, no policy, and one reused buffer.
+ * The floors: the least work that an honest answer takes, done in the straightest way: over a ready list of files, without
+ * listing, sorting, folding or policy, and with one reused buffer.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 
 const wasm = await xxhash();
@@ -36,6 +37,23 @@ export function readAndHash(files: readonly string[]): bigint {
     closeSync(fd);
   }
   return digests;
+}
+
+/**
+ * The same where no list is ready, which is how a program finds a tree, and its peers but for `xxhsum` with a list do: it is made first.
+ * Of the tree of a package at `root`: all but its `package.json`.
+ */
+export function listReadAndHash(root: string): bigint {
+  const files: string[] = [];
+  const list = (directory: string) => {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) list(`${directory}/${entry.name}`);
+      else files.push(`${directory}/${entry.name}`);
+    }
+  };
+  list(root);
+  const packageJson = join(root, 'package.json');
+  return readAndHash(files.filter((file) => file !== packageJson));
 }
 
 /** Of a beat: one `lstatSync` a file. */

