@@ -12,8 +12,6 @@ export interface Contender {
   readonly name: string;
   /** Does it once. Of what takes its time elsewhere (launcher.ts), returns the milliseconds. */
   readonly run: (() => unknown) | { readonly elsewhere: () => Promise<number> };
-  /** Takes part in this many rounds only: for what is slow, and far from what is claimed of it. */
-  readonly maxRounds?: number;
 }
 
 /** Milliseconds of each contender in one round. */
@@ -39,7 +37,6 @@ export async function interleave(contenders: readonly Contender[], rounds: numbe
   for (let round = 0; round < rounds; round++) {
     const times = new Map<string, number>();
     for (const contender of shuffle(contenders)) {
-      if (round >= (contender.maxRounds ?? Infinity)) continue;
       const { repeats, hasUncounted } = plans.get(contender) as Plan;
       if (hasUncounted) await sample(contender, 1);
       times.set(contender.name, await sample(contender, repeats));

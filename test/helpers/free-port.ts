@@ -6,7 +6,7 @@ const FIRST = 20_000;
 const RANGE = 4_000;
 const rangeStart = FIRST + ((Number(process.env.VITEST_POOL_ID ?? 1) - 1) % 3) * RANGE;
 
-// From somewhere in it, so that two suites side by side rarely meet, and wherever the last file of this process's range ended.
+// From somewhere in it, so that two suites side by side rarely meet.
 let next = (process.pid * 100) % RANGE;
 
 export async function findFreePort(): Promise<number> {
