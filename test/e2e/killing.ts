@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { environment, type Manager, makeProject, manage, toCommand } from './managers.ts';
-import { signalGroup } from './watching.ts';
+import { signalGroup, sleep } from './watching.ts';
 
 export async function install(
   manager: Manager,
@@ -29,47 +29,50 @@ export const retiredOf = (root: string): string[] =>
   readdirSync(dirname(root)).filter((name) => name.startsWith(`.${basename(root)}-`));
 
 /**
- * Starts an install over what is at `root`, and kills it, with all that it started, when `root` is torn: some files of
- * `version` are there, its package.json among them, and others of `whole` are not. From the moment that the old release
- * is touched the install advances in steps, stopped between them, so that the moment can't be missed.
+ * Starts an install over what is at `root`, and kills it, with all that it started, when `root` is torn: package.json is
+ * that of `version`, and the file `without` has not come. The manager is kept from writing that one file, so that the
+ * moment can't be missed. It has to come after package.json in the tarball: npm unpacks in that order.
  */
 export async function killHalfway(
   manager: Manager,
   project: string,
   spec: string,
-  { root, version, whole }: { root: string; version: string; whole: number },
+  { root, version, without }: { root: string; version: string; without: string },
 ): Promise<void> {
-  const old = versionAt(root);
   const [program = '', ...args] = toCommand(manager, 'add', [spec]);
-  const child = spawn(program, args, { cwd: project, env: environment, detached: true, stdio: 'ignore' });
+  const held = join(root, without);
+  const before = read(held);
+  const child = spawn(program, args, {
+    cwd: project,
+    env: { ...environment, NODE_OPTIONS: `--import ${HOLD_FILE}`, HOLD_FILE: held },
+    detached: true,
+    stdio: 'ignore',
+  });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_, signal) => resolve(signal)));
   onTestFinished(() => signalGroup(child.pid, 'SIGKILL'));
-  while (versionAt(root) === old) {
-    if (child.exitCode !== null) throw new Error(`${manager.name} never touched it, exit ${child.exitCode}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  signalGroup(child.pid, 'SIGSTOP');
   while (versionAt(root) !== version) {
-    signalGroup(child.pid, 'SIGCONT');
-    block(STEP_MS);
-    signalGroup(child.pid, 'SIGSTOP');
+    if (child.exitCode !== null) throw new Error(`${manager.name} never wrote ${version}, exit ${child.exitCode}`);
+    await sleep(5);
   }
-  const files = filesIn(root).length;
   signalGroup(child.pid, 'SIGKILL');
   expect(await ended).toBe('SIGKILL');
-  expect(files).toBeLessThan(whole);
+  expect([undefined, before]).toContainEqual(read(held)); // retired with the old release, or still of the old one
 }
 
-const STEP_MS = 2;
+const HOLD_FILE = new URL('hold-file.mjs', import.meta.url).href;
 
-function block(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined; // not there
+  }
 }
 
 function versionAt(root: string): string | undefined {
   try {
-    return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+    return JSON.parse(read(join(root, 'package.json')) ?? 'null')?.version;
   } catch {
-    return undefined; // not there, or half written
+    return undefined; // half written
   }
 }
