@@ -2,11 +2,13 @@
  * Whether a tree may be taken for a release, or is still on its way to one.
  *
  * A seal (seal.ts) settles it for certain. Without one, a tree is settled when no package manager is seen at work on it,
- * when nothing in it has moved for `settleMs`, and when a second look right after finds it as the first one did.
+ * when nothing in it has moved for `settleMs` (for longer where an entry point is missing), and when a second look right after
+ * finds it as the first one did.
  * @module
  */
 
 import { diffManifests } from './diff.ts';
+import { findMissingEntryPoint } from './entry-points.ts';
 import { isDistprintError } from './errors.ts';
 import { sameId } from './file-id.ts';
 import { sameSpecials } from './list.ts';
@@ -66,11 +68,19 @@ export function* judgeSettled(
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
+  const missing = tree.pass.subject.coverage.kind === 'package' ? findMissingEntryPoint(root) : undefined;
+  const enoughMs = missing === undefined ? settleMs : settleMs * UNFINISHED_TIMES;
   const quietMs = quietFor(root, tree);
-  if (quietMs < settleMs) return not(`quiet for ${Math.round(quietMs)} of ${settleMs} ms`, settleMs - quietMs);
+  if (quietMs < enoughMs) {
+    const lacks = missing === undefined ? '' : `package.json names ${missing}, which is not there; `;
+    return not(`${lacks}quiet for ${Math.round(quietMs)} of ${enoughMs} ms`, Math.min(settleMs, enoughMs - quietMs));
+  }
   if (!(yield* holdsStill(tree.pass))) return not('it moved while it was read');
   return { settled: true };
 }
+
+/** A package that lacks an entry point is most likely being built. It may also be published so, and must not wait for ever. */
+const UNFINISHED_TIMES = 30;
 
 /** Options that cover just what a manifest does, or a subject. */
 export function toCoverageOptions({ kind, include, exclude }: Coverage): CoverageOptions {

@@ -103,6 +103,60 @@ describe('a package that npm has moved aside, still beside it,', () => {
   });
 });
 
+describe('a package that lacks a file which its package.json names', () => {
+  const settleMs = 100;
+  const quiet = () => sleep(3 * settleMs);
+  const withEntry = (fields: object) =>
+    makePackage({ 'package.json': { name: 'example', version: '1.2.3', ...fields }, ...files, 'src/a.ts': 'alpha' });
+
+  it.each([
+    ['bin', './dist/a.js', { bin: 'dist/a.js' }],
+    ['bin, by name', './dist/a.js', { bin: { b: './dist/b.js', a: './dist/a.js' } }],
+    ['main', './dist/a.js', { main: 'dist/a.js' }],
+    ['main, without an extension', './dist/a.js', { main: './dist/a' }],
+    ['exports', './dist/a.js', { exports: './dist/a.js' }],
+    ['exports, by path and condition', './dist/a.js', { exports: { '.': { import: { default: './dist/a.js' } } } }],
+  ])('(%s) is settling well beyond settleMs, as while a build has emptied `dist`', async (_, entry, fields) => {
+    const root = withEntry(fields);
+    const detector = createDetector({ path: root, settleMs });
+    for (const emptied of ['dist/a.js', 'dist']) {
+      rmSync(join(root, emptied), { recursive: true });
+      await quiet();
+      const reason = expect.stringMatching(/package\.json names \S*dist\/[ab].*not there/);
+      expect(await detector.check()).toMatchObject({ verdict: 'settling', reason });
+    }
+    writeTree(root, files);
+    expect(detector.checkSync().verdict).toBe('current');
+    writeTree(root, { [entry]: 'ALPHA' });
+    expect(await settled(detector)).toMatchObject({ verdict: 'changed', changes: { changed: ['dist/a.js'] } });
+  });
+
+  it('is changed at last, should it be published so', async () => {
+    const root = withEntry({ bin: 'dist/a.js' });
+    const detector = createDetector({ path: root, settleMs });
+    rmSync(join(root, 'dist/a.js'));
+    const removedMs = performance.now();
+    expect((await settled(detector)).verdict).toBe('changed');
+    expect(performance.now() - removedMs).toBeGreaterThanOrEqual(30 * settleMs - TICK_MS);
+  });
+
+  it.each([
+    ['a pattern', { exports: { './*': './lib/*.js' } }],
+    ['types', { exports: { types: './dist/a.d.ts', default: './dist/a.js' } }],
+    ['a condition of some tool', { exports: { '.': { source: './lib/a.ts', default: './dist/a.js' } } }],
+    ['the first of a choice', { exports: [{ import: './lib/a.mjs' }, './dist/a.js'] }],
+    ['what is no path', { main: 1, bin: { a: null }, exports: { '.': null } }],
+    ['a `main` that Node completes', { main: './dist' }],
+  ])('is settled after settleMs where that is only %s', async (_, fields) => {
+    const root = withEntry(fields);
+    writeTree(root, { 'dist/index.js': 'index' });
+    const detector = createDetector({ path: root, settleMs });
+    writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
+    await quiet();
+    expect(detector.checkSync().verdict).toBe('changed');
+  });
+});
+
 describe('a link swapped to a tree', () => {
   const temp = makeSharedTemp();
   /** Old enough to look quiet by their own timestamps alone. */
