@@ -78,6 +78,17 @@ export function hold(base: string, owner: Owner): boolean {
   return take(base, owner) !== undefined;
 }
 
+/**
+ * The same, and where another took the role and has ended since, takes it back: a start by hand that found its port taken, or a
+ * replacement while the disk was full. Returns who has the role now, where that can be told.
+ * @throws what `claim` throws
+ */
+export function holdOrTakeBack(base: string, owner: Owner): Owner | undefined {
+  if (hold(base, owner)) return owner;
+  const other = readOwner(base);
+  return other !== undefined && !isAlive(other.process) ? claim(base, owner.process) : other;
+}
+
 /** Creates the file; undefined where somebody else was first. */
 function take(base: string, owner: Owner): Owner | undefined {
   const path = `${base}.${owner.generation}`;

@@ -13,15 +13,17 @@ import { locateRunningProgram } from '../running-program.ts';
 import { toCoverageOptions } from '../settle.ts';
 import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
 import { type HandoffWorld, handOff, type Target } from './handoff.ts';
+import { callHost } from './host.ts';
+import { createJournal, withoutCall } from './journal.ts';
 import { findExecBlocker } from './launch.ts';
-import { claim, hold, type Owner, readOwner } from './lock.ts';
+import { holdOrTakeBack, type Owner } from './lock.ts';
 import { type RunnerOptions, type Settings, toSettings } from './options.ts';
 import { findOwner } from './owner.ts';
-import { identify, isAlive } from './process-id.ts';
+import { identify, isAlive, isSameProcess } from './process-id.ts';
 import { type Handoff, type Step, takeHandoff } from './protocol.ts';
 import { prove, takeRole } from './role.ts';
 import { createSockets, type Sockets } from './sockets.ts';
-import { lockBaseOf, type OwnState, type RunnerState, readOrSetAside, writeState } from './state-file.ts';
+import { lockBaseOf, type OwnState, type RunnerState } from './state-file.ts';
 import { type Decision, decideStrategy, type Strategy } from './strategy.ts';
 import { notify } from './systemd.ts';
 
@@ -41,7 +43,6 @@ export interface Runner {
 }
 
 const BASELINE_WAIT_MS = 10_000;
-const HOST_WAIT_MS = 5_000;
 
 /**
  * Claims the role. Call it after the modules are loaded and before anything is served: a rehearsal ends here, and a replacement waits here
@@ -125,16 +126,6 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     if (lastSaid.get(topic) !== line) log(line);
     lastSaid.set(topic, line);
   };
-  /** @throws where it may well be sound, and can't be read just now */
-  const readBefore = () => readOrSetAside(stateFile, (line) => say('aside', line));
-  const tryReadBefore = () => {
-    try {
-      return readBefore();
-    } catch (error) {
-      say('state', (error as Error).message);
-      return null;
-    }
-  };
 
   const decide = async () => {
     const found = await findOwner(settings.exitStatus);
@@ -170,29 +161,8 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     };
   }
 
-  let writing: Promise<void> = Promise.resolve();
-  /** @throws the operating system's errors as they are */
-  function persist(): Promise<void> {
-    const write = async () => {
-      // Whoever was granted the role writes from then on.
-      if (granted) return;
-      await writeState(stateFile, toState(readBefore()));
-    };
-    const done = writing.then(write);
-    writing = done.catch(() => {});
-    return done;
-  }
+  const journal = createJournal(stateFile, toState, say);
 
-  /** A state that can't be written is no reason to stop working. */
-  async function tryPersist(): Promise<void> {
-    try {
-      await persist();
-    } catch (error) {
-      say('state', `the state can't be written to ${stateFile}: ${sayTrouble(error)}`);
-    }
-  }
-
-  let granted = false;
   let underWay = false;
   const world: HandoffWorld = {
     owner,
@@ -205,11 +175,8 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     exitStatus: settings.exitStatus,
     async announce(step) {
       if (now.handingOff !== null) now.handingOff = { ...now.handingOff, step };
-      await tryPersist();
-      if (step === 'grant') {
-        granted = true;
-        await writing; // a beat's, begun before: it must not land on what the other one writes from here on
-      }
+      await journal.tryWrite();
+      if (step === 'grant') await journal.close();
       await settings.onStep(step);
       if (stopped.signal.aborted) throw new Error('the runner was stopped');
     },
@@ -219,7 +186,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     },
     async remember() {
       Object.assign(now, recordHandOff(now, limits, Date.now()));
-      await persist();
+      await journal.write();
     },
     release: async () => void (await callHost('release', settings.release, log)),
     resume: async () => void (await callHost('resume', settings.resume, log)),
@@ -239,33 +206,29 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
         now.postponedSinceMs = null;
       }
     }
-    await tryPersist();
+    await journal.tryWrite();
     return retryInMs;
+  }
+
+  /** Who has the role in our place; undefined where we have it still, or nobody can tell. */
+  function findSuccessor(): Owner | undefined {
+    try {
+      const owner = holdOrTakeBack(lockBase, world.owner);
+      if (owner === undefined || !isSameProcess(owner.process, world.owner.process)) return owner;
+      world.owner = owner;
+    } catch (error) {
+      say('role', `the role can't be recorded at ${lockBase}: ${withoutCall(error)}`);
+    }
+    return undefined;
   }
 
   /** Whether this process still has the role. Once another serves in its place, it leaves. */
   async function holdRole(): Promise<boolean> {
-    try {
-      if (hold(lockBase, world.owner)) return true;
-      // Who came meanwhile may have gone again: a start by hand that found its port taken; a replacement, while the disk was full.
-      const last = readOwner(lockBase);
-      if (last !== undefined && !isAlive(last.process)) {
-        world.owner = claim(lockBase, world.owner.process);
-        return true;
-      }
-    } catch (error) {
-      say('role', `the role can't be recorded at ${lockBase}: ${sayTrouble(error)}`);
-      return true;
-    }
-    const other = readOwner(lockBase);
-    const state = tryReadBefore();
-    const isServing =
-      other !== undefined &&
-      state?.pid === other.process.pid &&
-      state.distprint?.ready === true &&
-      isAlive(other.process);
-    if (!isServing) {
-      say('role', `process ${other?.process.pid} has taken the role, and does not serve yet`);
+    const other = findSuccessor();
+    if (other === undefined) return true;
+    const state = journal.read();
+    if (state?.pid !== other.process.pid || state.distprint?.ready !== true || !isAlive(other.process)) {
+      say('role', `process ${other.process.pid} has taken the role, and does not serve yet`);
       return true;
     }
     log(`process ${other.process.pid} has the role, generation ${other.generation}, and serves; this one leaves`);
@@ -320,11 +283,11 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
       log(`hand-off to ${sayTarget(target)} failed, staying on ${started.version ?? started.fingerprint}: ${reason}`);
     } finally {
       process.off('exit', endChild);
-      granted = false;
+      journal.reopen();
       underWay = false;
       now.handingOff = null;
     }
-    await tryPersist();
+    await journal.tryWrite();
   }
 
   /** What is not proven doesn't outlive us, when the host ends this process meanwhile. */
@@ -345,7 +308,7 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
     listen: sockets.listen,
     async ready(fields = {}) {
       hostFields = fields;
-      const before = tryReadBefore()?.distprint;
+      const before = journal.read()?.distprint;
       if (before !== undefined) {
         const { handOffs, postponedSinceMs } = before;
         const tried = before.tried?.fingerprint === started.fingerprint ? null : before.tried;
@@ -355,38 +318,18 @@ function run({ settings, path, lockBase, detector, owner, handoff }: Claimed): R
       now.ready = true;
       if (handoff?.role === 'replacement') {
         await settings.onStep('serve');
-        await tryPersist();
+        await journal.tryWrite();
         void prove(handoff);
       } else {
         await notify('READY=1').catch((error: Error) => log(`systemd could not be told READY=1: ${error.message}`));
       }
       await decide();
-      await tryPersist();
+      await journal.tryWrite();
       repeat(beat, settings.intervalMs, stopped.signal);
     },
     stop,
   };
 }
 
-/** Without the call that failed: a temporary file in it has another name each time, and then the same trouble is said each time. */
-const sayTrouble = (error: unknown) => (error as Error).message.split(', ')[0];
-
 const sayTarget = ({ version, fingerprint }: Target) =>
   version === null ? fingerprint : `${version} (${fingerprint})`;
-
-/** A host that throws or hangs there keeps nobody from going on: undefined, then. */
-async function callHost<T>(
-  name: string,
-  call: () => T | Promise<T>,
-  log: (line: string) => void,
-): Promise<T | undefined> {
-  const late = Symbol(name);
-  try {
-    const answer = await Promise.race([call(), delay(HOST_WAIT_MS, late, { ref: false })]);
-    if (answer !== late) return answer as T;
-    log(`${name} took longer than ${HOST_WAIT_MS} ms`);
-  } catch (error) {
-    log(`${name} threw ${String(error)}`);
-  }
-  return undefined;
-}
