@@ -13,6 +13,8 @@ interface Builder {
   readonly build: readonly (string | undefined)[];
   /** What makes it stay and build again whenever a source changes. */
   readonly watch: string;
+  /** What `exports` names. */
+  readonly entry: string;
   /** What it prints when it has built for the first time, and waits. */
   readonly isReady: RegExp;
 }
@@ -25,24 +27,28 @@ const builders: readonly Builder[] = [
     name: 'tsc, incremental',
     build: [process.execPath, inModules('typescript/bin/tsc'), '-p', '.'],
     watch: '--watch',
+    entry: './dist/index.js',
     isReady: /Watching for file changes/,
   },
   {
     name: 'esbuild',
     build: [inModules('.bin/esbuild'), ...esbuild.split(' ')],
     watch: '--watch',
+    entry: './dist/index.js',
     isReady: /build finished/,
   },
   {
     name: 'vite build',
     build: [process.execPath, inModules('vite/bin/vite.js'), 'build'],
     watch: '--watch',
+    entry: './dist/index.js',
     isReady: /built in/,
   },
   {
     name: 'tsdown',
     build: [fetchNode('22'), fetchTsdown(), 'src/index.ts', '--no-dts'],
     watch: '--watch',
+    entry: './dist/index.mjs',
     isReady: /Rebuilt in/,
   },
 ];
@@ -52,9 +58,9 @@ const before = "export const late = (): string => 'one';\n";
 const after = "export const late = (): string => 'two';\n";
 
 /** A package that builds to several files, one of them loaded late, which bundlers make a chunk of its own. */
-const makeSources = (): string =>
+const makeSources = ({ entry }: Builder): string =>
   makePackage({
-    'package.json': { name: 'example', version: '1.0.0', type: 'module', exports: './dist/index.js' },
+    'package.json': { name: 'example', version: '1.0.0', type: 'module', exports: entry },
     'src/index.ts':
       "import { early } from './early.js';\nexport const all = async () => [early(), (await import('./late.js')).late()];\n",
     'src/early.ts': "export const early = (): string => 'zero';\n",
@@ -108,7 +114,7 @@ const writtenMs = (root: string): number =>
 for (const builder of builders) {
   describe.skipIf(builder.build.includes(undefined))(`${builder.name}, with a beat every 20 ms`, () => {
     it('builds the same sources again, over what is there and from nothing: never `changed`', async () => {
-      const root = makeSources();
+      const root = makeSources(builder);
       await must(toCommand(builder), root);
       const watching = await watch(root);
       await must(toCommand(builder), root);
@@ -124,7 +130,7 @@ for (const builder of builders) {
     });
 
     it('stays and builds again: never `changed` for a source saved again as it was, once for one edited line, `current` when it is edited back', async () => {
-      const root = makeSources();
+      const root = makeSources(builder);
       await must(toCommand(builder), root);
       const final = await fingerprintWhenEdited(builder, root);
       await startWatching(builder, root);
