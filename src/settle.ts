@@ -68,7 +68,8 @@ export function* judgeSettled(
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
-  const missing = tree.pass.subject.coverage.kind === 'package' ? findMissingEntryPoint(root) : undefined;
+  const isReplacement = tree.pass.subject.coverage.kind === 'package' && tree.otherUntilMs !== null;
+  const missing = isReplacement ? findMissingEntryPoint(root) : undefined;
   const enoughMs = missing === undefined ? settleMs : settleMs * UNFINISHED_TIMES;
   const quietMs = quietFor(root, tree);
   if (quietMs < enoughMs) {
@@ -79,7 +80,10 @@ export function* judgeSettled(
   return { settled: true };
 }
 
-/** A package that lacks an entry point is most likely being built. It may also be published so, and must not wait for ever. */
+/**
+ * A package that lacks an entry point, and took the place of another, is most likely being built. It may also be published so,
+ * and must not wait for ever. What was there from the start is what was started, such as it is.
+ */
 const UNFINISHED_TIMES = 30;
 
 /** Options that cover just what a manifest does, or a subject. */

@@ -106,6 +106,11 @@ describe('the first call', () => {
     expect(performance.now() - startMs).toBeLessThan(4 * SETTLE_MS);
   });
 
+  it('waits no longer where the package lacks a file that its package.json names: such as it is, it was started', () => {
+    const packageDir = makePackage({ ...files, 'package.json': { version: '1.2.3', bin: 'dist/none.js' } });
+    expect(createInstalledCliProbe({ packageDir })()).toBe(tokenOf(packageDir));
+  });
+
   it('on a tree that does not settle gives up after that time, and gives undefined, as do the next ones at once', () => {
     const modules = join(makeTemp(), 'node_modules');
     const packageDir = writePackage(join(modules, 'example'), files);

@@ -65,7 +65,7 @@ export function makeHost(installed: string, entry = 'host.js'): Host {
   const bin = join(project, 'node_modules/.bin/host');
   writeFileSync(
     join(root, 'package.json'),
-    '{"name": "host", "version": "1.0.0", "type": "module", "bin": "dist/host.js"}',
+    JSON.stringify({ name: 'host', version: '1.0.0', type: 'module', bin: `dist/${entry}` }),
   );
   writeFileSync(join(root, 'dist', entry), SOURCE);
   writeRelease(root, 1);

@@ -1,9 +1,10 @@
 /** Installs that are cut short. */
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import { buildManifestSync, diffManifests, type Manifest } from '../../src/index.ts';
 import { environment, type Manager, makeProject, manage, toCommand } from './managers.ts';
 import { signalGroup, sleep } from './watching.ts';
 
@@ -29,50 +30,45 @@ export const retiredOf = (root: string): string[] =>
   readdirSync(dirname(root)).filter((name) => name.startsWith(`.${basename(root)}-`));
 
 /**
- * Starts an install over what is at `root`, and kills it, with all that it started, when `root` is torn: package.json is
- * that of `version`, and the file `without` has not come. The manager is kept from writing that one file, so that the
- * moment can't be missed. It has to come after package.json in the tarball: npm unpacks in that order.
+ * Starts an install over what is at `root`, and kills it, with all that it started, when `root` is torn: all is as in
+ * `release`, but for the file `without`. The manager is kept from writing that one file, so that the moment can't be missed. npm
+ * unpacks in the order of the tarball: there it has to be the last.
  */
 export async function killHalfway(
   manager: Manager,
   project: string,
   spec: string,
-  { root, version, without }: { root: string; version: string; without: string },
+  { root, release, without }: { root: string; release: string; without: string },
 ): Promise<void> {
   const [program = '', ...args] = toCommand(manager, 'add', [spec]);
-  const held = join(root, without);
-  const before = read(held);
   const child = spawn(program, args, {
     cwd: project,
-    env: { ...environment, NODE_OPTIONS: `--import ${HOLD_FILE}`, HOLD_FILE: held },
+    env: { ...environment, NODE_OPTIONS: `--import ${HOLD_FILE}`, HOLD_FILE: join(root, without) },
     detached: true,
     stdio: 'ignore',
   });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_, signal) => resolve(signal)));
   onTestFinished(() => signalGroup(child.pid, 'SIGKILL'));
-  while (versionAt(root) !== version) {
-    if (child.exitCode !== null) throw new Error(`${manager.name} never wrote ${version}, exit ${child.exitCode}`);
-    await sleep(5);
+  const whole = buildManifestSync(release);
+  while (!lacksOnly(root, without, whole)) {
+    if (child.exitCode !== null) throw new Error(`${manager.name} ended with ${child.exitCode}, and nothing is torn`);
+    await sleep(20);
   }
   signalGroup(child.pid, 'SIGKILL');
   expect(await ended).toBe('SIGKILL');
-  expect([undefined, before]).toContainEqual(read(held)); // retired with the old release, or still of the old one
+  expect(lacksOnly(root, without, whole)).toBe(true);
 }
 
 const HOLD_FILE = new URL('hold-file.mjs', import.meta.url).href;
 
-function read(file: string): string | undefined {
+/** Whether that file is not there, or still of another release, and all else is as it should be. */
+function lacksOnly(root: string, path: string, whole: Manifest): boolean {
+  let now: Manifest;
   try {
-    return readFileSync(file, 'utf8');
+    now = buildManifestSync(root, { kind: 'package' });
   } catch {
-    return undefined; // not there
+    return false; // no package there, or half written
   }
-}
-
-function versionAt(root: string): string | undefined {
-  try {
-    return JSON.parse(read(join(root, 'package.json')) ?? 'null')?.version;
-  } catch {
-    return undefined; // half written
-  }
+  const { version, added, removed, changed } = diffManifests(whole, now);
+  return version === null && added.length === 0 && [...removed, ...changed].join() === path;
 }

@@ -58,7 +58,7 @@ describe.skipIf(yaml.old === undefined || yaml.new === undefined)('a real packag
       const { root: final } = await install(yarn, 'yaml', sealed.new);
       const { project, root } = await install(yarn, 'yaml', sealed.old);
       const watching = await watch(root);
-      await killHalfway(yarn, project, sealed.new, { root, version: '2.9.0', without: 'dist/compose/composer.js' });
+      await killHalfway(yarn, project, sealed.new, { root, release: final, without: 'dist/compose/composer.js' });
       await settle();
       expect(fingerprintOf(root)).not.toBe(fingerprintOf(final));
       expect(watching.verdicts()).not.toContain('changed');
@@ -76,7 +76,7 @@ describe.skipIf(yaml.old === undefined || yaml.new === undefined)('a real packag
       const { root: final } = await install(yarn, 'yaml', unsealed.new);
       const { project, root } = await install(yarn, 'yaml', unsealed.old);
       const watching = await watch(root);
-      await killHalfway(yarn, project, unsealed.new, { root, version: '2.9.0', without: 'dist/compose/composer.js' });
+      await killHalfway(yarn, project, unsealed.new, { root, release: final, without: 'dist/compose/composer.js' });
       const torn = fingerprintOf(root);
       await watching.until('changed', torn);
       await manage(yarn, project, 'add', unsealed.new);
