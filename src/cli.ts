@@ -15,10 +15,8 @@ import { DistprintError, isDistprintError } from './errors.ts';
 import { looksLikeManifest, type Manifest, parseManifest, serializeManifest, toToken } from './manifest.ts';
 import type { RunnerCliOptions } from './runner-cli.ts';
 import { writeSeal } from './seal.ts';
-import { toCoverageOptions } from './settle.ts';
 import { statOrNothing } from './stat.ts';
-import type { CoverageOptions } from './subject.ts';
-import { watch } from './watch.ts';
+import { type CoverageOptions, toCoverageOptions } from './subject.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (error: unknown) => {
@@ -182,8 +180,8 @@ function createProgram(version: string): Command {
     .option('--interval <duration>', 'time from one beat to the next', parseDuration, 10_000)
     .option('--beats <n>', 'end after so many beats', count)
     .option('--json', 'one JSON object a line')
-    .action((path: string, options: GlobOptions & { interval: number; beats?: number; json?: boolean }) =>
-      watch(path, { ...options, coverage: toCoverage(options) }),
+    .action(async (path: string, options: GlobOptions & { interval: number; beats?: number; json?: boolean }) =>
+      (await import('./watch.ts')).watch(path, { ...options, coverage: toCoverage(options) }),
     );
 
   const withState = (command: Command) =>

@@ -13,9 +13,9 @@ import { writePath } from './raw-path.ts';
 import { ctimeOf, lastCtimeMs } from './readings.ts';
 import { isRunningProgram } from './running-program.ts';
 import type { Scan, ScanCost } from './scan.ts';
-import { type Sighting, toCoverageOptions } from './settle.ts';
+import type { Sighting } from './settle.ts';
 import { runAsync, runSync, type Work } from './steps.ts';
-import type { CoverageOptions } from './subject.ts';
+import { type CoverageOptions, toCoverageOptions } from './subject.ts';
 
 export interface DetectorOptions extends CoverageOptions {
   /** A package directory, an executable or a plain directory. */

@@ -8,9 +8,9 @@ import { type DistprintError, isDistprintError } from './errors.ts';
 import { toFingerprint } from './manifest.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
 import { hasSeal } from './seal.ts';
-import { isSameTree, judgeSettled, type Sighting, toCoverageOptions } from './settle.ts';
+import { isSameTree, judgeSettled, type Sighting } from './settle.ts';
 import type { Work } from './steps.ts';
-import type { CoverageOptions } from './subject.ts';
+import { type CoverageOptions, toCoverageOptions } from './subject.ts';
 import { installedAt, lastInstallMs } from './work-in-progress.ts';
 
 export const DEFAULT_SETTLE_MS = 2_000;

@@ -19,7 +19,7 @@ import { holdsStill, type Scan, type ScanCost, scan } from './scan.ts';
 import { readSeal } from './seal.ts';
 import { lstatOrNothing, statOrNothing } from './stat.ts';
 import type { Work } from './steps.ts';
-import type { Coverage, CoverageOptions } from './subject.ts';
+import { toCoverageOptions } from './subject.ts';
 import { findWorkInProgress, installedAt, lastInstallMs } from './work-in-progress.ts';
 
 /** A tree, and since when it is known to be as it is. */
@@ -85,11 +85,6 @@ export function* judgeSettled(
  * and must not wait for ever. What was there from the start is what was started, such as it is.
  */
 const UNFINISHED_TIMES = 30;
-
-/** Options that cover just what a manifest does, or a subject. */
-export function toCoverageOptions({ kind, include, exclude }: Coverage): CoverageOptions {
-  return { kind, exclude, ...(include && { include }) };
-}
 
 function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' | 'matches' | string> {
   let seal: Manifest | undefined;

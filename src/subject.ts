@@ -195,6 +195,11 @@ function toGlobs(coverage: Coverage, usual: readonly string[]): Globs {
   };
 }
 
+/** Options that cover just what a manifest does, or a subject. */
+export function toCoverageOptions({ kind, include, exclude }: Coverage): CoverageOptions {
+  return { kind, exclude, ...(include && { include }) };
+}
+
 /** Whether these options would cover just this. */
 export function covers(coverage: Coverage, { include, exclude, kind }: CoverageOptions): boolean {
   const wanted = [include === undefined ? null : checkGlobs('include', include), checkGlobs('exclude', exclude ?? [])];

@@ -1,5 +1,5 @@
 /**
- * `distprint watch`: a heartbeat to look at.
+ * `distprint watch`: a heartbeat to look at. Loaded when it is asked for, as Node opens all modules of a program at once.
  * @module
  */
 
@@ -26,12 +26,13 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
   const startedMs = performance.now();
   const detector = createDetector({ path, ...options.coverage });
   const elapsedMs = performance.now() - startedMs;
-  print((options.json ? toStartJson : toStartLine)(path, detector.baseline, elapsedMs));
-
-  const seen: Verdict[] = [];
+  // Before anything is said: who reads it may end us at once.
   const stop = new AbortController();
   const end = () => stop.abort();
   process.once('SIGINT', end).once('SIGTERM', end);
+  print((options.json ? toStartJson : toStartLine)(path, detector.baseline, elapsedMs));
+
+  const seen: Verdict[] = [];
   await new Promise<void>((resolve) => {
     const alive = setInterval(() => {}, 2 ** 31 - 1); // the heartbeat's own timer keeps no process alive
     stop.signal.addEventListener('abort', () => {

@@ -10,7 +10,7 @@ import { DistprintError, isDistprintError } from '../errors.ts';
 import { repeat } from '../heartbeat.ts';
 import { toToken } from '../manifest.ts';
 import { locateRunningProgram } from '../running-program.ts';
-import { toCoverageOptions } from '../settle.ts';
+import { toCoverageOptions } from '../subject.ts';
 import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
 import { type HandoffWorld, handOff, type Target } from './handoff.ts';
 import { callHost } from './host.ts';
