@@ -13,7 +13,7 @@ import { writePath } from './raw-path.ts';
 import { ctimeOf, lastCtimeMs } from './readings.ts';
 import { isRunningProgram } from './running-program.ts';
 import type { Scan, ScanCost } from './scan.ts';
-import type { Sighting } from './settle.ts';
+import type { Predecessor, Sighting } from './settle.ts';
 import { runAsync, runSync, type Work } from './steps.ts';
 import { type CoverageOptions, toCoverageOptions } from './subject.ts';
 
@@ -81,7 +81,8 @@ export function createDetector(options: DetectorOptions): Detector {
   const settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
   const { cacheFile } = options;
   const coverage = options.baseline ? toCoverageOptions(options.baseline) : options;
-  const observer = createObserver({ root, coverage, settleMs, cacheFile });
+  const before = options.baseline && toPredecessor(options.baseline);
+  const observer = createObserver({ root, coverage, settleMs, cacheFile, ...(before && { before }) });
   const first = options.baseline ? null : takeBaseline(runSync(observer.look(() => true)));
   const started = options.baseline ?? {
     fingerprint: (first as Sighting).fingerprint,
@@ -139,6 +140,13 @@ export function createDetector(options: DetectorOptions): Detector {
     checkSync: () => runSync(look()),
   };
 }
+
+/** Of its seal nothing is known. */
+const toPredecessor = ({ version, entries }: Manifest): Predecessor => ({
+  isSealed: false,
+  version,
+  has: (raw) => entries.some(({ path }) => path === writePath(raw)),
+});
 
 function takeBaseline(seen: Observation): Sighting {
   if ('tree' in seen) return seen.tree;

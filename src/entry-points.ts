@@ -6,37 +6,51 @@
 
 import { join } from 'node:path';
 import { statOrNothing } from './stat.ts';
+import { PAUSE, type Work } from './steps.ts';
+import { toPackagePaths } from './subject.ts';
 import { readWholeFile } from './whole-file.ts';
 
-/**
- * The first entry point of the package at `root` (absolute) that is not there, as package.json writes it; undefined where all
- * are, or where package.json can't be read. A published package may lack one for ever.
- */
-export function findMissingEntryPoint(root: string): string | undefined {
-  let fields: Record<string, unknown>;
+/** The paths in the package (relative to its root, `/` between names) of which one has to be there: all that Node would try. */
+export type EntryPoint = readonly [string, ...string[]];
+
+const STATS_A_PAUSE = 64;
+
+/** Those of the package at `root` (absolute) that are not there. A published package may lack one for ever. */
+export function* findMissingEntryPoints(root: string): Work<EntryPoint[]> {
+  const missing: EntryPoint[] = [];
+  let count = 0;
+  for (const entryPoint of readEntryPoints(root)) {
+    if (++count % STATS_A_PAUSE === 0) yield PAUSE;
+    if (!entryPoint.some((path) => statOrNothing(join(root, path))?.isFile())) missing.push(entryPoint);
+  }
+  return missing;
+}
+
+/** None, where package.json can't be read or made sense of: the next pass will say what is wrong with it. */
+function readEntryPoints(root: string): EntryPoint[] {
   try {
     const text = readWholeFile(join(root, 'package.json')).bytes.toString();
-    fields = JSON.parse(text.replace(/^\ufeff/, ''));
+    const { bin, main, exports } = JSON.parse(text.replace(/^\ufeff/, ''));
+    const named = [...toPackagePaths(bin), ...toTargets(exports).flatMap(toPackagePaths)].map(
+      (path): EntryPoint => [path],
+    );
+    if (exports !== undefined || typeof main !== 'string') return named; // Node then looks at no `main`
+    return [...named, ...toPackagePaths(main).map(toMain)];
   } catch {
-    return undefined; // the next pass will say what is wrong with it
+    return [];
   }
-  const { bin, main, exports } = fields;
-  const isThere = (target: string) => statOrNothing(join(root, target))?.isFile() === true;
-  if (typeof main === 'string' && !MAIN_SUFFIXES.some((suffix) => isThere(main + suffix))) return main;
-  const bins = typeof bin === 'object' && bin !== null ? Object.values(bin) : [bin];
-  return [...bins, ...toTargets(exports)]
-    .filter((target) => typeof target === 'string')
-    .find((target) => !isThere(target));
 }
 
 /** What `main` may leave unsaid: `LOAD_AS_FILE` and `LOAD_INDEX` of Node's documentation of modules. */
-const MAIN_SUFFIXES = ['', '.js', '.json', '.node', '/index.js', '/index.json', '/index.node'];
+const MAIN_SUFFIXES = ['.js', '.json', '.node', '/index.js', '/index.json', '/index.node'];
+const toMain = (path: string): EntryPoint => [path, ...MAIN_SUFFIXES.map((suffix) => path + suffix)];
+
 /** Those of `exports` that Node or Bun itself sets. Others are for tools, and often lead to files that are not published. */
 const CONDITIONS = ['node', 'bun', 'import', 'require', 'module-sync', 'node-addons', 'default'];
 
-/** The files of an `exports`. A pattern names none, and a list offers a choice. */
-function toTargets(exports: unknown): unknown[] {
-  if (typeof exports === 'string') return exports.includes('*') ? [] : [exports];
+/** The files of an `exports`. A pattern or a folder names none, and a list offers a choice. */
+function toTargets(exports: unknown): string[] {
+  if (typeof exports === 'string') return exports.includes('*') || exports.endsWith('/') ? [] : [exports];
   if (typeof exports !== 'object' || exports === null || Array.isArray(exports)) return [];
   return Object.entries(exports).flatMap(([key, target]) =>
     key.startsWith('.') || CONDITIONS.includes(key) ? toTargets(target) : [],

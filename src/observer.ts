@@ -8,7 +8,7 @@ import { type DistprintError, isDistprintError } from './errors.ts';
 import { toFingerprint } from './manifest.ts';
 import { type Scan, type ScanCost, scan } from './scan.ts';
 import { hasSeal } from './seal.ts';
-import { isSameTree, judgeSettled, type Sighting } from './settle.ts';
+import { isSameTree, judgeSettled, type Predecessor, type Sighting } from './settle.ts';
 import type { Work } from './steps.ts';
 import { type CoverageOptions, toCoverageOptions } from './subject.ts';
 import { installedAt, lastInstallMs } from './work-in-progress.ts';
@@ -21,6 +21,8 @@ export interface ObserverOptions {
   coverage: CoverageOptions;
   settleMs: number;
   cacheFile: string | undefined;
+  /** What was there before the first look, where that is known. */
+  before?: Predecessor;
 }
 
 /** What one look found, and what it cost. */
@@ -40,6 +42,15 @@ export interface Observer {
   look(isKnown: (fingerprint: string) => boolean): Work<Observation>;
 }
 
+/** What was last taken for whole: because it was judged to have settled, or because the caller vouched for it. */
+type Taken = Predecessor & { readonly fingerprint: string; isJudged: boolean };
+
+const toPredecessor = ({ subject, listing }: Scan, isSealed: boolean): Predecessor => ({
+  isSealed,
+  version: subject.version,
+  has: (raw) => listing.paths.includes(raw),
+});
+
 /** Where the two clocks moved apart by more than this since the last look, somebody set one, or the machine was suspended. */
 const CLOCK_JUMP_MS = 1_000;
 
@@ -50,41 +61,45 @@ interface Clocks {
   monotonicMs: number;
 }
 
-export function createObserver({ root, coverage, settleMs, cacheFile }: ObserverOptions): Observer {
+export function createObserver({ root, coverage, settleMs, cacheFile, before }: ObserverOptions): Observer {
   const notes: string[] = [];
   const cached = cacheFile === undefined ? null : loadCache(cacheFile, root, coverage, notes);
   const installed = installedAt(root);
   let saved = cached?.pass ?? null;
   let tree: Sighting | null = null;
   let lastLook: Clocks | null = null;
-  let lastSettled: string | null = null;
-  let isSealed = false;
+  let last: Taken | null = null;
+  const given = before ?? (cached === null ? null : toPredecessor(cached.pass, false));
 
   function* look(isKnown: (fingerprint: string) => boolean): Work<Observation> {
     const cost: ScanCost = { filesRead: 0, directoriesRead: 0 };
     const now: Clocks = { wallMs: Date.now(), monotonicMs: performance.now() };
-    const before = lastLook;
+    const earlier = lastLook;
     try {
-      const jumpMs = clockJumpMs(before, now);
+      const jumpMs = clockJumpMs(earlier, now);
       // Set back: a file may be written anew with the timestamps that it had before.
       const previous = jumpMs < -CLOCK_JUMP_MS ? null : (tree?.pass ?? cached?.pass ?? null);
       // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
       const covered = tree === null ? coverage : toCoverageOptions(tree.pass.subject.coverage);
       const pass = yield* scan(root, covered, previous, cost);
-      const recognised = yield* recognise(pass, before, now);
+      const recognised = yield* recognise(pass, earlier, now);
       // A jump makes what moved a moment ago look old: then only having seen it lie still counts.
       const seen = Math.abs(jumpMs) > CLOCK_JUMP_MS ? { ...recognised, otherUntilMs: Infinity } : recognised;
       tree = seen;
       lastLook = now;
       const { fingerprint } = seen;
-      if (fingerprint !== lastSettled && !isKnown(fingerprint)) {
-        const judged = yield* judgeSettled(root, seen, isSealed, settleMs, cost);
+      const isVouchedFor = isKnown(fingerprint);
+      if (!isVouchedFor && !(last?.isJudged === true && last.fingerprint === fingerprint)) {
+        const judged = yield* judgeSettled(root, seen, last ?? given, settleMs, cost);
         if (!judged.settled) {
           return { state: 'settling', tree: seen, reason: judged.reason, retryInMs: judged.retryInMs, ...cost };
         }
       }
-      if (fingerprint !== lastSettled) isSealed = pass.subject.globs !== null && hasSeal(root);
-      lastSettled = fingerprint;
+      if (last?.fingerprint !== fingerprint) {
+        const isSealed = pass.subject.globs !== null && hasSeal(root);
+        last = { ...toPredecessor(pass, isSealed), fingerprint, isJudged: false };
+      }
+      last.isJudged ||= !isVouchedFor;
       yield* save(seen);
       return { state: 'settled', tree: seen, ...cost };
     } catch (error) {
@@ -98,7 +113,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
   }
 
   /** The tree of a pass: the last one where nothing moved, else a new one, seen since now. */
-  function* recognise(pass: Scan, before: Clocks | null, now: Clocks): Work<Sighting> {
+  function* recognise(pass: Scan, earlier: Clocks | null, now: Clocks): Work<Sighting> {
     const installMs = lastInstallMs(installed);
     const same = tree !== null && (pass === tree.pass || isSameTree(tree.pass, pass)) ? tree : undefined;
     if (same?.installMs === installMs) return { ...same, pass };
@@ -108,7 +123,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile }: Observer
       installMs,
       fingerprint: known?.fingerprint ?? (yield* toFingerprint(pass)),
       sinceMs: now.monotonicMs,
-      otherUntilMs: before?.wallMs ?? null,
+      otherUntilMs: earlier?.wallMs ?? null,
     };
   }
 

@@ -8,7 +8,7 @@
  */
 
 import { diffManifests } from './diff.ts';
-import { findMissingEntryPoint } from './entry-points.ts';
+import { type EntryPoint, findMissingEntryPoints } from './entry-points.ts';
 import { isDistprintError } from './errors.ts';
 import { sameId } from './file-id.ts';
 import { sameSpecials } from './list.ts';
@@ -19,7 +19,7 @@ import { holdsStill, type Scan, type ScanCost, scan } from './scan.ts';
 import { readSeal } from './seal.ts';
 import { lstatOrNothing, statOrNothing } from './stat.ts';
 import type { Work } from './steps.ts';
-import { toCoverageOptions } from './subject.ts';
+import { type Subject, toCoverageOptions } from './subject.ts';
 import { findWorkInProgress, installedAt, lastInstallMs } from './work-in-progress.ts';
 
 /** A tree, and since when it is known to be as it is. */
@@ -42,15 +42,23 @@ export type Settled =
   | { readonly settled: true }
   | { readonly settled: false; readonly reason: string; readonly retryInMs: number };
 
+/** What was there before, and was whole. */
+export interface Predecessor {
+  readonly isSealed: boolean;
+  readonly version: string | null;
+  /** Whether it had something at this raw path, relative to the root. */
+  has(raw: string): boolean;
+}
+
 /**
  * @param root absolute
- * @param wasSealed whether what settled there before had a seal: then a tree without one waits for its own
+ * @param before where it had a seal, a tree without one waits for its own; null where nothing is known of it
  * @throws what `scan` throws, where a seal covers something else than the tree
  */
 export function* judgeSettled(
   root: string,
   tree: Sighting,
-  wasSealed: boolean,
+  before: Predecessor | null,
   settleMs: number,
   cost: ScanCost,
 ): Work<Settled> {
@@ -59,7 +67,7 @@ export function* judgeSettled(
     const sealed = yield* judgeSeal(root, tree, cost);
     if (sealed === 'matches') return { settled: true };
     if (sealed !== 'none') return not(sealed);
-    if (wasSealed)
+    if (before?.isSealed)
       return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
   }
   const work = findWorkInProgress(root);
@@ -68,8 +76,7 @@ export function* judgeSettled(
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
-  const isReplacement = tree.pass.subject.coverage.kind === 'package' && tree.otherUntilMs !== null;
-  const missing = isReplacement ? findMissingEntryPoint(root) : undefined;
+  const missing = yield* findUnfinished(root, tree.pass.subject, before);
   const enoughMs = missing === undefined ? settleMs : settleMs * UNFINISHED_TIMES;
   const quietMs = quietFor(root, tree);
   if (quietMs < enoughMs) {
@@ -80,11 +87,23 @@ export function* judgeSettled(
   return { settled: true };
 }
 
-/**
- * A package that lacks an entry point, and took the place of another, is most likely being built. It may also be published so,
- * and must not wait for ever. What was there from the start is what was started, such as it is.
- */
+/** A package that looks unfinished may be published so, and must not wait for ever. */
 const UNFINISHED_TIMES = 30;
+
+/**
+ * A file that the package's package.json names, and that is not there, where that tells that it is being built: because it was there
+ * before, or because the version is another, and this release may never have been whole.
+ */
+function* findUnfinished(
+  root: string,
+  { coverage, version }: Subject,
+  before: Predecessor | null,
+): Work<string | undefined> {
+  if (coverage.kind !== 'package' || before === null) return undefined;
+  const tells = (entryPoint: EntryPoint) =>
+    version !== before.version || entryPoint.some((path) => before.has(toRaw(path)));
+  return (yield* findMissingEntryPoints(root)).find(tells)?.[0];
+}
 
 function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' | 'matches' | string> {
   let seal: Manifest | undefined;

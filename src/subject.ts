@@ -152,14 +152,18 @@ function parsePackageJson(text: string, path: string): { name: string | null; ve
   return { name: typeof name === 'string' ? name : null, version: version ?? null, bin: toBinGlobs(bin) };
 }
 
-/** The files that `bin` names, kept inside the package as npm keeps them (npm-normalize-package-bin). */
-function toBinGlobs(bin: unknown): string[] {
-  const files = typeof bin === 'string' ? [bin] : typeof bin === 'object' && bin !== null ? Object.values(bin) : [];
+const toBinGlobs = (bin: unknown) => toPackagePaths(bin).map((path) => escapeGlob(toRaw(path)));
+
+/**
+ * The files that a field like `bin` names, alone or by name: relative to the root, and kept inside the package as npm keeps
+ * them (npm-normalize-package-bin).
+ */
+export function toPackagePaths(field: unknown): string[] {
+  const files = typeof field === 'object' && field !== null ? Object.values(field) : [field];
   return files
     .filter((file) => typeof file === 'string')
     .map((file) => resolve('/', file.replaceAll('\\', '/')).slice(1))
-    .filter((file) => file !== '')
-    .map((file) => escapeGlob(toRaw(file)));
+    .filter((path) => path !== '');
 }
 
 const escapeGlob = (raw: string) => raw.replace(/[!()*?[\]{}|@+\\]/g, '\\$&');

@@ -106,9 +106,15 @@ describe('the first call', () => {
     expect(performance.now() - startMs).toBeLessThan(4 * SETTLE_MS);
   });
 
-  it('waits no longer where the package lacks a file that its package.json names: such as it is, it was started', () => {
+  it('waits no longer where the package lacks a file that its package.json names: such as it is, it was started', async () => {
     const packageDir = makePackage({ ...files, 'package.json': { version: '1.2.3', bin: 'dist/none.js' } });
     expect(createInstalledCliProbe({ packageDir })()).toBe(tokenOf(packageDir));
+    const later = makePackage({ ...files, 'package.json': { version: '1.2.3', bin: 'dist/none.js' } });
+    renameSync(later, `${later}.away`);
+    const probe = createInstalledCliProbe({ packageDir: later });
+    expect(probe()).toBeUndefined();
+    renameSync(`${later}.away`, later);
+    expect(await until('a token', probe)).toBe(tokenOf(later));
   });
 
   it('on a tree that does not settle gives up after that time, and gives undefined, as do the next ones at once', () => {

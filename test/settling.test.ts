@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { buildManifestSync } from '../src/build.ts';
 import { createDetector } from '../src/detector.ts';
 import { makePackage, makeTemp, writeTree } from './helpers/temp.ts';
 import { makeSharedTemp, npmRetired, writePackage } from './helpers/tree.ts';
@@ -106,52 +107,110 @@ describe('a package that npm has moved aside, still beside it,', () => {
 describe('a package that lacks a file which its package.json names', () => {
   const settleMs = 100;
   const quiet = () => sleep(3 * settleMs);
-  const withEntry = (fields: object) =>
-    makePackage({ 'package.json': { name: 'example', version: '1.2.3', ...fields }, ...files, 'src/a.ts': 'alpha' });
+  const ofVersion = (version: string, fields: object = {}) => ({
+    'package.json': { name: 'example', version, ...fields },
+  });
+  const settling = (lacking: RegExp) => ({ verdict: 'settling', reason: expect.stringMatching(lacking) });
 
-  it.each([
-    ['bin', './dist/a.js', { bin: 'dist/a.js' }],
-    ['bin, by name', './dist/a.js', { bin: { b: './dist/b.js', a: './dist/a.js' } }],
-    ['main', './dist/a.js', { main: 'dist/a.js' }],
-    ['main, without an extension', './dist/a.js', { main: './dist/a' }],
-    ['exports', './dist/a.js', { exports: './dist/a.js' }],
-    ['exports, by path and condition', './dist/a.js', { exports: { '.': { import: { default: './dist/a.js' } } } }],
-  ])('(%s) is settling well beyond settleMs, as while a build has emptied `dist`', async (_, entry, fields) => {
-    const root = withEntry(fields);
+  it.each<[string, object]>([
+    ['bin', { bin: 'dist/a.js' }],
+    ['bin, by name', { bin: { a: './dist/a.js' } }],
+    ['bin, as npm reads it', { bin: '..\\dist\\a.js' }],
+    ['main', { main: 'dist/a.js' }],
+    ['exports', { exports: './dist/a.js' }],
+    ['exports, by path', { exports: { '.': { default: './dist/b.js' }, './a': './dist/a.js' } }],
+    ...['node', 'bun', 'import', 'require', 'module-sync', 'node-addons', 'default'].map(
+      (condition): [string, object] => [
+        `exports, by the condition ${condition}`,
+        { exports: { [condition]: './dist/a.js' } },
+      ],
+    ),
+  ])('(%s) is settling well beyond settleMs, as while a build has emptied `dist`', async (_, fields) => {
+    const root = makePackage({ ...ofVersion('1.2.3', fields), ...files, 'src/a.ts': 'alpha' });
     const detector = createDetector({ path: root, settleMs });
     for (const emptied of ['dist/a.js', 'dist']) {
       rmSync(join(root, emptied), { recursive: true });
       await quiet();
-      const reason = expect.stringMatching(/package\.json names \S*dist\/[ab].*not there/);
-      expect(await detector.check()).toMatchObject({ verdict: 'settling', reason });
+      const check = await detector.check();
+      expect(check).toMatchObject(settling(/names dist\/[ab]\.js, which is not there/));
+      expect(check.retryInMs).toBeLessThanOrEqual(settleMs);
     }
     writeTree(root, files);
     expect(detector.checkSync().verdict).toBe('current');
-    writeTree(root, { [entry]: 'ALPHA' });
-    expect(await settled(detector)).toMatchObject({ verdict: 'changed', changes: { changed: ['dist/a.js'] } });
+    writeTree(root, { 'dist/a.js': 'ALPHA' });
+    await quiet();
+    expect(detector.checkSync()).toMatchObject({ verdict: 'changed', changes: { changed: ['dist/a.js'] } });
   });
 
-  it('is changed at last, should it be published so', async () => {
-    const root = withEntry({ bin: 'dist/a.js' });
-    const detector = createDetector({ path: root, settleMs });
+  it('is so too for a detector that knows what started from a manifest', async () => {
+    const root = makePackage({ ...ofVersion('1.2.3', { bin: 'dist/a.js' }), ...files });
+    const baseline = buildManifestSync(root);
     rmSync(join(root, 'dist/a.js'));
-    const removedMs = performance.now();
-    expect((await settled(detector)).verdict).toBe('changed');
-    expect(performance.now() - removedMs).toBeGreaterThanOrEqual(30 * settleMs - TICK_MS);
+    await quiet();
+    expect(await createDetector({ path: root, baseline, settleMs }).check()).toMatchObject(
+      settling(/names dist\/a\.js/),
+    );
   });
 
   it.each([
+    ['was never there', { 'dist/none': 'no file' }],
+    ['has a directory in its place', { 'dist/none.js/a.js': 'alpha' }],
+  ])(
+    'in a new version, where it %s, is settling likewise, and changed at last, should it be published so',
+    async (_, tree) => {
+      const root = makePackage({ ...ofVersion('1.2.3'), ...files });
+      const detector = createDetector({ path: root, settleMs });
+      writeTree(root, {
+        ...tree,
+        'package.json': `\ufeff${JSON.stringify({ version: '2.0.0', bin: 'dist/none.js' })}`,
+      });
+      const writtenMs = performance.now();
+      await quiet();
+      expect(await detector.check()).toMatchObject(settling(/names dist\/none\.js/));
+      expect((await settled(detector)).verdict).toBe('changed');
+      const tookMs = performance.now() - writtenMs;
+      expect(tookMs).toBeGreaterThanOrEqual(30 * settleMs - TICK_MS);
+      expect(tookMs).toBeLessThan(60 * settleMs);
+    },
+  );
+
+  it('in the version that started, and never had it, is settled after settleMs: it runs from its sources', async () => {
+    const root = makePackage({ ...ofVersion('1.2.3', { main: 'dist/none.js' }), ...files });
+    const detector = createDetector({ path: root, settleMs });
+    writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
+    await quiet();
+    expect(detector.checkSync().verdict).toBe('changed');
+  });
+
+  it.each<[string, string | object, string?]>([
     ['a pattern', { exports: { './*': './lib/*.js' } }],
+    ['a folder', { exports: { './': './lib/' } }],
     ['types', { exports: { types: './dist/a.d.ts', default: './dist/a.js' } }],
     ['a condition of some tool', { exports: { '.': { source: './lib/a.ts', default: './dist/a.js' } } }],
     ['the first of a choice', { exports: [{ import: './lib/a.mjs' }, './dist/a.js'] }],
-    ['what is no path', { main: 1, bin: { a: null }, exports: { '.': null } }],
-    ['a `main` that Node completes', { main: './dist' }],
-  ])('is settled after settleMs where that is only %s', async (_, fields) => {
-    const root = withEntry(fields);
-    writeTree(root, { 'dist/index.js': 'index' });
+    [
+      'deeper than can be followed',
+      `{"version": "2.0.0", "exports": ${'{".": '.repeat(20_000)}"./lib/a.js"${'}'.repeat(20_000)}}`,
+    ],
+    ['a `main` beside `exports`, which Node does not look at', { main: './lib/a.js', exports: './dist/a.js' }],
+    ['what is no path', { main: 1, bin: { a: null, b: '' }, exports: { '.': null } }],
+    ['an empty `main`', { main: '' }],
+    ...['x', 'x.js', 'x.json', 'x.node', 'x/index.js', 'x/index.json', 'x/index.node'].map(
+      (file): [string, object, string] => [
+        `a \`main\` that Node completes to ${file}`,
+        { main: './dist/x' },
+        `dist/${file}`,
+      ],
+    ),
+  ])('is settled after settleMs where that is only %s', async (_, fields, file = 'dist/x') => {
+    const root = makePackage({ ...ofVersion('1.2.3'), ...files });
     const detector = createDetector({ path: root, settleMs });
-    writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
+    writeTree(root, { [file]: 'index' });
+    // Not with JSON.stringify, which can't follow it either.
+    writeFileSync(
+      join(root, 'package.json'),
+      typeof fields === 'string' ? fields : JSON.stringify({ version: '2.0.0', ...fields }),
+    );
     await quiet();
     expect(detector.checkSync().verdict).toBe('changed');
   });
