@@ -5,7 +5,7 @@
  */
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import writeFileAtomic from 'write-file-atomic';
 import { type BuiltManifest, buildManifest } from './build.ts';
 import { colorsFor, DIFFERENT, roundMs, SAME, TROUBLE, toDiffLines, toShownPath, toSumLine } from './cli-output.ts';
@@ -177,7 +177,11 @@ function createProgram(version: string): Command {
   withGlobs(program.command('watch'))
     .description('look again and again, and say what became of what was there at the start')
     .argument('<path>')
-    .option('--interval <duration>', 'time from one beat to the next', parseDuration, 10_000)
+    .addOption(
+      new Option('--interval <duration>', 'time from one beat to the next: 500ms, 10s, 2m; a bare number is seconds')
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
+    )
     .option('--beats <n>', 'end after so many beats', count)
     .option('--json', 'one JSON object a line')
     .action(async (path: string, options: GlobOptions & { interval: number; beats?: number; json?: boolean }) =>
@@ -188,7 +192,7 @@ function createProgram(version: string): Command {
     command
       .option(
         '--state <file>',
-        "the runner's state file (default: $DISTPRINT_STATE_FILE, or in the user's state directory)",
+        "the runner's state file (default: $DISTPRINT_STATE_FILE, else ~/.local/state/distprint/runner.state.json)",
       )
       .option('--json', 'one JSON object');
 
@@ -212,7 +216,7 @@ Examples:
 
   distprint status                               does the runner run what is installed?
 
-Exit codes: 0 same, 1 different (diff, verify; status: no runner, or one on old code; doctor: it stays on old code), 2 trouble.`;
+Exit codes: 0 same, 1 different (diff, verify; status: no runner, or one on old code; doctor: it stays on old code), 2 trouble (doctor: no runner).`;
 
 async function main(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

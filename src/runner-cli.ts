@@ -29,19 +29,22 @@ export function status(options: RunnerCliOptions): void {
   else process.exitCode = isRunning && isFine ? SAME : DIFFERENT;
 }
 
-/** 0 where new code would be moved to, 1 where not, 2 where there is nobody to ask. */
+/** 0 where new code would be moved to, 1 where it would not, or is held back just now, 2 where there is nobody to ask. */
 export function doctor(options: RunnerCliOptions): void {
   const found = read(options);
-  const decision = found.isRunning ? found.state?.distprint?.decision : undefined;
-  const { startedWithVersionHandoffDisabled: optedOut = false } = found.state ?? {};
-  if (options.json)
-    print(
-      JSON.stringify(
-        decision === undefined ? { problem: found.problem ?? 'no runner runs' } : { ...decision, optedOut },
-      ),
-    );
+  const own = found.isRunning ? found.state?.distprint : undefined;
+  if (own === undefined) {
+    const problem = found.problem ?? 'no runner runs';
+    if (options.json) print(JSON.stringify({ problem }));
+    else process.stderr.write(`distprint: ${toShownPath(problem)}\n`);
+    process.exitCode = TROUBLE;
+    return;
+  }
+  const { decision, heldBack, tried } = own;
+  const optedOut = found.state?.startedWithVersionHandoffDisabled === true;
+  if (options.json) print(JSON.stringify({ ...decision, optedOut, heldBack, tried }));
   else for (const line of toDoctorLines(toShown(found))) print(line);
-  process.exitCode = decision === undefined ? TROUBLE : decision.strategy === 'none' || optedOut ? DIFFERENT : SAME;
+  process.exitCode = decision.strategy === 'none' || optedOut || heldBack !== null ? DIFFERENT : SAME;
 }
 
 /** All that stands in it, safe on a terminal. */
@@ -58,6 +61,7 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
   else if (state === null) add('state', `none at ${stateFile}`);
   const own = state?.distprint;
   if (state === null || own === undefined) return lines;
+  if (!isRunning) add('', `what process ${state.pid} said last:`);
   if (state.httpPort !== undefined) add('port', String(state.httpPort));
   add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
   add('watches', own.path);
@@ -81,9 +85,9 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
 }
 
 /** What `doctor` says: who owns the process, what it would do about new code, why, and what the operator can do. */
-function toDoctorLines({ isRunning, state, problem }: RunnerStatus): string[] {
+function toDoctorLines({ state }: RunnerStatus): string[] {
   const own = state?.distprint;
-  if (!isRunning || own === undefined) return [problem ?? 'no runner runs'];
+  if (own === undefined) return [];
   const { strategy, owner, reasons, advice } = own.decision;
   const lines = [`strategy ${colors.bold(strategy)}, owner ${owner}`, ...reasons.map((reason) => `- ${reason}`)];
   if (advice !== null) lines.push(`what you can do: ${advice}`);

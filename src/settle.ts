@@ -121,7 +121,7 @@ function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' |
   if (covered.fingerprint === seal.fingerprint) return 'matches';
   const { added, removed, changed } = diffManifests(seal, covered);
   const count = added.length + removed.length + changed.length;
-  return `it does not match its seal (${count} files differ): on its way, or rebuilt without \`distprint seal\``;
+  return `it does not match its seal (${count === 1 ? '1 file differs' : `${count} files differ`}): on its way, or rebuilt without \`distprint seal\``;
 }
 
 /**

@@ -45,7 +45,7 @@ describe('distprint status: 0 where a runner runs what is installed, 1 where not
       0,
       /disabled by the operator\n/,
     ],
-    ['that died', () => makeRole({ owner: gone }), 1, /^runner {5}none\n/],
+    ['that died', () => makeRole({ owner: gone }), 1, /^runner {5}none\n.*said last:\n/],
     ['that never was', () => join(temp, 'none.json'), 1, /^runner {5}none\nstate {6}none at /],
     ['with a state that is damaged', makeDamaged, 2, /is damaged/],
     [
@@ -73,7 +73,10 @@ describe('distprint status: 0 where a runner runs what is installed, 1 where not
   });
 });
 
-describe('distprint doctor: 0 where new code would be moved to, 1 where not, 2 where there is nobody to ask', () => {
+const held = { target: 'x', gate: 'back-off', reason: 'not again yet' };
+const tried = { fingerprint: 'x', version: null, reason: 'it died', failures: 1, atMs: 0, retryAtMs: 0 };
+
+describe('distprint doctor: 0 where new code would be moved to, 1 where not or not now, 2, on stderr, where there is nobody to ask', () => {
   it.each<[string, () => string, number, string]>([
     ['that can', () => makeRole({ own: { decision: exec } }), 0, 'strategy exec, owner nobody\n- it can\n'],
     [
@@ -83,19 +86,26 @@ describe('distprint doctor: 0 where new code would be moved to, 1 where not, 2 w
       'strategy none, owner container\n- it is PID 1\n- it can not\nwhat you can do: restart it\n',
     ],
     ['that must not', () => makeRole({ own: { decision: exec }, fields: OPTED_OUT }), 1, 'the operator disabled it\n'],
+    [
+      'that holds it back',
+      () => makeRole({ own: { decision: exec, heldBack: held } }),
+      1,
+      'held back: back-off: not again yet\n',
+    ],
     ['that died', () => makeRole({ owner: gone }), 2, 'no runner runs\n'],
     ['that never was', () => join(temp, 'none.json'), 2, 'no runner runs\n'],
     ['with a state that is damaged', makeDamaged, 2, 'is damaged'],
   ])('a runner %s', async (_, make, code, says) => {
     const ran = await ask('doctor', make());
-    expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code, stderr: '' });
-    expect(ran.stdout).toContain(says);
+    const [said, silent] = code === 2 ? [ran.stderr, ran.stdout] : [ran.stdout, ran.stderr];
+    expect({ code: ran.code, silent }).toEqual({ code, silent: '' });
+    expect(said).toContain(says);
   });
 });
 
 describe('both', () => {
   it('with --json say it in one object, with the same exit codes', async () => {
-    const stateFile = makeRole({ own: { ...OTHER, decision: none } });
+    const stateFile = makeRole({ own: { ...OTHER, decision: none, heldBack: held, tried } });
     const status = await ask('status', stateFile, '--json');
     expect(status.code).toBe(1);
     expect(JSON.parse(status.stdout)).toMatchObject({
@@ -108,7 +118,7 @@ describe('both', () => {
     });
     const doctor = await ask('doctor', stateFile, '--json');
     expect(doctor.code).toBe(1);
-    expect(JSON.parse(doctor.stdout)).toEqual({ ...none, optedOut: false });
+    expect(JSON.parse(doctor.stdout)).toEqual({ ...none, optedOut: false, heldBack: held, tried });
     const nobody = await ask('doctor', join(temp, 'none.json'), '--json');
     expect({ code: nobody.code, ...JSON.parse(nobody.stdout) }).toEqual({ code: 2, problem: 'no runner runs' });
   });
