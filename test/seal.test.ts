@@ -139,7 +139,7 @@ describe('a sealed tree', () => {
     await sleep(20);
     expect(await detector.check()).toMatchObject({
       verdict: 'settling',
-      reason: expect.stringContaining('1 files differ'),
+      reason: expect.stringContaining('1 file differs'),
     });
     await writeSeal(root);
     expect((await detector.check()).verdict).toBe('changed');
