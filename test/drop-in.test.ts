@@ -117,6 +117,16 @@ describe('the first call', () => {
     expect(await until('a token', probe)).toBe(tokenOf(later));
   });
 
+  it('tells from its cache file that such a file was there before: then it is gone, and no number is given', async () => {
+    const packageDir = makePackage({ ...files, 'package.json': { version: '1.2.3', bin: 'dist/a.js' } });
+    const cacheFile = join(makeTemp(), 'cache');
+    expect(createInstalledCliProbe({ packageDir, cacheFile })()).toBe(tokenOf(packageDir));
+    rmSync(join(packageDir, 'dist/a.js'));
+    expect(createInstalledCliProbe({ packageDir, cacheFile })()).toBeUndefined();
+    writeTree(packageDir, files);
+    expect(createInstalledCliProbe({ packageDir, cacheFile })()).toBe(tokenOf(packageDir));
+  });
+
   it('on a tree that does not settle gives up after that time, and gives undefined, as do the next ones at once', () => {
     const modules = join(makeTemp(), 'node_modules');
     const packageDir = writePackage(join(modules, 'example'), files);
