@@ -145,7 +145,10 @@ export function createDetector(options: DetectorOptions): Detector {
 const toPredecessor = ({ version, entries }: Manifest): Predecessor => ({
   isSealed: false,
   version,
-  has: (raw) => entries.some(({ path }) => path === writePath(raw)),
+  has(raw) {
+    const written = writePath(raw);
+    return entries.some(({ path }) => path === written);
+  },
 });
 
 function takeBaseline(seen: Observation): Sighting {

@@ -5,15 +5,13 @@
  */
 
 import { join } from 'node:path';
-import { statOrNothing } from './stat.ts';
+import { STATS_A_PAUSE, statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
-import { toPackagePaths } from './subject.ts';
+import { parseJson, toPackagePaths } from './subject.ts';
 import { readWholeFile } from './whole-file.ts';
 
 /** The paths in the package (relative to its root, `/` between names) of which one has to be there: all that Node would try. */
 export type EntryPoint = readonly [string, ...string[]];
-
-const STATS_A_PAUSE = 64;
 
 /** Those of the package at `root` (absolute) that are not there. A published package may lack one for ever. */
 export function* findMissingEntryPoints(root: string): Work<EntryPoint[]> {
@@ -29,8 +27,7 @@ export function* findMissingEntryPoints(root: string): Work<EntryPoint[]> {
 /** None, where package.json can't be read or made sense of: the next pass will say what is wrong with it. */
 function readEntryPoints(root: string): EntryPoint[] {
   try {
-    const text = readWholeFile(join(root, 'package.json')).bytes.toString();
-    const { bin, main, exports } = JSON.parse(text.replace(/^\ufeff/, ''));
+    const { bin, main, exports } = parseJson(readWholeFile(join(root, 'package.json')).bytes.toString());
     const named = [...toPackagePaths(bin), ...toTargets(exports).flatMap(toPackagePaths)].map(
       (path): EntryPoint => [path],
     );

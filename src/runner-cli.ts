@@ -4,6 +4,7 @@
  */
 
 import { colors, DIFFERENT, SAME, TROUBLE, toShownPath, VERDICT_COLOURS } from './cli-output.ts';
+import type { OwnState } from './runner/state-file.ts';
 import { type RunnerStatus, readRunnerStatus } from './runner/status.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -43,12 +44,12 @@ export function doctor(options: RunnerCliOptions): void {
   const { decision, heldBack, tried } = own;
   const optedOut = found.state?.startedWithVersionHandoffDisabled === true;
   if (options.json) print(JSON.stringify({ ...decision, optedOut, heldBack, tried }));
-  else for (const line of toDoctorLines(toShown(found))) print(line);
+  else for (const line of toDoctorLines(toShown(own), optedOut)) print(line);
   process.exitCode = decision.strategy === 'none' || optedOut || heldBack !== null ? DIFFERENT : SAME;
 }
 
 /** All that stands in it, safe on a terminal. */
-const toShown = (found: RunnerStatus): RunnerStatus =>
+const toShown = <T>(found: T): T =>
   JSON.parse(JSON.stringify(found), (_, each) => (typeof each === 'string' ? toShownPath(each) : each));
 
 /** What `status` says: who runs, since when, on what, and what became of new code. */
@@ -85,14 +86,12 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
 }
 
 /** What `doctor` says: who owns the process, what it would do about new code, why, and what the operator can do. */
-function toDoctorLines({ state }: RunnerStatus): string[] {
-  const own = state?.distprint;
-  if (own === undefined) return [];
-  const { strategy, owner, reasons, advice } = own.decision;
+function toDoctorLines({ decision, heldBack, tried }: OwnState, optedOut: boolean): string[] {
+  const { strategy, owner, reasons, advice } = decision;
   const lines = [`strategy ${colors.bold(strategy)}, owner ${owner}`, ...reasons.map((reason) => `- ${reason}`)];
   if (advice !== null) lines.push(`what you can do: ${advice}`);
-  if (state?.startedWithVersionHandoffDisabled) lines.push('drift is not checked: the operator disabled it');
-  if (own.heldBack !== null) lines.push(`held back: ${own.heldBack.gate}: ${own.heldBack.reason}`);
-  if (own.tried !== null) lines.push(`last tried and failed: ${own.tried.reason}`);
+  if (optedOut) lines.push('drift is not checked: the operator disabled it');
+  if (heldBack !== null) lines.push(`held back: ${heldBack.gate}: ${heldBack.reason}`);
+  if (tried !== null) lines.push(`last tried and failed: ${tried.reason}`);
   return lines;
 }

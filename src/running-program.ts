@@ -7,6 +7,7 @@ import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { statOrNothing } from './stat.ts';
+import { parseJson } from './subject.ts';
 
 declare const Bun: { readonly main: string } | undefined;
 
@@ -88,7 +89,7 @@ function findPackageAround(start: string): string | undefined {
   let nameless: string | undefined;
   for (let directory = start; ; directory = dirname(directory)) {
     try {
-      const fields: unknown = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8').replace(/^\ufeff/, ''));
+      const fields: unknown = parseJson(readFileSync(join(directory, 'package.json'), 'utf8'));
       if (typeof fields === 'object' && fields !== null && 'name' in fields) return directory;
       nameless ??= directory;
     } catch {

@@ -12,7 +12,7 @@ import { isStillSpecial, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
 import { getId, isRacyRow, NUMBERS_EACH, placeOf, type Readings, sameAsRow, setId } from './readings.ts';
-import { statOrNothing } from './stat.ts';
+import { STATS_A_PAUSE, statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
 
@@ -33,8 +33,6 @@ export interface ScanCost {
 
 /** How often a pass starts again when a file or directory vanishes under it. */
 const ATTEMPTS = 3;
-/** Stats between two pauses: some 0.2 ms, beside which a pause costs nothing. */
-const STATS_A_PAUSE = 64;
 /** Files read between two pauses: less than a millisecond, even where all are of the largest size that is read in one go. */
 const FILES_A_PAUSE = 4;
 const EXECUTABLE_LISTING: Listing = { paths: ['.'], specials: new Map(), directories: new Map(), absent: new Set() };

@@ -131,14 +131,20 @@ function readPackageJson(directory: string): { text: string; id: KnownId } | und
   }
 }
 
-/** The three fields that matter here. A byte order mark is allowed, as npm allows it. */
+/**
+ * A byte order mark is allowed, as npm allows it.
+ * @throws SyntaxError
+ */
+export const parseJson = (text: string) => JSON.parse(text.replace(/^\ufeff/, ''));
+
+/** The three fields that matter here. */
 function parsePackageJson(text: string, path: string): { name: string | null; version: string | null; bin: string[] } {
   const fail = (what: string, cause?: unknown) =>
     new DistprintError('ERR_DISTPRINT_PACKAGE_JSON', `${path}: ${what}`, { path, cause });
   if (text.trim() === '') throw fail('is empty. Is it being written? If not, reinstall the package');
   let fields: unknown;
   try {
-    fields = JSON.parse(text.replace(/^\ufeff/, ''));
+    fields = parseJson(text);
   } catch (error) {
     throw fail(`is not JSON (${(error as Error).message})`, error);
   }

@@ -205,12 +205,8 @@ describe('a package that lacks a file which its package.json names', () => {
   ])('is settled after settleMs where that is only %s', async (_, fields, file = 'dist/x') => {
     const root = makePackage({ ...ofVersion('1.2.3'), ...files });
     const detector = createDetector({ path: root, settleMs });
-    writeTree(root, { [file]: 'index' });
-    // Not with JSON.stringify, which can't follow it either.
-    writeFileSync(
-      join(root, 'package.json'),
-      typeof fields === 'string' ? fields : JSON.stringify({ version: '2.0.0', ...fields }),
-    );
+    const packageJson = typeof fields === 'string' ? fields : { version: '2.0.0', ...fields };
+    writeTree(root, { [file]: 'index', 'package.json': packageJson });
     await quiet();
     expect(detector.checkSync().verdict).toBe('changed');
   });

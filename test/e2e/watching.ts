@@ -26,7 +26,7 @@ export const SETTLE_MS = 2_000;
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** For longer than it takes to settle, so that whatever would be said is said. */
-export const settle = (settleMs = SETTLE_MS): Promise<void> => sleep(settleMs + 500);
+export const settle = (): Promise<void> => sleep(SETTLE_MS + 500);
 
 export async function watch(path: string, options: Omit<DetectorOptions, 'path'> = {}): Promise<Watching> {
   const detector = createDetector({ path, ...options });
