@@ -59,7 +59,7 @@ export interface Detector {
   readonly baseline: Manifest & Partial<BuiltManifest>;
   /** What is worth knowing of `cacheFile` and harms nothing: that it was damaged, say. */
   readonly notes: readonly string[];
-  /** Looks now, in slices of 1 ms. Never rejects for anything found on disk. Calls that overlap share one look. */
+  /** Looks now, in short slices (steps.ts). Never rejects for anything found on disk. Calls that overlap share one look. */
   check(): Promise<Check>;
   /** The same, blocking. */
   checkSync(): Check;

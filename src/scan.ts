@@ -148,14 +148,14 @@ function* readListing(
   cost: ScanCost,
 ): Work<Readings> {
   const paths = specials.size === 0 ? listed : listed.filter((path) => !specials.has(path));
-  const known = new Map(before?.paths.map((path, row) => [path, row]));
+  const known = before && new Map(before.paths.map((path, row) => [path, row]));
   const digests: string[] = [];
   const ids = new Float64Array(paths.length * NUMBERS_EACH);
   for (const path of paths) {
     const row = digests.length;
     if (row % FILES_A_PAUSE === 0) yield PAUSE;
     const at = locate(subject, path);
-    const rowBefore = known.get(path);
+    const rowBefore = known?.get(path);
     const stats = rowBefore === undefined ? undefined : statOrNothing(at);
     if (before !== undefined && rowBefore !== undefined && isUnmovedRow(stats, before.ids, rowBefore)) {
       digests.push(before.digests[rowBefore] as string);
