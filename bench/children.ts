@@ -3,17 +3,19 @@
  * JavaScript in strings, since no loader may stand between that process and what it measures.
  */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type { Bench } from './context.ts';
 
+const toCommand = (source: string) =>
+  [process.execPath, ['--input-type=module', '--eval', source], { ...process.env, NODE_OPTIONS: '' }] as const;
+
 /** Runs a module's source in a fresh Node and parses the last line that it prints. */
 export function runChild<T>(source: string): T {
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, ['--input-type=module', '--eval', source], {
-    encoding: 'utf8',
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
+  const [node, args, env] = toCommand(source);
+  const { status, stdout, stderr, error } = spawnSync(node, args, { encoding: 'utf8', env });
   if (status !== 0) throw new Error(`a measured process failed (exit ${status}): ${error?.message ?? stderr}`);
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
 }
@@ -21,4 +23,25 @@ export function runChild<T>(source: string): T {
 /** `import { … } from` this, in a child's source. */
 export function toImport(bench: Bench, module: string): string {
   return JSON.stringify(pathToFileURL(join(bench.dist, module)).href);
+}
+
+/**
+ * A Node that stays: each question is answered by the function `answer`, sync or async, that the source defines. Not for two
+ * questions at once. It ends with us: its input does.
+ */
+export function startChild<Question, Answer>(source: string): (question: Question) => Promise<Answer> {
+  const [node, args, env] = toCommand(`
+    import { createInterface as createQuestions } from 'node:readline';
+    ${source}
+    for await (const line of createQuestions({ input: process.stdin })) {
+      console.log(JSON.stringify(await answer(JSON.parse(line))));
+    }`);
+  const child = spawn(node, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return async (question) => {
+    child.stdin.write(`${JSON.stringify(question)}\n`);
+    const { value, done } = await answers.next();
+    if (done) throw new Error('a process that measures for us died');
+    return JSON.parse(value) as Answer;
+  };
 }

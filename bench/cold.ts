@@ -1,7 +1,7 @@
 /**
  * A cold build: from a path to the fingerprint, every file read. The library in a warm process, against
  * - the work floor (floor.ts), on the very files that the manifest lists;
- * - `folder-hash`, the usual npm package for this, with its default options;
+ * - `folder-hash`, the usual npm package for this, in a warm process of its own (folder-hash.ts);
  * - the native `xxhsum` and `b3sum` as processes, each given the ready list of files ("list"), and as one would type it
  *   for the same job ("pipeline": find, sort, hash, hash of the hashes).
  *
@@ -10,12 +10,11 @@
  * Before anything is timed, the floors' digests are checked against the manifest's, and each peer's count of files.
  */
 
-import { join } from 'node:path';
-import folderHash from 'folder-hash';
 import { atMost, below, type Claim, compare, shown, type Target } from './claims.ts';
 import { type Bench, toFiles } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { listReadAndHash, readAndHash } from './floor.ts';
+import { toFolderHash } from './folder-hash.ts';
 import type { Contender } from './measure.ts';
 import { BARE_PROCESS, toNativePeers } from './native-peers.ts';
 import { toRatioRow, toSkippedRow } from './table.ts';
@@ -38,13 +37,12 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
   };
   if (readAndHash(files) !== expected || (isTree && listReadAndHash(corpus.path) !== expected))
     throw new Error(`${corpus.name}: the floor's digests are not the manifest's`);
-  await checkFolderHash(corpus, entries.length);
 
   const native = toNativePeers(bench, corpus, files);
   const floor: Contender = { name: 'floor', run: () => readAndHash(files) };
   const async: Contender = { name: 'buildManifest', run: () => lib.buildManifest(corpus.path, corpus.options) };
   const sync: Contender = { name: 'buildManifestSync', run: () => lib.buildManifestSync(corpus.path, corpus.options) };
-  const folder: Contender = { name: 'folder-hash', run: () => hashFolder(corpus) };
+  const folder = await toFolderHash(corpus, entries.length);
   const toHead = (ours: string, versus: string) => ({ table: TABLE, corpus: corpus.name, what: `${ours} / ${versus}` });
   const versus = (name: string, target: Target): Claim => ({
     head: toHead('buildManifest', name),
@@ -59,7 +57,7 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
     versus: 'floor',
     target,
   });
-  // Each kind of peer by itself: other processes, and folder-hash's garbage, weigh more on us than on the floor.
+  // Each kind of peer by itself: the caches that other processes leave weigh more on us than on the floor.
   const findings = [
     ...(await compare(
       bench,
@@ -84,18 +82,4 @@ async function benchCorpus(bench: Bench, corpus: Corpus): Promise<void> {
   for (const { name, reason } of native.skipped) {
     report(toSkippedRow(toHead('buildManifest', name), reason));
   }
-}
-
-/** Default options, but for the one file that our manifest leaves out: the root's package.json. */
-function hashFolder(corpus: Corpus) {
-  return folderHash.hashElement(corpus.path, {
-    files: { exclude: [join(corpus.path, 'package.json')], matchBasename: false, matchPath: true },
-  });
-}
-
-async function checkFolderHash(corpus: Corpus, expected: number): Promise<void> {
-  const count = (node: folderHash.HashElementNode): number =>
-    'children' in node ? node.children.reduce((sum, child) => sum + count(child), 0) : 1;
-  const counted = count(await hashFolder(corpus));
-  if (counted !== expected) throw new Error(`${corpus.name}: folder-hash hashed ${counted} files, we ${expected}`);
 }

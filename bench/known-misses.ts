@@ -42,15 +42,15 @@ const KNOWN_MISSES: readonly KnownMiss[] = [
     table: COLD,
     corpus: 'typescript',
     what: /folder-hash$/,
-    ceiling: 0.25,
-    why: 'the floor itself takes 0.09 to 0.12 of it; met at 0.115 and 0.124, missed at 0.14 to 0.18',
+    ceiling: 0.32,
+    why: 'the floor itself takes 0.14 to 0.20 of it: both cores read for folder-hash, and most of it is three large files',
   },
   {
     table: COLD,
     corpus: 'n8n-workflow',
     what: /folder-hash$/,
     ceiling: 0.18,
-    why: 'the floor itself takes 0.07 to 0.10 of it; met at 0.103 to 0.122, missed at 0.126 to 0.14',
+    why: 'the floor itself takes 0.11 of it; met at 0.115, missed at 0.13',
   },
   {
     table: COLD,

@@ -5,9 +5,7 @@
  * would be billed to the peers. So a Node that does nothing else starts them and takes the time.
  */
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import { startChild } from './children.ts';
 
 export interface Launch {
   readonly command: readonly [string, ...string[]];
@@ -23,37 +21,22 @@ interface Ended {
 
 const SOURCE = `
   import { spawnSync } from 'node:child_process';
-  import { createInterface } from 'node:readline';
-  for await (const line of createInterface({ input: process.stdin })) {
-    const { command: [file, ...args], cwd, env } = JSON.parse(line);
+  function answer({ command: [file, ...args], cwd, env }) {
     const options = { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' };
     const started = performance.now();
     const { status, stderr, error } = spawnSync(file, args, options);
-    const ms = performance.now() - started;
-    console.log(JSON.stringify({ ms, status, said: error?.message ?? stderr }));
+    return { ms: performance.now() - started, status, said: error?.message ?? stderr };
   }`;
 
-let launcher: { process: ChildProcessByStdio<Writable, Readable, null>; answers: AsyncIterator<string> } | undefined;
-
-/** It ends with us: its input does. */
-function start() {
-  const process_ = spawn(process.execPath, ['--input-type=module', '--eval', SOURCE], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  return { process: process_, answers: createInterface({ input: process_.stdout })[Symbol.asyncIterator]() };
-}
+let launcher: ((what: Launch) => Promise<Ended>) | undefined;
 
 /**
  * Milliseconds from spawn to exit. Not for two at once.
  * @throws where it does not exit with 0
  */
 export async function launch(what: Launch): Promise<number> {
-  launcher ??= start();
-  launcher.process.stdin.write(`${JSON.stringify(what)}\n`);
-  const { value, done } = await launcher.answers.next();
-  if (done) throw new Error('the launcher of measured processes died');
-  const { ms, status, said } = JSON.parse(value) as Ended;
+  launcher ??= startChild(SOURCE);
+  const { ms, status, said } = await launcher(what);
   if (status !== 0) throw new Error(`\`${what.command.join(' ')}\` failed (exit ${status}): ${said}`);
   return ms;
 }

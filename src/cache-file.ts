@@ -6,7 +6,7 @@
  *
  * ```text
  * distprint cache 1 CHECKSUM
- * {"root":…,"fingerprint":…,"savedMs":…,"subject":…,"specials":…,"absent":…,"columns":[…]}
+ * {"root":…,"fingerprint":…,"savedMs":…,"subject":…,"arePlain":…,"specials":…,"absent":…,"columns":[…]}
  * files        dev, ino, size, mtimeMs, ctimeMs, racy (0 or 1), for each file
  * digests      16 hex digits for each file
  * paths        of everything listed, specials too
@@ -38,6 +38,7 @@ interface Head {
   /** Date.now() when it was saved. */
   savedMs: number;
   subject: Subject;
+  arePlain: boolean;
   specials: [string, Special][];
   absent: string[];
   /** Bytes of each column, in their order. */
@@ -101,7 +102,7 @@ export function* saveCache(path: string, cached: CachedPass, notes: string[]): W
 const toStart = (rest: Buffer) => `${FORMAT} ${hashBytes(rest)}\n`;
 const START_LENGTH = FORMAT.length + 1 + DIGEST_LENGTH + 1;
 
-function toPass({ subject, specials, absent, columns }: Head, body: Buffer): Scan {
+function toPass({ subject, arePlain, specials, absent, columns }: Head, body: Buffer): Scan {
   let at = 0;
   const [ids, digests, paths, directoryIds, names] = columns.map((length) => {
     at += length;
@@ -117,7 +118,7 @@ function toPass({ subject, specials, absent, columns }: Head, body: Buffer): Sca
     ids: readNumbers(ids),
   };
   const directories = toDirectories(subject, specials, readNumbers(directoryIds), names);
-  const listing = { paths: listed, specials: special, directories, absent: new Set(absent) };
+  const listing = { paths: listed, arePlain, specials: special, directories, absent: new Set(absent) };
   return { subject, listing, readings, fresh: [] };
 }
 
@@ -167,6 +168,7 @@ function toBytes({ pass: { subject, listing, readings }, fingerprint }: CachedPa
     fingerprint,
     savedMs: Date.now(),
     subject,
+    arePlain: listing.arePlain,
     specials: [...listing.specials],
     absent: [...listing.absent],
     columns: columns.map((column) => column.length),

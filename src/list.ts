@@ -9,7 +9,7 @@ import { lstatSync } from 'node:fs';
 import type fastGlob from 'fast-glob';
 import { createDisk, fromShown, type ListCost, type ListedDirectory, type Special, VIRTUAL_ROOT } from './disk.ts';
 import { loadFastGlob } from './on-demand.ts';
-import { toFsPath } from './raw-path.ts';
+import { isPlain, toFsPath } from './raw-path.ts';
 import { PAUSE, perform, type Work } from './steps.ts';
 
 /** What to list. Patterns are raw globs, relative to the root. */
@@ -25,6 +25,8 @@ export interface Globs {
 export interface Listing {
   /** Raw paths of everything but directories, each once. */
   readonly paths: readonly string[];
+  /** Whether they all are (raw-path.ts), and the root's path too: nearly all releases, in which no path needs a second look then. */
+  readonly arePlain: boolean;
   /** Those of `paths` that are no readable file. */
   readonly specials: ReadonlyMap<string, Special>;
   /** Every directory that was listed, by its raw path; the root's is ''. */
@@ -58,12 +60,14 @@ export function* list(
   const fg = loadFastGlob();
   const found = yield* perform({ sync: () => fg.sync(patterns, options), async: () => fg(patterns, options) });
   yield PAUSE;
-  const paths = found.map(fromShown);
+  const arePlain = isPlain(root) && found.every(isPlain);
+  const paths = arePlain ? found : found.map(fromShown);
   yield PAUSE;
   // In one go: fast-glob's order is nearly sorted, and the engine's sort uses that (0.5 ms for 8,700 paths).
   paths.sort();
   return {
     paths: globs.patterns.length === 1 ? paths : paths.filter((path, i) => path !== paths[i - 1]),
+    arePlain,
     specials: disk.specials,
     directories: disk.directories,
     absent: disk.absent,

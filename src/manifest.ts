@@ -26,6 +26,7 @@
 import type { Special } from './disk.ts';
 import { DistprintError } from './errors.ts';
 import { createStreamingHash, hashBytes, hashText } from './hash.ts';
+import type { Listing } from './list.ts';
 import { readPath, writePath } from './raw-path.ts';
 import type { Scan } from './scan.ts';
 import { PAUSE, type Work } from './steps.ts';
@@ -72,7 +73,7 @@ const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`
 export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
   const { coverage, version } = pass.subject;
   const contents = toContents(pass);
-  const paths = yield* writePaths(pass.listing.paths);
+  const paths = yield* writePaths(pass.listing);
   const entries: ManifestEntry[] = [];
   for (const path of paths) {
     const content = contents[entries.length] as string;
@@ -84,7 +85,7 @@ export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
 /** The fingerprint of a pass's manifest: the hash of its text, folded without making it as a whole. */
 export function* toFingerprint(pass: Scan): Work<string> {
   const { coverage, version } = pass.subject;
-  const paths = yield* writePaths(pass.listing.paths);
+  const paths = yield* writePaths(pass.listing);
   const contents = toContents(pass);
   const hash = createStreamingHash();
   hash.update(writeHead({ ...coverage, version }));
@@ -98,17 +99,13 @@ export function* toFingerprint(pass: Scan): Work<string> {
   return `xxh64-${hash.digest()}`;
 }
 
-/** The path column, which is that of the pass before where its list is. */
-function* writePaths(raws: readonly string[]): Work<readonly string[]> {
-  const known = WRITTEN.get(raws);
-  if (known !== undefined) return known;
+/** The path column. */
+function* writePaths(listing: Listing): Work<readonly string[]> {
+  if (listing.arePlain) return listing.paths;
   const paths: string[] = [];
-  for (const raw of raws) if (paths.push(writePath(raw)) % ENTRIES_A_PAUSE === 0) yield PAUSE;
-  WRITTEN.set(raws, paths);
+  for (const raw of listing.paths) if (paths.push(writePath(raw)) % ENTRIES_A_PAUSE === 0) yield PAUSE;
   return paths;
 }
-
-const WRITTEN = new WeakMap<readonly string[], readonly string[]>();
 
 /** The content column. */
 function toContents({ listing, readings }: Scan): readonly string[] {

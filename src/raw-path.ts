@@ -33,8 +33,11 @@ function sequenceLength(bytes: Buffer, at: number): number {
   return length > 0 && at + length <= bytes.length && isUtf8(bytes.subarray(at, at + length)) ? length : 0;
 }
 
+/** Whether it is written as it is, and `node:fs` takes it as it is. */
+export const isPlain = (raw: string) => PLAIN.test(raw);
+
 export function writePath(raw: string): string {
-  if (PLAIN.test(raw)) return raw;
+  if (isPlain(raw)) return raw;
   const bytes = Buffer.from(raw, 'latin1');
   let written = '';
   for (let at = 0; at < bytes.length; ) {
@@ -52,7 +55,7 @@ export function writePath(raw: string): string {
 
 /** The raw path that is written so, or undefined where `written` is not how `writePath` writes any path. */
 export function readPath(written: string): string | undefined {
-  if (PLAIN.test(written)) return written;
+  if (isPlain(written)) return written;
   let raw = '';
   for (const part of written.match(/\\(?:\\|n|x[0-9a-f]{2})|[^\\]+|\\/g) ?? []) {
     if (part === '\\') return undefined;

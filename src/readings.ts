@@ -7,22 +7,16 @@
  */
 
 import type { FileId, KnownId } from './file-id.ts';
-import { locate, type Subject } from './subject.ts';
 
 export interface Readings {
   /** Raw paths, relative to the root. */
   readonly paths: readonly string[];
-  /** What `node:fs` takes for each, from the first time on that it is looked at again: `placeOf`. */
+  /** What `node:fs` takes for each, from the first time on that it is looked at again. */
   readonly places: (string | Buffer)[];
   /** Of each one's content. */
   readonly digests: readonly string[];
   /** What the file system said of each (`setId` has the order). */
   readonly ids: Float64Array;
-}
-
-export function placeOf({ paths, places }: Readings, row: number, subject: Subject): string | Buffer {
-  places[row] ??= locate(subject, paths[row] as string);
-  return places[row];
 }
 
 export const NUMBERS_EACH = 6;

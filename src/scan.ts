@@ -11,7 +11,7 @@ import { type KnownId, sameId } from './file-id.ts';
 import { isStillSpecial, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts';
-import { getId, isRacyRow, NUMBERS_EACH, placeOf, type Readings, sameAsRow, setId } from './readings.ts';
+import { getId, isRacyRow, NUMBERS_EACH, type Readings, sameAsRow, setId } from './readings.ts';
 import { STATS_A_PAUSE, statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
 import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
@@ -35,7 +35,13 @@ export interface ScanCost {
 const ATTEMPTS = 3;
 /** Files read between two pauses: less than a millisecond, even where all are of the largest size that is read in one go. */
 const FILES_A_PAUSE = 4;
-const EXECUTABLE_LISTING: Listing = { paths: ['.'], specials: new Map(), directories: new Map(), absent: new Set() };
+const EXECUTABLE_LISTING: Listing = {
+  paths: ['.'],
+  arePlain: false, // its path is no place below its root
+  specials: new Map(),
+  directories: new Map(),
+  absent: new Set(),
+};
 
 /**
  * @param path absolute
@@ -50,7 +56,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
       const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
       if (previous !== null && held?.listing !== undefined) {
         const fresh: number[] = [];
-        const readings = yield* readMoved(previous.subject, previous.readings, fresh, cost);
+        const readings = yield* readMoved(previous, fresh, cost);
         const same = held.listing === previous.listing && readings === previous.readings;
         return same ? previous : { subject: previous.subject, listing: held.listing, readings, fresh };
       }
@@ -73,7 +79,8 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
  * Whether a pass would find the same again: what it read has not moved since, and no directory has. The rest it found
  * unmoved since an earlier pass; should it move from now on, the next pass will tell.
  */
-export function* holdsStill({ subject, listing, readings, fresh }: Scan): Work<boolean> {
+export function* holdsStill(pass: Scan): Work<boolean> {
+  const { subject, listing, readings, fresh } = pass;
   if (subject.packageJson !== null && !isSame(statOrNothing(locate(subject, 'package.json')), subject.packageJson))
     return false;
   let count = 0;
@@ -83,7 +90,7 @@ export function* holdsStill({ subject, listing, readings, fresh }: Scan): Work<b
   }
   for (const row of fresh) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    const stats = statOrNothing(placeOf(readings, row, subject));
+    const stats = statOrNothing(placeOf(pass, row));
     if (stats === undefined || !sameAsRow(readings.ids, row, stats)) return false;
   }
   return true;
@@ -130,6 +137,15 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
   return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
 }
 
+/** `locate` of a path that was listed, of which there are thousands. */
+const locateListed = (subject: Subject, { arePlain }: Listing, raw: string) =>
+  arePlain ? `${subject.root}/${raw}` : locate(subject, raw);
+
+function placeOf({ subject, listing, readings: { paths, places } }: Scan, row: number): string | Buffer {
+  places[row] ??= locateListed(subject, listing, paths[row] as string);
+  return places[row];
+}
+
 /** Whether a stat found it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
 const isSame = (stats: Stats | undefined, known: KnownId) => stats !== undefined && sameId(stats, known);
 
@@ -142,11 +158,12 @@ const isUnmovedRow = (stats: Stats | undefined, ids: Float64Array, row: number) 
 
 function* readListing(
   subject: Subject,
-  { paths: listed, specials }: Listing,
+  listing: Listing,
   before: Readings | undefined,
   fresh: number[],
   cost: ScanCost,
 ): Work<Readings> {
+  const { paths: listed, specials } = listing;
   const paths = specials.size === 0 ? listed : listed.filter((path) => !specials.has(path));
   const known = before && new Map(before.paths.map((path, row) => [path, row]));
   const digests: string[] = [];
@@ -154,7 +171,7 @@ function* readListing(
   for (const path of paths) {
     const row = digests.length;
     if (row % FILES_A_PAUSE === 0) yield PAUSE;
-    const at = locate(subject, path);
+    const at = locateListed(subject, listing, path);
     const rowBefore = known?.get(path);
     const stats = rowBefore === undefined ? undefined : statOrNothing(at);
     if (before !== undefined && rowBefore !== undefined && isUnmovedRow(stats, before.ids, rowBefore)) {
@@ -171,12 +188,13 @@ function* readListing(
 }
 
 /** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then `before` itself is returned. */
-function* readMoved(subject: Subject, before: Readings, fresh: number[], cost: ScanCost): Work<Readings> {
+function* readMoved(pass: Scan, fresh: number[], cost: ScanCost): Work<Readings> {
+  const before = pass.readings;
   const { paths, ids } = before;
   let renewed: { digests: string[]; ids: Float64Array } | undefined;
   for (let row = 0; row < paths.length; row++) {
     if (row % STATS_A_PAUSE === 0) yield PAUSE;
-    const at = placeOf(before, row, subject);
+    const at = placeOf(pass, row);
     const stats = statOrNothing(at);
     if (isUnmovedRow(stats, ids, row)) continue;
     renewed ??= { digests: [...before.digests], ids: ids.slice() };
