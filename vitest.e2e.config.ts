@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/e2e/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 2, // the tests mostly wait; a third starves builders and package managers, whose pauses then look like a release
+    maxWorkers: 3, // on two cores: the tests mostly wait
     testTimeout: 120_000,
   },
 });
