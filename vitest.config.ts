@@ -6,7 +6,7 @@ export default defineConfig({
     exclude: ['test/e2e/**', 'test/supervisors/**', '**/node_modules/**'],
     globalSetup: 'test/helpers/build-cli.ts',
     pool: 'forks',
-    maxWorkers: 2, // the tests mostly wait
+    maxWorkers: 3, // the tests mostly wait
     testTimeout: 20_000,
   },
 });
