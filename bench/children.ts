@@ -27,7 +27,7 @@ export function toImport(bench: Bench, module: string): string {
 
 /**
  * A Node that stays: each question is answered by the function `answer`, sync or async, that the source defines. Not for two
- * questions at once. It ends with us: its input does.
+ * questions at once. It ends with us.
  */
 export function startChild<Question, Answer>(source: string): (question: Question) => Promise<Answer> {
   const [node, args, env] = toCommand(`
@@ -37,6 +37,8 @@ export function startChild<Question, Answer>(source: string): (question: Questio
       console.log(JSON.stringify(await answer(JSON.parse(line))));
     }`);
   const child = spawn(node, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  process.once('exit', () => child.kill('SIGKILL'));
+  child.stdin.on('error', () => {}); // where it died, its answers end as well, and that is said below
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return async (question) => {
     child.stdin.write(`${JSON.stringify(question)}\n`);

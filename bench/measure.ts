@@ -3,14 +3,14 @@
  *
  * All contenders are warmed up. Then in each round every one does the job once (a short one as often as fills
  * `MIN_SAMPLE_MS`, and the mean counts), in an order that is drawn anew. So a machine that slows down slows down all of
- * them, and nobody always comes after the one that empties the processor's caches. Before it is timed, what runs in this
- * process is run once uncounted: else those caches would decide, and how long the process had waited for another, and not the work.
+ * them, and nobody always comes after the one that empties the processor's caches. Before it is timed, each is run once
+ * uncounted, unless it takes a second: else those caches would decide, and how long this process had waited for another, and not the work.
  */
 
 /** One way of doing the job. */
 export interface Contender {
   readonly name: string;
-  /** Does it once. Of what takes its time elsewhere (launcher.ts), returns the milliseconds. */
+  /** Does it once. Of what is timed elsewhere, in another process, returns the milliseconds. */
   readonly run: (() => unknown) | { readonly elsewhere: () => Promise<number> };
 }
 
@@ -19,6 +19,7 @@ export type Round = ReadonlyMap<string, number>;
 
 const MIN_SAMPLE_MS = 5;
 const MAX_REPEATS = 500;
+const LONG_MS = 1_000;
 /** Enough with the uncounted runs: a manifest of 1,000 files is built some 40 times before the compiler is done with it. */
 const WARM_UP_MS = 250;
 const MIN_WARM_UPS = 3;
@@ -30,14 +31,15 @@ export function medianMs(pool: readonly Round[], name: string): number {
 
 /** Warms all contenders up, then times them round by round. */
 export async function interleave(contenders: readonly Contender[], rounds: number): Promise<Round[]> {
-  const repeats = new Map<Contender, number>();
-  for (const contender of contenders) repeats.set(contender, await warmUp(contender));
+  const plans = new Map<Contender, Plan>();
+  for (const contender of contenders) plans.set(contender, await warmUp(contender));
   const measured: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const times = new Map<string, number>();
     for (const contender of shuffle(contenders)) {
-      if (typeof contender.run === 'function') await sample(contender, 1);
-      times.set(contender.name, await sample(contender, repeats.get(contender) as number));
+      const { fastestMs, repeats } = plans.get(contender) as Plan;
+      if (fastestMs < LONG_MS) await sample(contender, 1);
+      times.set(contender.name, await sample(contender, repeats));
     }
     measured.push(times);
   }
@@ -49,19 +51,25 @@ export function shuffle<T>(items: readonly T[]): T[] {
   return drawn.sort(([a], [b]) => a - b).map(([, item]) => item);
 }
 
-/** Runs it until the compiler should be done with it, and says how often a sample is to do the job. A process can't be warmed up. */
-async function warmUp(contender: Contender): Promise<number> {
+interface Plan {
+  readonly fastestMs: number;
+  /** Times that a sample does the job. */
+  readonly repeats: number;
+}
+
+/** Runs it until the compiler should be done with it, and says how it is to be sampled. A process that starts anew can't be warmed up. */
+async function warmUp(contender: Contender): Promise<Plan> {
   const started = performance.now();
   const spent = () => performance.now() - started;
   const isDone = (runs: number) => {
     if (typeof contender.run !== 'function') return runs > 0;
     return spent() > (runs < MIN_WARM_UPS ? MAX_WARM_UP_MS : WARM_UP_MS);
   };
-  let fastest = Infinity;
+  let fastestMs = Infinity;
   for (let runs = 0; !isDone(runs); runs++) {
-    fastest = Math.min(fastest, await sample(contender, 1));
+    fastestMs = Math.min(fastestMs, await sample(contender, 1));
   }
-  return Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastest)));
+  return { fastestMs, repeats: Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastestMs))) };
 }
 
 /** Milliseconds a run. What is synchronous is not awaited: that alone would cost a small one dearly. */

@@ -31,7 +31,7 @@ function* build(path: string, options: CoverageOptions): Work<BuiltManifest> {
 }
 
 /**
- * Gives the event loop a turn several times a millisecond.
+ * Gives the event loop a turn after each short slice of work (steps.ts).
  * @throws (rejects) ERR_DISTPRINT_NOT_FOUND, _UNSUPPORTED_FILE, _PACKAGE_JSON, _UNREADABLE, _UNSTABLE, _TOO_MANY_FILES, _OPTION
  */
 export function buildManifest(path: string, options: CoverageOptions = {}): Promise<BuiltManifest> {

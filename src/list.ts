@@ -25,7 +25,7 @@ export interface Globs {
 export interface Listing {
   /** Raw paths of everything but directories, each once. */
   readonly paths: readonly string[];
-  /** Whether they all are (raw-path.ts), and the root's path too: nearly all releases, in which no path needs a second look then. */
+  /** Whether all of them, and the root's own path, are plain (raw-path.ts), as nearly always: then none needs to be encoded or escaped. */
   readonly arePlain: boolean;
   /** Those of `paths` that are no readable file. */
   readonly specials: ReadonlyMap<string, Special>;

@@ -79,13 +79,16 @@ export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
     const content = contents[entries.length] as string;
     if (entries.push({ path, content }) % ENTRIES_A_PAUSE === 0) yield PAUSE;
   }
-  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* toFingerprint(pass)) };
+  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, paths)) };
 }
 
 /** The fingerprint of a pass's manifest: the hash of its text, folded without making it as a whole. */
 export function* toFingerprint(pass: Scan): Work<string> {
+  return yield* fold(pass, yield* writePaths(pass.listing));
+}
+
+function* fold(pass: Scan, paths: readonly string[]): Work<string> {
   const { coverage, version } = pass.subject;
-  const paths = yield* writePaths(pass.listing);
   const contents = toContents(pass);
   const hash = createStreamingHash();
   hash.update(writeHead({ ...coverage, version }));

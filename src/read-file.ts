@@ -44,31 +44,27 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
   const wallMs = Date.now();
   const fd = openSync(at, OPEN_FLAGS);
   try {
-    let got = 0;
     let before = looked;
     if (before === undefined) {
       const length = readStart(fd);
       before = fstatSync(fd);
-      // What came before this look counts only where the look vouches for it.
-      if (length === Math.min(before.size, START_BYTES) && before.isFile() && isOlder(before, wallMs)) {
-        if (length < START_BYTES) return toReading(hashBytes(chunk.subarray(0, length)), before, wallMs);
-        got = length;
-      }
+      if (length < START_BYTES && length === before.size && before.isFile() && isOlder(before, wallMs))
+        return toReading(hashBytes(chunk.subarray(0, length)), before, wallMs);
     }
     if (!isSmallFile(before)) return undefined;
     const { size } = before;
+    let length: number;
     let digest: string;
     if (size <= CHUNK_BYTES) {
-      got = readFully(fd, size, got);
-      digest = hashBytes(chunk.subarray(0, got));
+      length = readFully(fd, size);
+      digest = hashBytes(chunk.subarray(0, length));
     } else {
       const hash = createStreamingHash();
-      hash.update(chunk.subarray(0, got));
-      got = runSync(hashInChunks(fd, got, size, hash));
+      length = runSync(hashInChunks(fd, size, hash));
       digest = hash.digest();
     }
     const after = fstatSync(fd);
-    return got === size && sameId(before, after) ? toReading(digest, after, wallMs) : undefined;
+    return length === size && sameId(before, after) ? toReading(digest, after, wallMs) : undefined;
   } finally {
     closeSync(fd);
   }
@@ -93,8 +89,9 @@ function toReading(digest: string, { dev, ino, size, mtimeMs, ctimeMs }: FileId,
   return { digest, dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(ctimeMs, wallMs) };
 }
 
-/** Fills `chunk`, which holds `got` bytes, up to `length`. One read does for a regular file; a signal or a network may cut it short. */
-function readFully(fd: number, length: number, got: number): number {
+/** Fills `chunk` with up to `length` bytes. One read does for a regular file; a signal or a network may cut it short. */
+function readFully(fd: number, length: number): number {
+  let got = readSync(fd, chunk, 0, length, 0);
   while (got < length) {
     const more = readSync(fd, chunk, got, length - got, got);
     if (more === 0) break;
@@ -139,9 +136,9 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
     const hash = createStreamingHash();
     const length =
       before.size < READ_AHEAD_FROM_BYTES
-        ? yield* hashInChunks(fd, 0, before.size, hash)
+        ? yield* hashInChunks(fd, before.size, hash)
         : yield* perform({
-            sync: () => runSync(hashInChunks(fd, 0, before.size, hash)),
+            sync: () => runSync(hashInChunks(fd, before.size, hash)),
             async: () => hashReadingAhead(fd, before.size, hash),
           });
     const after = fstatSync(fd);
@@ -164,8 +161,9 @@ export function vanished(error: unknown, path: string): DistprintError | undefin
   });
 }
 
-/** Goes on after `done` bytes. This and `hashReadingAhead` return how many bytes there were, `size` at most. */
-function* hashInChunks(fd: number, done: number, size: number, hash: StreamingHash): Work<number> {
+/** This and `hashReadingAhead` return how many bytes there were, `size` at most. */
+function* hashInChunks(fd: number, size: number, hash: StreamingHash): Work<number> {
+  let done = 0;
   while (done < size) {
     const length = readSync(fd, chunk, 0, CHUNK_BYTES, done);
     if (length === 0) break;

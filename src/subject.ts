@@ -228,6 +228,6 @@ export function locate(subject: Subject, raw: string): string | Buffer {
   if (subject.globs === null || raw === '') return toFsPath(subject.root || '/');
   const path = `${subject.root}/${raw}`;
   // Each part is looked at by itself: to look at the whole, the engine would first have to copy the two together.
-  const isPlain = typeof toFsPath(raw) === 'string' && typeof toFsPath(subject.root) === 'string';
-  return isPlain ? path : toFsPath(path);
+  const isAscii = typeof toFsPath(raw) === 'string' && typeof toFsPath(subject.root) === 'string';
+  return isAscii ? path : toFsPath(path);
 }
