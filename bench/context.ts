@@ -91,3 +91,12 @@ export function toFiles(corpus: Corpus, entries: readonly { readonly path: strin
     return path === '.' ? corpus.path : join(corpus.path, path);
   });
 }
+
+/** With every directory of the corpus that one of the files is in. */
+export function withDirectories({ path }: Corpus, files: readonly string[]): string[] {
+  const directories = new Set<string>();
+  for (const file of files) {
+    for (let at = dirname(file); at.startsWith(path) && !directories.has(at); at = dirname(at)) directories.add(at);
+  }
+  return [...files, ...directories];
+}

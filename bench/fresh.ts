@@ -13,10 +13,10 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { runChild, toImport } from './children.ts';
 import { atMost, type Claim, judgeAll, shown } from './claims.ts';
-import { type Bench, toFiles } from './context.ts';
+import { type Bench, toFiles, withDirectories } from './context.ts';
 import type { Corpus } from './corpora.ts';
 import { type Contender, interleave, type Round } from './measure.ts';
 import { slowed } from './slowdown.ts';
@@ -77,14 +77,6 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
     if (isTree) report(toRatioRow(finding));
     else report(toRow(finding.head, finding.oursMs, 'ms', finding.ours === FLOOR ? shown : atMost(1), '', !quick));
   }
-}
-
-function withDirectories({ path }: Corpus, files: readonly string[]): string[] {
-  const directories = new Set<string>();
-  for (const file of files) {
-    for (let at = dirname(file); at.startsWith(path) && !directories.has(at); at = dirname(at)) directories.add(at);
-  }
-  return [...files, ...directories];
 }
 
 /** A process each, so that each answer is that process's first. */
