@@ -9,13 +9,13 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type { Bench } from './context.ts';
 
-const toCommand = (source: string) =>
-  [process.execPath, ['--input-type=module', '--eval', source], { ...process.env, NODE_OPTIONS: '' }] as const;
+const toArgs = (source: string) => ['--input-type=module', '--eval', source];
+const env = { ...process.env, NODE_OPTIONS: '' };
 
 /** Runs a module's source in a fresh Node and parses the last line that it prints. */
-export function runChild<T>(source: string): T {
-  const [node, args, env] = toCommand(source);
-  const { status, stdout, stderr, error } = spawnSync(node, args, { encoding: 'utf8', env });
+export function runChild<T>(source: string, flags: readonly string[] = []): T {
+  const args = [...flags, ...toArgs(source)];
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
   if (status !== 0) throw new Error(`a measured process failed (exit ${status}): ${error?.message ?? stderr}`);
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
 }
@@ -30,13 +30,13 @@ export function toImport(bench: Bench, module: string): string {
  * questions at once. It ends with us.
  */
 export function startChild<Question, Answer>(source: string): (question: Question) => Promise<Answer> {
-  const [node, args, env] = toCommand(`
+  const args = toArgs(`
     import { createInterface as createQuestions } from 'node:readline';
     ${source}
     for await (const line of createQuestions({ input: process.stdin })) {
       console.log(JSON.stringify(await answer(JSON.parse(line))));
     }`);
-  const child = spawn(node, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
   process.once('exit', () => child.kill('SIGKILL'));
   child.stdin.on('error', () => {}); // where it died, its answers end as well, and that is said below
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
