@@ -6,7 +6,7 @@
 
 import type { Stats } from 'node:fs';
 import { type ListedDirectory, parentOf } from './disk.ts';
-import { isDistprintError, unreadable } from './errors.ts';
+import { DistprintError, isDistprintError, unreadable } from './errors.ts';
 import { type KnownId, sameId } from './file-id.ts';
 import { isStillSpecial, type Listing, list, relistSame } from './list.ts';
 import { writePath } from './raw-path.ts';
@@ -14,7 +14,7 @@ import { type Reading, readFile, readSmallFile, vanished } from './read-file.ts'
 import { getId, isRacyRow, NUMBERS_EACH, type Readings, sameAsRow, setId } from './readings.ts';
 import { STATS_A_PAUSE, statOrNothing } from './stat.ts';
 import { PAUSE, type Work } from './steps.ts';
-import { type CoverageOptions, locate, resolveSubject, type Subject } from './subject.ts';
+import { type CoverageOptions, coversTheSame, locate, resolveSubject, type Subject } from './subject.ts';
 
 export interface Scan {
   readonly subject: Subject;
@@ -66,6 +66,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
         subject.globs === null
           ? EXECUTABLE_LISTING
           : yield* list(subject.root, subject.globs, known ?? new Map(), cost);
+      if (!coversTheSame(subject)) throw distMoved(path);
       const fresh: number[] = [];
       const readings = yield* readListing(subject, listing, previous?.readings, fresh, cost);
       return { subject, listing, readings, fresh };
@@ -81,6 +82,7 @@ export function* scan(path: string, options: CoverageOptions, previous: Scan | n
  */
 export function* holdsStill(pass: Scan): Work<boolean> {
   const { subject, listing, readings, fresh } = pass;
+  if (!coversTheSame(subject)) return false;
   if (subject.packageJson !== null && !isSame(statOrNothing(locate(subject, 'package.json')), subject.packageJson))
     return false;
   let count = 0;
@@ -96,6 +98,12 @@ export function* holdsStill(pass: Scan): Work<boolean> {
   return true;
 }
 
+function distMoved(path: string): DistprintError {
+  return new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path}/dist came or went while the package was listed`, {
+    path,
+  });
+}
+
 function sameGlobs(a: Subject, b: Subject): boolean {
   return JSON.stringify(a.globs) === JSON.stringify(b.globs);
 }
@@ -109,8 +117,9 @@ interface HeldListing {
 
 function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldListing> {
   const unmoved = new Map<string, ListedDirectory>();
-  let holds =
-    subject.packageJson === null || isUnmoved(statOrNothing(locate(subject, 'package.json')), subject.packageJson);
+  const { packageJson } = subject;
+  let holds = packageJson === null || isUnmoved(statOrNothing(locate(subject, 'package.json')), packageJson);
+  holds &&= coversTheSame(subject); // a `dist` may have come after its absence had decided that everything counts
   let renewed = false;
   let count = 0;
   for (const [raw, directory] of listing.directories) {

@@ -48,6 +48,8 @@ export interface Subject {
   readonly version: string | null;
   /** Null for an executable, which is its own only file. */
   readonly globs: Globs | null;
+  /** Whether it has a directory `dist`, where that decides what is covered; else null. */
+  readonly hasDist: boolean | null;
   /** How `package.json` was when it was read; null where there is none. */
   readonly packageJson: KnownId | null;
 }
@@ -72,6 +74,7 @@ export function resolveSubject(path: string, options: CoverageOptions = {}): Sub
       name: null,
       version: null,
       globs: null,
+      hasDist: null,
       packageJson: null,
     };
   }
@@ -87,19 +90,26 @@ export function resolveSubject(path: string, options: CoverageOptions = {}): Sub
   insistOn(options.kind, kind, path);
   const coverage: Coverage = { kind, include, exclude };
   if (packageJson === undefined) {
-    return { root, coverage, name: null, version: null, globs: toGlobs(coverage, ['**']), packageJson: null };
+    const globs = toGlobs(coverage, ['**']);
+    return { root, coverage, name: null, version: null, globs, hasDist: null, packageJson: null };
   }
   const { name, version, bin } = parsePackageJson(packageJson.text, `${path}/package.json`);
-  const hasDist = statOrNothing(`${absolute}/dist`)?.isDirectory() === true;
+  const hasDist = include === null ? findDist(root) : null;
   return {
     root,
     coverage,
     name,
     version,
     globs: toGlobs(coverage, hasDist ? ['dist/**', ...bin] : ['**']),
+    hasDist,
     packageJson: packageJson.id,
   };
 }
+
+const findDist = (root: string) => statOrNothing(toFsPath(`${root}/dist`))?.isDirectory() === true;
+
+/** False where a directory `dist` came or went since, so that something else is covered now. */
+export const coversTheSame = ({ root, hasDist }: Subject) => hasDist === null || hasDist === findDist(root);
 
 function statOrThrow(absolute: string, path: string): Stats {
   try {
