@@ -14,7 +14,7 @@
  */
 
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { DistprintError, errnoOf, leadsNowhere, unreadable } from './errors.ts';
 import { type KnownId, toKnownId } from './file-id.ts';
 import { toFsPath, writePath } from './raw-path.ts';
 import { SLICE_MS } from './steps.ts';
@@ -120,9 +120,8 @@ export function createDisk(
       const names = toNames(raw, dirents, found);
       return { at, id: toKnownId(stats, wallMs), entries: () => names.map(toEntry), specials: found };
     } catch (error) {
-      const errno = errnoOf(error);
       // A pattern may name a directory that is not there; one that its parent has just named was there a moment ago.
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+      if (leadsNowhere(error)) {
         if (raw !== '' && !isNamedByParent(raw)) {
           absent.add(raw);
           return undefined;
@@ -175,10 +174,8 @@ export function createDisk(
       const kind = kindOf(statSync(at));
       return kind === 'directory' && containsItsLink(raw) ? { kind: 'cycle', link: linkText(at) } : kind;
     } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'dangling', link: linkText(at) };
-      if (errno === 'ELOOP') return { kind: 'cycle', link: linkText(at) };
-      throw unreadable(error, shown(raw));
+      if (!leadsNowhere(error)) throw unreadable(error, shown(raw));
+      return { kind: errnoOf(error) === 'ELOOP' ? 'cycle' : 'dangling', link: linkText(at) };
     }
   }
 
@@ -204,7 +201,7 @@ export function createDisk(
       if (typeof what === 'object') specials.set(raw, what);
       return Object.assign(toEntry(what === 'directory' ? `${nameOf(raw)}/` : nameOf(raw)), NO_OTHER_KIND);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw unreadable(error, shown(raw));
+      if (!leadsNowhere(error)) throw unreadable(error, shown(raw));
       absent.add(raw);
       throw NO_MATCH;
     }

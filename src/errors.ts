@@ -61,6 +61,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether it says of a path that nothing is there: no such name, a file where a directory would have to be, links in a loop. */
+export function leadsNowhere(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP';
+}
+
 const HINTS: Record<string, string> = {
   EACCES: 'permission denied (EACCES): run as a user who may read it, or exclude it',
   EPERM: 'operation not permitted (EPERM): run as a user who may read it, or exclude it',

@@ -9,7 +9,7 @@
  */
 
 import { closeSync, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
-import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { DistprintError, errnoOf, leadsNowhere, unreadable } from './errors.ts';
 import { type FileId, isRacy, type KnownId, sameId } from './file-id.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
 import { PAUSE, perform, runSync, type Work } from './steps.ts';
@@ -153,8 +153,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
 
 /** The error for a file that was listed and is gone now, or undefined where `error` is not of that kind. */
 export function vanished(error: unknown, path: string): DistprintError | undefined {
-  const errno = errnoOf(error);
-  if (errno !== 'ENOENT' && errno !== 'ENOTDIR' && errno !== 'ENXIO' && errno !== 'ELOOP') return undefined;
+  if (!leadsNowhere(error) && errnoOf(error) !== 'ENXIO') return undefined;
   return new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path} was gone before it could be read`, {
     path,
     cause: error,

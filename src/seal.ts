@@ -7,7 +7,7 @@
 
 import { join } from 'node:path';
 import { buildManifest } from './build.ts';
-import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { DistprintError, leadsNowhere, unreadable } from './errors.ts';
 import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
 import { statOrNothing } from './stat.ts';
@@ -48,7 +48,7 @@ export function readSeal(directory: string): Manifest | undefined {
     try {
       text = readWholeFile(file).bytes.toString();
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') continue;
+      if (leadsNowhere(error)) continue;
       throw unreadable(error, file);
     }
     return parseManifest(text);

@@ -13,7 +13,7 @@
 
 import { type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { DistprintError, errnoOf, unreadable } from './errors.ts';
+import { DistprintError, errnoOf, leadsNowhere, unreadable } from './errors.ts';
 import { type KnownId, toKnownId } from './file-id.ts';
 import type { Globs } from './list.ts';
 import { toFsPath, toRaw } from './raw-path.ts';
@@ -115,8 +115,8 @@ function statOrThrow(absolute: string, path: string): Stats {
   try {
     return statSync(absolute);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') throw notFound(path, 'no such file or directory');
-    throw unreadable(error, path);
+    if (!leadsNowhere(error)) throw unreadable(error, path);
+    throw notFound(path, errnoOf(error) === 'ELOOP' ? 'its links lead in a loop' : 'no such file or directory');
   }
 }
 
@@ -136,7 +136,7 @@ function readPackageJson(directory: string): { text: string; id: KnownId } | und
     const { bytes, stats } = readWholeFile(path);
     return { text: bytes.toString(), id: toKnownId(stats, wallMs) };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    if (leadsNowhere(error)) return undefined;
     throw unreadable(error, path);
   }
 }

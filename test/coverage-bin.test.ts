@@ -32,6 +32,12 @@ describe('what bin names', () => {
     expect(fingerprintOf(root)).toBe(missing);
   });
 
+  it('is not there behind a link that leads to itself', () => {
+    const root = makePackage(withBin('src/cli.js'));
+    symlinkSync('src', join(root, 'src'));
+    expect(pathsOf(root)).toEqual(['dist/a.js']);
+  });
+
   it.each(['../../outside.js', '/outside.js', 'x/../../../outside.js'])(
     'stays inside the package, as npm keeps it: %s',
     (bin) => {

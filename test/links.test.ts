@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../src/build.ts';
 import { distprint } from './helpers/cli.ts';
-import { contentsOf, fingerprintOf, pathsOf } from './helpers/manifest.ts';
+import { contentsOf, errorOf, fingerprintOf, pathsOf } from './helpers/manifest.ts';
 import { hasProgram, isPosix, needs } from './helpers/needs.ts';
 import { run } from './helpers/run.ts';
 import { makeDirectory, makePackage } from './helpers/temp.ts';
@@ -98,6 +98,19 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
     const entrance = join(makeDirectory({}), 'entrance');
     symlinkSync(root, entrance);
     expect(await contentsOfTree(entrance)).toEqual(await contentsOfTree(root));
+  });
+
+  it('in the place of the root: then nothing is there', async () => {
+    const loop = join(makeDirectory({}), 'loop');
+    symlinkSync('loop', loop);
+    expect(await distprint([loop])).toMatchObject({ code: 2, stderr: expect.stringContaining('lead in a loop') });
+    expect(await errorOf(() => fingerprintOf(loop))).toMatchObject({ code: 'ERR_DISTPRINT_NOT_FOUND', path: loop });
+  });
+
+  it('below which a glob names something: nothing is there', () => {
+    const root = makeDirectory({ a: '' });
+    symlinkSync('loop', join(root, 'loop'));
+    expect(pathsOf(root, { include: ['a', 'loop/b/**', 'loop/c'] })).toEqual(['a']);
   });
 
   it('where dist leads to itself: the package then has no dist', async () => {

@@ -4,7 +4,8 @@ import { describe, expect } from 'vitest';
 import { type Check, createDetector, type Detector } from '../src/detector.ts';
 import { differ, isSame, type Model, rehash } from './helpers/model.ts';
 import { hasProgram, needs } from './helpers/needs.ts';
-import { benign, benignSlow, content } from './helpers/operations.ts';
+import { benign, benignSlow, content, type Drawn } from './helpers/operations.ts';
+import { firstSeed, printSeeds } from './helpers/seed.ts';
 import { makeSharedTemp } from './helpers/tree.ts';
 import { notRacy, settled } from './helpers/wait.ts';
 import { makeTemplate, makeWorld, type Operation, type World } from './helpers/world.ts';
@@ -12,19 +13,11 @@ import { makeTemplate, makeWorld, type Operation, type World } from './helpers/w
 /** Histories that go on at the same time, so that they wait together for timestamps to be trusted. */
 const AT_ONCE = 60;
 const TIMEOUT_MS = 300_000;
-const given = Number(process.env.DISTPRINT_SEED);
-const firstSeed = Number.isInteger(given) && given > 0 ? given : Math.floor(Math.random() * 2 ** 30) + 1;
 
 const temp = makeSharedTemp();
 const itWithTools = needs('git, rsync and mkfifo', ['git', 'rsync', 'mkfifo'].every(hasProgram));
 const nextPlace = () => join(temp, `${places++}`);
 let places = 0;
-
-interface Drawn {
-  name: string;
-  a: number;
-  b: number;
-}
 
 const all: Record<string, Operation> = { ...benign, ...benignSlow, ...content };
 const number = fc.nat({ max: 1_000 });
@@ -66,9 +59,7 @@ function expectModelled(check: Check, start: Model, now: Model): void {
 /** Many histories at once, each with a seed of its own. None is shrunk: its story up to where it went wrong says more, and sooner. */
 async function assertAtOnce(what: string, runs: number, property: () => fc.IAsyncProperty<[History]>): Promise<void> {
   const seeds = Array.from({ length: AT_ONCE }, (_, i) => firstSeed + i);
-  const range = `${seeds[0]} to ${seeds.at(-1)}`;
-  process.stderr.write(`${what}: seeds ${range}; DISTPRINT_SEED=${firstSeed} draws the same again
-`);
+  printSeeds(what, AT_ONCE);
   const ends = await Promise.allSettled(seeds.map((seed) => fc.assert(property(), { seed, numRuns: runs })));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }

@@ -44,6 +44,14 @@ describe('what is new', () => {
     }
   });
 
+  it('is settled in the end where `dist` has become a link that leads to itself', async () => {
+    const root = makePackage(files);
+    const detector = createDetector({ path: root, settleMs: SETTLE_MS });
+    rmSync(join(root, 'dist'), { recursive: true });
+    symlinkSync('dist', join(root, 'dist'));
+    expect((await settled(detector)).verdict).toBe('changed');
+  });
+
   it('must settle anew after it was away', async () => {
     const root = makePackage(files);
     const detector = createDetector({ path: root, settleMs: SETTLE_MS });

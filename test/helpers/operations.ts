@@ -1,4 +1,4 @@
-/** Real file-system operations on a package, drawn at random (properties.test.ts). */
+/** Real file-system operations on a package, drawn at random (properties.test.ts, races.test.ts). */
 
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -22,6 +22,13 @@ import {
   toGitArguments,
   type World,
 } from './world.ts';
+
+/** An operation by its name, and what it picks by. */
+export interface Drawn {
+  name: string;
+  a: number;
+  b: number;
+}
 
 function awayAndBack(path: string): void {
   fs.renameSync(path, `${path}.away`);
@@ -145,3 +152,34 @@ export const content: Record<string, Operation> = {
     for (const name of ['dist', 'package.json']) copyTree(join(template.root, name), join(root, name), a % 2 === 0);
   },
 };
+
+const removeDist = ({ root }: World) => fs.rmSync(join(root, 'dist'), { recursive: true, force: true });
+
+/** These change what it is that counts, which the model knows nothing of: whether there is a `dist`, and a file that `bin` names. */
+export const upheaval: Record<string, Operation> = {
+  'remove dist': removeDist,
+  'make dist': ({ root }) => fs.mkdirSync(join(root, 'dist')),
+  'build dist anew': (world) => {
+    removeDist(world);
+    copyTree(join(world.template.root, 'dist'), join(world.root, 'dist'), false);
+  },
+  'swap dist': ({ root, template }) => {
+    const dist = join(root, 'dist');
+    fs.rmSync(`${dist}.old`, { recursive: true, force: true });
+    copyTree(join(template.root, 'dist'), `${dist}.next`, false);
+    fs.renameSync(dist, `${dist}.old`);
+    fs.renameSync(`${dist}.next`, dist);
+  },
+  'make dist a link': (world, a) => {
+    removeDist(world);
+    fs.symlinkSync(pick(['src', join(world.store, 'd'), 'nowhere', '.', 'dist'], a), join(world.root, 'dist'));
+  },
+  'write sources': ({ root }, a) => writeTree(root, { [pick([BIN, 'src/f1', 'src/d/f0'], a)]: pick(CONTENTS, a) }),
+  'remove sources': ({ root }, a) => {
+    fs.rmSync(join(root, 'src'), { recursive: true, force: true });
+    if (a % 2 === 0) fs.symlinkSync('src', join(root, 'src'));
+  },
+};
+
+/** What `bin` is to name. */
+export const BIN = 'src/f0';
