@@ -21,6 +21,10 @@ function start(file: string, ...args: string[]) {
   return { child, pid: child.pid as number };
 }
 
+const ps = (pid: number, what: string) =>
+  execFileSync('ps', ['-o', `${what}=`, '-p', `${pid}`], { encoding: 'utf8' }).trim();
+const becomesSleep = (pid: number) => until('exec', () => (ps(pid, 'args') === 'sleep 60' ? true : undefined));
+
 describe('a process', () => {
   it('is the same as long as it lives, whoever asks', async () => {
     const asked = startProgram(`
@@ -48,9 +52,7 @@ describe('a process', () => {
     const { child, pid } = start('sleep', '60');
     const id = idOf(pid);
     child.kill('SIGSTOP');
-    await until('it to be stopped', () =>
-      execFileSync('ps', ['-o', 'state=', '-p', `${pid}`], { encoding: 'utf8' }).startsWith('T') ? true : undefined,
-    );
+    await until('it to be stopped', () => (ps(pid, 'state').startsWith('T') ? true : undefined));
     expect(isAlive(id)).toBe(true);
   });
 
@@ -65,11 +67,9 @@ describe('a process', () => {
   });
 
   it('that has ended and that nobody waited for is not', async () => {
-    // What exec makes of the shell knows nothing of its child. The shell itself does, until then.
-    const { child } = start('sh', '-c', 'sleep 60 & echo $!; exec sh -c "echo; exec sleep 60"');
-    let said = '';
-    while (!said.endsWith('\n\n')) said += String((await once(child.stdout, 'data'))[0]);
-    const pid = Number.parseInt(said, 10);
+    // What exec makes of the shell waits for no child. A shell does, until then.
+    const parent = start('sh', '-c', 'sleep 60 & echo $!; exec sleep 60');
+    const pid = Number.parseInt(String((await once(parent.child.stdout, 'data'))[0]), 10);
     onTestFinished(() => {
       try {
         process.kill(pid, 'SIGKILL');
@@ -77,6 +77,7 @@ describe('a process', () => {
         // as it should be
       }
     });
+    await becomesSleep(parent.pid);
     const id = idOf(pid);
     expect(isAlive(id)).toBe(true);
     process.kill(pid, 'SIGKILL');
@@ -90,8 +91,7 @@ describe('a process', () => {
     await once(child.stdout, 'data');
     const id = idOf(pid);
     child.stdin.write('\n');
-    const command = () => execFileSync('ps', ['-o', 'args=', '-p', `${pid}`], { encoding: 'utf8' }).trim();
-    await until('the other program', () => (command() === 'sleep 60' ? true : undefined));
+    await becomesSleep(pid);
     expect(identify(pid)).toEqual(id);
   });
 
