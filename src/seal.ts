@@ -10,8 +10,9 @@ import { buildManifest } from './build.ts';
 import { DistprintError, leadsNowhere, unreadable } from './errors.ts';
 import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
 import { loadWriteFileAtomic } from './on-demand.ts';
+import { toRaw } from './raw-path.ts';
 import { statOrNothing } from './stat.ts';
-import { type CoverageOptions, SEAL_NAME } from './subject.ts';
+import { type CoverageOptions, findDist, SEAL_NAME } from './subject.ts';
 import { readWholeFile } from './whole-file.ts';
 
 const places = (directory: string) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
@@ -28,8 +29,7 @@ export async function writeSeal(
   if (manifest.kind === 'executable') {
     throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
   }
-  const inDist = statOrNothing(join(path, 'dist'))?.isDirectory() === true;
-  const file = places(path)[inDist ? 0 : 1] as string;
+  const file = places(path)[findDist(toRaw(path)) ? 0 : 1] as string;
   await loadWriteFileAtomic()(file, serializeManifest(manifest));
   return { file, manifest };
 }

@@ -106,7 +106,8 @@ export function resolveSubject(path: string, options: CoverageOptions = {}): Sub
   };
 }
 
-const findDist = (root: string) => statOrNothing(toFsPath(`${root}/dist`))?.isDirectory() === true;
+/** @param root raw (raw-path.ts) */
+export const findDist = (root: string) => statOrNothing(toFsPath(`${root}/dist`))?.isDirectory() === true;
 
 /** False where a directory `dist` came or went since, so that something else is covered now. */
 export const coversTheSame = ({ root, hasDist }: Subject) => hasDist === null || hasDist === findDist(root);
