@@ -99,9 +99,8 @@ export function* holdsStill(pass: Scan): Work<boolean> {
 }
 
 function distMoved(path: string): DistprintError {
-  return new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path}/dist came or went while the package was listed`, {
-    path,
-  });
+  const message = `${path}/dist came or went while the package was listed: try again when whatever builds it is done`;
+  return new DistprintError('ERR_DISTPRINT_UNSTABLE', message, { path });
 }
 
 function sameGlobs(a: Subject, b: Subject): boolean {
