@@ -108,7 +108,7 @@ function toSources(
   return {
     [FLOOR]: `
     import { lstatSync, readFileSync } from 'node:fs';
-    import { hashBytes } from ${toImport(bench, 'hash.js')};
+    import { hashBytes } from ${toImport(bench, 'disk/hash.js')};
     const files = JSON.parse(readFileSync(${JSON.stringify(files)}, 'utf8'));
     const started = performance.now();
     const cache = readFileSync(${JSON.stringify(options.cacheFile)});

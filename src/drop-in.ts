@@ -4,10 +4,10 @@
  */
 
 import { resolve } from 'node:path';
-import { toToken } from './manifest.ts';
-import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './observer.ts';
-import { loadFastGlob } from './on-demand.ts';
-import { executablePath, locateRunningProgram } from './running-program.ts';
+import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
+import { executablePath, locateRunningProgram } from './change/running-program.ts';
+import { loadFastGlob } from './disk/on-demand.ts';
+import { toToken } from './manifest/manifest.ts';
 import { runSync } from './steps.ts';
 
 export interface InstalledCliProbeOptions {

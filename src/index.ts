@@ -3,11 +3,11 @@
  * @module
  */
 
-export { type BuiltManifest, buildManifest, buildManifestSync } from './build.ts';
-export { type Check, createDetector, type Detector, type DetectorOptions, type Verdict } from './detector.ts';
-export { diffManifests, isEmptyDiff, type ManifestDiff } from './diff.ts';
+export { type Check, createDetector, type Detector, type DetectorOptions, type Verdict } from './change/detector.ts';
+export { type HeartbeatOptions, startHeartbeat } from './change/heartbeat.ts';
 export { DistprintError, type DistprintErrorCode, isDistprintError } from './errors.ts';
-export { type HeartbeatOptions, startHeartbeat } from './heartbeat.ts';
-export { type Manifest, type ManifestEntry, parseManifest, serializeManifest, toToken } from './manifest.ts';
-export { writeSeal } from './seal.ts';
-export type { Coverage, CoverageOptions, Kind } from './subject.ts';
+export { type BuiltManifest, buildManifest, buildManifestSync } from './manifest/build.ts';
+export { diffManifests, isEmptyDiff, type ManifestDiff } from './manifest/diff.ts';
+export { type Manifest, type ManifestEntry, parseManifest, serializeManifest, toToken } from './manifest/manifest.ts';
+export { writeSeal } from './manifest/seal.ts';
+export type { Coverage, CoverageOptions, Kind } from './scan/subject.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { toToken } from '../src/manifest.ts';
+import { toToken } from '../src/manifest/manifest.ts';
 import { fingerprintOf } from './helpers/manifest.ts';
 import { nodeCommand, run } from './helpers/run.ts';
 import { loopChild, talk, writeProgram } from './helpers/talk.ts';

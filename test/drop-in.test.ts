@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } f
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createInstalledCliProbe } from '../src/drop-in.ts';
-import { toToken } from '../src/manifest.ts';
+import { toToken } from '../src/manifest/manifest.ts';
 import { fingerprintOf } from './helpers/manifest.ts';
 import { hasProgram, needs } from './helpers/needs.ts';
 import { makeFifo } from './helpers/specials.ts';

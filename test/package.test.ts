@@ -31,12 +31,12 @@ describe('the published package', { timeout: SLOW }, () => {
         'CHANGELOG.md',
         'dist/index.js',
         'dist/index.d.ts',
-        'dist/cli.js',
+        'dist/cli/main.js',
         'dist/runner/index.js',
       ]),
     );
     const strangers =
-      /^(?!dist\/(?:runner\/)?[\w-]+\.(?:js|d\.ts)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
+      /^(?!dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
     expect(packed.files.filter((path) => strangers.test(path))).toEqual([]);
   });
 

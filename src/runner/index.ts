@@ -4,12 +4,11 @@
  */
 
 export { DistprintError, type DistprintErrorCode, isDistprintError } from '../errors.ts';
-export type { Limits } from './gate.ts';
+export type { Limits } from './handoff/gate.ts';
+export type { Step } from './handoff/protocol.ts';
+export { STEPS } from './handoff/protocol.ts';
 export type { RunnerOptions } from './options.ts';
-export type { Step } from './protocol.ts';
-export { STEPS } from './protocol.ts';
-export { claimRunner, type Runner } from './runner.ts';
-export { defaultStateFile, type OwnState, type RunnerState, readState } from './state-file.ts';
+export { defaultStateFile, type OwnState, type RunnerState, readState } from './role/state-file.ts';
 export {
   isRunnerRunningInstalledVersion,
   type RunnerStatus,
@@ -17,5 +16,6 @@ export {
   type StatusOptions,
   type WaitOptions,
   waitForRunnerHandoff,
-} from './status.ts';
-export type { Decision, Strategy } from './strategy.ts';
+} from './role/status.ts';
+export { claimRunner, type Runner } from './runner.ts';
+export type { Decision, Strategy } from './supervisor/strategy.ts';

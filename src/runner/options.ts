@@ -3,12 +3,12 @@
  * @module
  */
 
-import type { DetectorOptions } from '../detector.ts';
-import { DEFAULT_INTERVAL_MS } from '../heartbeat.ts';
-import { DEFAULT_LIMITS, type Limits } from './gate.ts';
-import type { Step } from './protocol.ts';
-import { defaultStateFile } from './state-file.ts';
-import type { Strategy } from './strategy.ts';
+import type { DetectorOptions } from '../change/detector.ts';
+import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
+import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
+import type { Step } from './handoff/protocol.ts';
+import { defaultStateFile } from './role/state-file.ts';
+import type { Strategy } from './supervisor/strategy.ts';
 
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>> {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */

@@ -5,27 +5,34 @@
 
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Check, createDetector, type Detector } from '../detector.ts';
+import { type Check, createDetector, type Detector } from '../change/detector.ts';
+import { repeat } from '../change/heartbeat.ts';
+import { locateRunningProgram } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
-import { repeat } from '../heartbeat.ts';
-import { toToken } from '../manifest.ts';
-import { locateRunningProgram } from '../running-program.ts';
-import { toCoverageOptions } from '../subject.ts';
-import { EMPTY_HISTORY, type History, judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './gate.ts';
-import { type HandoffWorld, handOff, type Target } from './handoff.ts';
+import { toToken } from '../manifest/manifest.ts';
+import { toCoverageOptions } from '../scan/subject.ts';
+import {
+  EMPTY_HISTORY,
+  type History,
+  judgeHandoff,
+  recordFailure,
+  recordHandOff,
+  withoutFuture,
+} from './handoff/gate.ts';
+import { findExecBlocker } from './handoff/launch.ts';
+import { type HandoffWorld, handOff, type Target } from './handoff/predecessor.ts';
+import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
+import { prove, takeRole } from './handoff/replacement.ts';
+import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { callHost } from './host.ts';
-import { createJournal, withoutCall } from './journal.ts';
-import { findExecBlocker } from './launch.ts';
-import { holdOrTakeBack, type Owner } from './lock.ts';
 import { type RunnerOptions, type Settings, toSettings } from './options.ts';
-import { findOwner } from './owner.ts';
-import { identify, isAlive, isSameProcess } from './process-id.ts';
-import { type Handoff, type Step, takeHandoff } from './protocol.ts';
-import { prove, takeRole } from './role.ts';
-import { createSockets, type Sockets } from './sockets.ts';
-import { lockBaseOf, type OwnState, type RunnerState } from './state-file.ts';
-import { type Decision, decideStrategy, type Strategy } from './strategy.ts';
-import { notify } from './systemd.ts';
+import { createJournal, withoutCall } from './role/journal.ts';
+import { holdOrTakeBack, type Owner } from './role/lock.ts';
+import { identify, isAlive, isSameProcess } from './role/process-id.ts';
+import { lockBaseOf, type OwnState, type RunnerState } from './role/state-file.ts';
+import { findOwner } from './supervisor/find-supervisor.ts';
+import { type Decision, decideStrategy, type Strategy } from './supervisor/strategy.ts';
+import { notify } from './supervisor/systemd.ts';
 
 export interface Runner {
   /** One more than that of whoever had the role before. */

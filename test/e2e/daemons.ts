@@ -5,7 +5,7 @@ import { cpSync, linkSync, mkdirSync, readFileSync, readlinkSync, renameSync, rm
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { packageIn, scriptIn } from '../../fixtures/releases.ts';
-import { toFsPath, toRaw } from '../../src/raw-path.ts';
+import { toFsPath, toRaw } from '../../src/disk/raw-path.ts';
 import type { OwnState, RunnerOptions, RunnerState } from '../../src/runner/index.ts';
 import { makeTemp } from '../helpers/temp.ts';
 import { sleep } from './watching.ts';

@@ -33,8 +33,8 @@ import {
   type Workshop,
 } from '../../fixtures/releases.ts';
 import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
-import { type Owner, readOwner } from '../../src/runner/lock.ts';
-import { identify, isAlive } from '../../src/runner/process-id.ts';
+import { type Owner, readOwner } from '../../src/runner/role/lock.ts';
+import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';

@@ -28,6 +28,6 @@ export default async function setup(project: TestProject): Promise<() => void> {
   };
   await build();
   project.onTestsRerun(build);
-  project.provide('builtCli', join(to, 'dist/cli.js'));
+  project.provide('builtCli', join(to, 'dist/cli/main.js'));
   return () => removeTree(to);
 }

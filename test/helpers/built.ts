@@ -7,7 +7,7 @@ import { inject, onTestFinished } from 'vitest';
 import { plainEnv } from './run.ts';
 
 /** The URL of a compiled module (build-cli.ts), by its path in `dist`: what starts fast is plain JavaScript. */
-export const built = (path: string): string => pathToFileURL(join(dirname(inject('builtCli')), path)).href;
+export const built = (path: string): string => pathToFileURL(join(dirname(inject('builtCli')), '..', path)).href;
 
 export interface Program {
   readonly child: ChildProcess;

@@ -7,7 +7,7 @@ const built = inject('builtCli');
 /** What starts the command line: compiled where that was done (build-cli.ts), else as its sources are. */
 export const distprintCommand: readonly string[] =
   built === undefined
-    ? [...nodeCommand, fileURLToPath(new URL('../../src/cli.ts', import.meta.url))]
+    ? [...nodeCommand, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))]
     : [process.execPath, built];
 
 export const distprint = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>

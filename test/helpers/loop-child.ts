@@ -5,7 +5,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createDetector, type Detector, type DetectorOptions } from '../../src/detector.ts';
+import { createDetector, type Detector, type DetectorOptions } from '../../src/change/detector.ts';
 import { createInstalledCliProbe, getInstalledCliMtimeMs, type InstalledCliProbeOptions } from '../../src/drop-in.ts';
 import { errnoOf } from '../../src/errors.ts';
 

@@ -1,8 +1,8 @@
-import { buildManifestSync } from '../../src/build.ts';
 import type { DistprintError } from '../../src/errors.ts';
 import { isDistprintError } from '../../src/errors.ts';
-import type { Manifest } from '../../src/manifest.ts';
-import type { CoverageOptions } from '../../src/subject.ts';
+import { buildManifestSync } from '../../src/manifest/build.ts';
+import type { Manifest } from '../../src/manifest/manifest.ts';
+import type { CoverageOptions } from '../../src/scan/subject.ts';
 
 export const fingerprintOf = (path: string, options?: CoverageOptions): string =>
   buildManifestSync(path, options).fingerprint;

@@ -5,8 +5,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { toBuiltManifest } from '../../src/build.ts';
-import { scan } from '../../src/scan.ts';
+import { toBuiltManifest } from '../../src/manifest/build.ts';
+import { scan } from '../../src/scan/scan.ts';
 import { PAUSE, runSync } from '../../src/steps.ts';
 import { drive } from './drive.ts';
 

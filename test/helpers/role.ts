@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { OwnState, RunnerState } from '../../src/runner/index.ts';
-import { identify, type ProcessId } from '../../src/runner/process-id.ts';
-import { lockBaseOf } from '../../src/runner/state-file.ts';
+import { identify, type ProcessId } from '../../src/runner/role/process-id.ts';
+import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { fingerprintOf } from './manifest.ts';
 import { makeState } from './runner.ts';
 

@@ -1,9 +1,9 @@
-import type { Check, Detector } from '../../src/detector.ts';
-import { RACY_MS } from '../../src/file-id.ts';
+import type { Check, Detector } from '../../src/change/detector.ts';
+import { RACY_MS } from '../../src/disk/stat.ts';
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** After it, what was written before is known by its timestamps alone, once it is read (file-id.ts). */
+/** After it, what was written before is known by its timestamps alone, once it is read (stat.ts). */
 export const notRacy = (): Promise<void> => sleep(RACY_MS + 50);
 
 /** Looks again and again for what `get` gives at last. Fails, naming it, where that never comes. */

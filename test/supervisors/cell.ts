@@ -190,7 +190,7 @@ export function readStateOf({ stateFile }: Cell): RunnerState | undefined {
 
 /** The installed `distprint`, run from a shell that knows nothing of the runner but where its state is. */
 export function distprintIn(cell: Cell, at: Supervised, ...words: string[]): Promise<Ran> {
-  const cli = join(cell.app, 'node_modules/distprint/dist/cli.js');
+  const cli = join(cell.app, 'node_modules/distprint/dist/cli/main.js');
   return run([...at.inside(), process.execPath, cli, ...words, '--state', cell.stateFile], {
     cwd: '/',
     timeout: 60_000,

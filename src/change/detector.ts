@@ -1,0 +1,172 @@
+/**
+ * Tells, beat after beat, what became of what was installed when the program started.
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { loadFastGlob } from '../disk/on-demand.ts';
+import { writePath } from '../disk/raw-path.ts';
+import { type BuiltManifest, toBuiltManifest } from '../manifest/build.ts';
+import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
+import { type Manifest, toManifest } from '../manifest/manifest.ts';
+import { ctimeOf, lastCtimeMs } from '../scan/readings.ts';
+import type { Scan, ScanCost } from '../scan/scan.ts';
+import { type CoverageOptions, toCoverageOptions } from '../scan/subject.ts';
+import { runAsync, runSync, type Work } from '../steps.ts';
+import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
+import { isRunningProgram } from './running-program.ts';
+import type { Predecessor, Sighting } from './settle.ts';
+
+export interface DetectorOptions extends CoverageOptions {
+  /** A package directory, an executable or a plain directory. */
+  path: string;
+  /**
+   * What started, where it is known better than by looking now: a manifest of the build, say. It then says what is covered.
+   * Otherwise the detector looks, blocking, when it is created.
+   */
+  baseline?: Manifest;
+  /** Milliseconds for which a tree must be quiet before it is `changed`. Default 2,000. */
+  settleMs?: number;
+  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  cacheFile?: string;
+}
+
+/**
+ * - `current`: what is installed has the baseline's content
+ * - `settling`: something moves, or can't be read; no conclusion yet
+ * - `changed`: settled, complete, and different
+ * - `missing`: nothing is there
+ */
+export type Verdict = 'current' | 'settling' | 'changed' | 'missing';
+
+/** `filesRead` and `directoriesRead` count what had to be read because it had moved. */
+export interface Check extends Readonly<ScanCost> {
+  readonly verdict: Verdict;
+  /** Of what is there now; null where it could not be told. */
+  readonly fingerprint: string | null;
+  /** With `changed`: from the baseline to what is there now. */
+  readonly changes?: ManifestDiff;
+  /** With `changed`: package.json's version of the baseline and of what is there now. */
+  readonly versions?: { readonly started: string | null; readonly installed: string | null };
+  /** With `settling` and `missing`, and with `changed` where the diff can't say it: why, for people. */
+  readonly reason?: string;
+  /** With `settling`: milliseconds after which it is worth looking again. */
+  readonly retryInMs?: number;
+}
+
+export interface Detector {
+  /** What started. Never changes. With name and size, where the detector itself looked. */
+  readonly baseline: Manifest & Partial<BuiltManifest>;
+  /** What is worth knowing of `cacheFile` and harms nothing: that it was damaged, say. */
+  readonly notes: readonly string[];
+  /** Looks now, in short slices (steps.ts). Never rejects for anything found on disk. Calls that overlap share one look. */
+  check(): Promise<Check>;
+  /** The same, blocking. */
+  checkSync(): Check;
+}
+
+// Now, while it can be loaded: a detector is needed most when the modules around it are being replaced.
+loadFastGlob();
+
+/**
+ * **How the baseline ties to the code that was loaded.** Where the subject is the running program itself, a file whose
+ * ctime is later than this process's start may have been replaced after it was loaded, and before the detector was created.
+ * Unless `baseline` or `cacheFile` knows what it held before, its content can't vouch for what is running, and the verdict is
+ * `changed` once all is settled. So create the detector early; a late one errs on the safe side.
+ *
+ * @throws what `buildManifest` throws, where no `baseline` is given and none can be taken
+ */
+export function createDetector(options: DetectorOptions): Detector {
+  const root = resolve(options.path);
+  const settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
+  const { cacheFile } = options;
+  const coverage = options.baseline ? toCoverageOptions(options.baseline) : options;
+  const before = options.baseline && toPredecessor(options.baseline);
+  const observer = createObserver({ root, coverage, settleMs, cacheFile, ...(before && { before }) });
+  const first = options.baseline ? null : takeBaseline(runSync(observer.look(() => true)));
+  const started = options.baseline ?? {
+    fingerprint: (first as Sighting).fingerprint,
+    version: first?.pass.subject.version ?? null,
+  };
+  const doubtful = first === null ? [] : findDoubtful(root, first.pass, observer.cached?.pass);
+  const isBaseline = (fingerprint: string) => fingerprint === started.fingerprint && doubtful.length === 0;
+
+  let baseline: Detector['baseline'] | undefined = options.baseline;
+  /** Folded when it is asked for: to tell that nothing changed, its fingerprint is enough. */
+  function getBaseline(): Detector['baseline'] {
+    baseline ??= runSync(toBuiltManifest((first as Sighting).pass, started.fingerprint));
+    return baseline;
+  }
+
+  let compared: { pass: Scan; changes: ManifestDiff } | undefined;
+  function* compare({ pass, fingerprint }: Sighting): Work<ManifestDiff> {
+    if (compared?.pass !== pass)
+      compared = { pass, changes: diffManifests(getBaseline(), yield* toManifest(pass, fingerprint)) };
+    return compared.changes;
+  }
+
+  function* look(): Work<Check> {
+    const seen = yield* observer.look(isBaseline);
+    const { filesRead, directoriesRead } = seen;
+    const cost = { filesRead, directoriesRead };
+    if ('error' in seen) {
+      const reason = seen.error.message;
+      if (seen.state === 'missing') return { verdict: 'missing', fingerprint: null, reason, ...cost };
+      return { verdict: 'settling', fingerprint: null, reason, retryInMs: settleMs, ...cost };
+    }
+    const { fingerprint, pass } = seen.tree;
+    if (seen.state === 'settling') {
+      const { reason, retryInMs } = seen;
+      return { verdict: 'settling', fingerprint, reason, retryInMs, ...cost };
+    }
+    if (isBaseline(fingerprint)) return { verdict: 'current', fingerprint, ...cost };
+    const versions = { started: started.version, installed: pass.subject.version };
+    const changed = { verdict: 'changed', fingerprint, changes: yield* compare(seen.tree), versions, ...cost } as const;
+    return doubtful.length === 0 ? changed : { ...changed, reason: sayDoubtful(doubtful) };
+  }
+
+  let underWay: Promise<Check> | undefined;
+  return {
+    get baseline() {
+      return getBaseline();
+    },
+    notes: observer.notes,
+    check() {
+      underWay ??= runAsync(look()).finally(() => {
+        underWay = undefined;
+      });
+      return underWay;
+    },
+    checkSync: () => runSync(look()),
+  };
+}
+
+/** Of its seal nothing is known. */
+const toPredecessor = ({ version, entries }: Manifest): Predecessor => ({
+  isSealed: false,
+  version,
+  has(raw) {
+    const written = writePath(raw);
+    return entries.some(({ path }) => path === written);
+  },
+});
+
+function takeBaseline(seen: Observation): Sighting {
+  if ('tree' in seen) return seen.tree;
+  throw seen.error;
+}
+
+/** Written paths of files that may have been replaced since this process loaded them. */
+function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
+  const { paths, digests, ids } = pass.readings;
+  if (lastCtimeMs(pass.readings) <= performance.timeOrigin || !isRunningProgram(root)) return [];
+  const before = new Map(cached?.readings.paths.map((path, row) => [path, cached.readings.digests[row]]));
+  return paths
+    .filter((path, row) => ctimeOf(ids, row) > performance.timeOrigin && before.get(path) !== digests[row])
+    .map(writePath);
+}
+
+function sayDoubtful(paths: string[]): string {
+  const others = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
+  return `${paths[0]}${others} changed after this process started and before it looked for the first time`;
+}

@@ -1,0 +1,93 @@
+/**
+ * Looks at regular intervals, for as long as the process has something else to live for.
+ * @module
+ */
+
+import { DistprintError } from '../errors.ts';
+import type { Check, Detector } from './detector.ts';
+
+export interface HeartbeatOptions {
+  detector: Pick<Detector, 'check'>;
+  /** Milliseconds from the end of one beat to the next. Default 10,000. A settling tree is looked at sooner, once it may have settled. */
+  intervalMs?: number;
+  /** Called after each beat. */
+  onBeat?: (check: Check) => unknown;
+  /** Called once for each new content that is `changed`. */
+  onChanged?: (check: Check) => unknown;
+  /** Ends it. */
+  signal?: AbortSignal;
+}
+
+export const DEFAULT_INTERVAL_MS = 10_000;
+/** Beyond this, a Node timer fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Looks once a beat, and tells. What a callback throws, or the promise it returns rejects with, becomes a process warning,
+ * and the beats go on.
+ *
+ * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
+ */
+export function startHeartbeat({ detector, intervalMs, onBeat, onChanged, signal }: HeartbeatOptions): void {
+  let told: string | null = null;
+
+  async function beat(): Promise<number | undefined> {
+    const check = await detector.check();
+    if (signal?.aborted) return undefined;
+    call(onBeat, check);
+    if (check.verdict === 'changed' && check.fingerprint !== told) call(onChanged, check);
+    if (check.verdict === 'changed' || check.verdict === 'current') told = check.fingerprint;
+    return check.retryInMs;
+  }
+
+  repeat(beat, intervalMs ?? DEFAULT_INTERVAL_MS, signal);
+}
+
+/**
+ * One timer, set anew after each beat: so beats never overlap, and a suspended machine wakes up to one beat, not to all it missed.
+ * The timer doesn't keep the process alive. What a beat throws becomes a process warning.
+ *
+ * @param beat returns the milliseconds after which it wants to be called again, where that is sooner than the interval
+ * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
+ */
+export function repeat(beat: () => Promise<number | undefined>, intervalMs: number, signal?: AbortSignal): void {
+  if (!(intervalMs >= 1 && intervalMs <= MAX_TIMER_MS)) {
+    throw new DistprintError(
+      'ERR_DISTPRINT_OPTION',
+      `intervalMs: ${intervalMs} is no time from 1 to ${MAX_TIMER_MS} ms`,
+    );
+  }
+  let timer: NodeJS.Timeout | undefined;
+
+  const schedule = (delayMs: number) => {
+    if (signal?.aborted) return;
+    timer = setTimeout(turn, delayMs);
+    timer.unref();
+  };
+
+  async function turn(): Promise<void> {
+    let delayMs = intervalMs;
+    try {
+      const wantedMs = await beat();
+      if (wantedMs !== undefined) delayMs = Math.min(intervalMs, Math.max(1, Math.ceil(wantedMs)));
+    } catch (error) {
+      warn(error);
+    }
+    schedule(delayMs);
+  }
+
+  signal?.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  schedule(intervalMs);
+}
+
+function call(callback: ((check: Check) => unknown) | undefined, check: Check): void {
+  try {
+    Promise.resolve(callback?.(check)).catch(warn);
+  } catch (error) {
+    warn(error);
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+}

@@ -1,0 +1,101 @@
+/**
+ * Finds what is installed of the program that is running.
+ * @module
+ */
+
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { statOrNothing } from '../disk/stat.ts';
+import { parseJson } from '../scan/subject.ts';
+
+declare const Bun: { readonly main: string } | undefined;
+
+/**
+ * The executable, where Bun compiled the program into one; else the package directory around the entry script.
+ * Undefined where there is neither (`node -e`, a REPL).
+ */
+export function locateRunningProgram(): string | undefined {
+  if (isCompiledByBun()) return executablePath();
+  const entry = locateEntryScript();
+  return entry === undefined ? undefined : findPackageAround(dirname(entry));
+}
+
+/** Whether the program that is running was loaded from `root` (absolute), through whatever links. */
+export function isRunningProgram(root: string): boolean {
+  const running = isCompiledByBun() ? executablePath() : locateEntryScript();
+  if (running === undefined) return false;
+  try {
+    const real = realpathSync(running);
+    const realRoot = realpathSync(root);
+    return real === realRoot || real.startsWith(realRoot + sep);
+  } catch {
+    return false; // one of the two is not there any more
+  }
+}
+
+/**
+ * Where this process's executable is installed. Linux adds a word to the path of one that was replaced between its start and the
+ * runtime's first look (proc_pid_exe(5)).
+ */
+export function executablePath(seen = process.execPath): string {
+  const installed = seen.replace(/ \(deleted\)$/, '');
+  return installed === seen || statOrNothing(seen) !== undefined ? seen : installed;
+}
+
+/** Inside an executable, Bun shows the entry script in a file system of its own (`/$bunfs/root/…`, `B:/~BUN/root/…`). */
+export function isCompiledByBun(): boolean {
+  return typeof Bun !== 'undefined' && /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
+}
+
+/**
+ * The entry script's path with the links to the file itself resolved (a `bin` link), but not those on the way to it:
+ * where a package manager or a deployment swaps a link to the directory, the new release is found behind the same path.
+ */
+function locateEntryScript(): string | undefined {
+  const given = isInPm2Container() ? process.env.pm_exec_path : process.argv[1];
+  const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
+  if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
+  let path = resolve(given);
+  if (statOrNothing(path)?.isFile() !== true) {
+    try {
+      path = createRequire(import.meta.url).resolve(path); // `node app` for app.js or app/index.js
+    } catch {
+      return undefined;
+    }
+  }
+  for (let links = 0; links < MAX_LINKS; links++) {
+    let target: string;
+    try {
+      target = readlinkSync(path);
+    } catch {
+      return path; // no link
+    }
+    path = resolve(dirname(path), target);
+  }
+  return undefined;
+}
+
+/** pm2 starts a script of its own, which imports the program's. */
+function isInPm2Container(): boolean {
+  return /^ProcessContainer\w*\.js$/.test(basename(process.argv[1] ?? '')) && process.env.pm_exec_path !== undefined;
+}
+
+/** As many as Linux follows (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/** The nearest directory upward whose package.json has a name; one without only sets options, `{"type": "module"}` say. */
+function findPackageAround(start: string): string | undefined {
+  let nameless: string | undefined;
+  for (let directory = start; ; directory = dirname(directory)) {
+    try {
+      const fields: unknown = parseJson(readFileSync(join(directory, 'package.json'), 'utf8'));
+      if (typeof fields === 'object' && fields !== null && 'name' in fields) return directory;
+      nameless ??= directory;
+    } catch {
+      // none here, or none that can be read
+    }
+    // Above node_modules begins somebody else's package; that ours is away for a moment must not lead there.
+    if (dirname(directory) === directory || basename(directory) === 'node_modules') return nameless;
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Durations as people type them: `10s`, `500ms`, `2m`.
+ * @module
+ */
+
+import ms from 'ms';
+import { DistprintError } from '../errors.ts';
+
+/** The longest that a Node timer can wait. */
+const MAX_MS = 2 ** 31 - 1;
+
+/**
+ * Milliseconds of `text`. A bare number is seconds, as in sleep(1).
+ * @throws ERR_DISTPRINT_OPTION where it is no duration above 0 and below 24.8 days
+ */
+export function parseDuration(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text)
+    ? Number(text) * 1000
+    : /^\d/.test(text)
+      ? ms(text as ms.StringValue)
+      : undefined;
+  if (value === undefined || !(value >= 1) || value > MAX_MS) {
+    throw new DistprintError('ERR_DISTPRINT_OPTION', `${JSON.stringify(text)} is no duration: say 500ms, 10s or 2m`);
+  }
+  return value;
+}

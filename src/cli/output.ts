@@ -1,0 +1,81 @@
+/**
+ * How the command line shows things to people.
+ * @module
+ */
+
+import picocolors from 'picocolors';
+import { toRaw, writePath } from '../disk/raw-path.ts';
+import { isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
+
+/** Exit codes, as diff(1) has them. */
+export const SAME = 0;
+export const DIFFERENT = 1;
+export const TROUBLE = 2;
+
+/** Colours are for a terminal, or for who forces them. picocolors alone also colours pipes wherever `CI` is set. */
+export const colorsFor = (stream: { isTTY?: boolean }) =>
+  picocolors.createColors(picocolors.isColorSupported && (stream.isTTY === true || !!process.env.FORCE_COLOR));
+
+/** For what goes to stdout. */
+export const colors = colorsFor(process.stdout);
+
+/** How a verdict is shown. */
+export const VERDICT_COLOURS = {
+  current: colors.green,
+  settling: colors.yellow,
+  changed: colors.red,
+  missing: colors.magenta,
+};
+
+/** A path as sha256sum shows it: where a newline or backslash stands in it, escaped, with a backslash before the line. */
+export function toSumLine(digest: string, path: string): string {
+  const escaped = path.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/\r/g, '\\r');
+  return `${escaped === path ? '' : '\\'}${digest}  ${escaped}`;
+}
+
+/** A path that is safe on a terminal. */
+export const toShownPath = (path: string) => writePath(toRaw(path));
+
+/** A line per difference, in the manner of `git diff --name-status`. */
+export function toDiffLines(diff: ManifestDiff): string[] {
+  const version =
+    diff.version === null ? [] : [`version ${diff.version.from ?? 'none'} -> ${diff.version.to ?? 'none'}`];
+  return [
+    ...version,
+    ...diff.added.map((path) => colors.green(`A  ${path}`)),
+    ...diff.removed.map((path) => colors.red(`D  ${path}`)),
+    ...diff.changed.map((path) => colors.yellow(`M  ${path}`)),
+  ];
+}
+
+/** A diff in a few words: `version 5.8.3 -> 5.9.3, 3 added, 1 changed`. */
+export function toDiffSummary(diff: ManifestDiff): string {
+  if (isEmptyDiff(diff)) return 'no difference';
+  const count = (paths: readonly string[], what: string) => (paths.length === 0 ? [] : [`${paths.length} ${what}`]);
+  const only = [...diff.added, ...diff.removed, ...diff.changed];
+  return [
+    ...(diff.version === null ? [] : [`version ${diff.version.from ?? 'none'} -> ${diff.version.to ?? 'none'}`]),
+    ...count(diff.added, 'added'),
+    ...count(diff.removed, 'removed'),
+    ...count(diff.changed, 'changed'),
+    ...(only.length === 1 ? [only[0] as string] : []),
+  ].join(', ');
+}
+
+export function toSize(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+export const toMs = (elapsedMs: number) => `${elapsedMs < 10 ? elapsedMs.toFixed(2) : elapsedMs.toFixed(1)} ms`;
+
+/** Milliseconds for a machine to read: to the microsecond. */
+export const roundMs = (elapsedMs: number) => Math.round(elapsedMs * 1000) / 1000;
+
+export const plural = (count: number, what: string) => `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;

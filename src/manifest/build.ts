@@ -1,0 +1,44 @@
+/**
+ * Builds the manifest of what lies at a path.
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { sizeOf } from '../scan/readings.ts';
+import { type Scan, scan } from '../scan/scan.ts';
+import type { CoverageOptions } from '../scan/subject.ts';
+import { runAsync, runSync, type Work } from '../steps.ts';
+import { type Manifest, toManifest } from './manifest.ts';
+
+/** A manifest, and what is worth showing but does not count. */
+export interface BuiltManifest extends Manifest {
+  /** `name` of package.json. */
+  readonly name: string | null;
+  /** The bytes of all files covered. */
+  readonly bytes: number;
+}
+
+/** A manifest of a pass, with what is worth showing beside it. */
+export function* toBuiltManifest(pass: Scan, fingerprint?: string): Work<BuiltManifest> {
+  let bytes = 0;
+  for (let row = 0; row < pass.readings.paths.length; row++) bytes += sizeOf(pass.readings.ids, row);
+  return { ...(yield* toManifest(pass, fingerprint)), name: pass.subject.name, bytes };
+}
+
+function* build(path: string, options: CoverageOptions): Work<BuiltManifest> {
+  const pass = yield* scan(resolve(path), options, null, { filesRead: 0, directoriesRead: 0 });
+  return yield* toBuiltManifest(pass);
+}
+
+/**
+ * Gives the event loop a turn after each short slice of work (steps.ts).
+ * @throws (rejects) ERR_DISTPRINT_NOT_FOUND, _UNSUPPORTED_FILE, _PACKAGE_JSON, _UNREADABLE, _UNSTABLE, _TOO_MANY_FILES, _OPTION
+ */
+export function buildManifest(path: string, options: CoverageOptions = {}): Promise<BuiltManifest> {
+  return runAsync(build(path, options));
+}
+
+/** The same, blocking. */
+export function buildManifestSync(path: string, options: CoverageOptions = {}): BuiltManifest {
+  return runSync(build(path, options));
+}

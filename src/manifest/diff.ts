@@ -1,0 +1,68 @@
+/**
+ * What differs between two manifests.
+ * @module
+ */
+
+import { readPath } from '../disk/raw-path.ts';
+import { DistprintError } from '../errors.ts';
+import type { Coverage } from '../scan/subject.ts';
+import type { Manifest } from './manifest.ts';
+
+export interface ManifestDiff {
+  /** Both versions where they differ, else null. */
+  readonly version: { readonly from: string | null; readonly to: string | null } | null;
+  /** Written paths, in manifest order. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/**
+ * From `a` to `b`.
+ * @throws ERR_DISTPRINT_COVERAGE where the two do not cover the same
+ */
+export function diffManifests(a: Manifest, b: Manifest): ManifestDiff {
+  assertSameCoverage(a, b);
+  const added: string[] = [];
+  const removed: string[] = [];
+  const changed: string[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.entries.length || j < b.entries.length) {
+    const left = a.entries[i];
+    const right = b.entries[j];
+    if (left !== undefined && left.path === right?.path) {
+      if (left.content !== right.content) changed.push(left.path);
+      i++;
+      j++;
+    } else if (left !== undefined && (right === undefined || comesBefore(left.path, right.path))) {
+      removed.push(left.path);
+      i++;
+    } else {
+      added.push((right as { path: string }).path);
+      j++;
+    }
+  }
+  const version = a.version === b.version ? null : { from: a.version, to: b.version };
+  return { version, added, removed, changed };
+}
+
+export function isEmptyDiff(diff: ManifestDiff): boolean {
+  return diff.version === null && diff.added.length + diff.removed.length + diff.changed.length === 0;
+}
+
+/** In the order of manifests, which is that of the raw paths. */
+const comesBefore = (a: string, b: string) => (readPath(a) ?? a) < (readPath(b) ?? b);
+
+function assertSameCoverage(a: Coverage, b: Coverage): void {
+  const differing = (['kind', 'include', 'exclude'] as const).filter(
+    (field) => JSON.stringify(a[field]) !== JSON.stringify(b[field]),
+  );
+  if (differing.length === 0) return;
+  const say = (coverage: Coverage) =>
+    differing.map((field) => `${field} ${JSON.stringify(coverage[field] ?? 'default')}`).join(', ');
+  throw new DistprintError(
+    'ERR_DISTPRINT_COVERAGE',
+    `the two do not cover the same and can't be compared: ${say(a)} on one side, ${say(b)} on the other`,
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * A seal is a manifest that a build leaves inside what it built, so that a copy of it can tell whether it is whole.
+ *
+ * It lies in `dist`, which every packer takes along, or at the root where there is no `dist`, and never counts as content.
+ * @module
+ */
+
+import { join } from 'node:path';
+import { loadWriteFileAtomic } from '../disk/on-demand.ts';
+import { toRaw } from '../disk/raw-path.ts';
+import { statOrNothing } from '../disk/stat.ts';
+import { readWholeFile } from '../disk/whole-file.ts';
+import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
+import { type CoverageOptions, findDist, SEAL_NAME } from '../scan/subject.ts';
+import { buildManifest } from './build.ts';
+import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
+
+const places = (directory: string) => [join(directory, 'dist', SEAL_NAME), join(directory, SEAL_NAME)];
+
+/**
+ * Writes the seal of the package or directory at `path`; returns where, and what it says.
+ * @throws what `buildManifest` throws; ERR_DISTPRINT_OPTION for an executable
+ */
+export async function writeSeal(
+  path: string,
+  options: CoverageOptions = {},
+): Promise<{ file: string; manifest: Manifest }> {
+  const manifest = await buildManifest(path, options);
+  if (manifest.kind === 'executable') {
+    throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
+  }
+  const file = places(path)[findDist(toRaw(path)) ? 0 : 1] as string;
+  await loadWriteFileAtomic()(file, serializeManifest(manifest));
+  return { file, manifest };
+}
+
+/** Whether a directory has a seal, of whatever state. */
+export const hasSeal = (directory: string): boolean =>
+  places(directory).some((file) => statOrNothing(file) !== undefined);
+
+/**
+ * The seal inside a directory, or undefined where it has none.
+ * @throws ERR_DISTPRINT_MANIFEST where it is damaged or half written; ERR_DISTPRINT_UNREADABLE
+ */
+export function readSeal(directory: string): Manifest | undefined {
+  for (const file of places(directory)) {
+    let text: string;
+    try {
+      text = readWholeFile(file).bytes.toString();
+    } catch (error) {
+      if (leadsNowhere(error)) continue;
+      throw unreadable(error, file);
+    }
+    return parseManifest(text);
+  }
+  return undefined;
+}

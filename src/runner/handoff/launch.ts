@@ -1,0 +1,185 @@
+/**
+ * How this process was launched, to the byte, and launching it again.
+ *
+ * Words are kept as raw strings (raw-path.ts): a byte a character, so that what is not UTF-8 survives. Node's `spawn` and `execve`
+ * take text only; where a word is no UTF-8, a shell that reads it from a file launches it instead.
+ * @module
+ */
+
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import cluster from 'node:cluster';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { executablePath, isCompiledByBun } from '../../change/running-program.ts';
+import { toRaw } from '../../disk/raw-path.ts';
+import { HANDOFF_VARIABLE } from './protocol.ts';
+
+/** All words are raw. */
+export interface Launch {
+  /** The executable. */
+  readonly file: string;
+  /** As it was started: argv[0], the runtime's own flags, the script, its arguments. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** `NAME=value` each, as it was at the start. */
+  readonly env: readonly string[];
+  readonly umask: number;
+}
+
+/** `process.execve`, where the runtime has it: Node >= 22.15, Bun. */
+const execve = (
+  process as { execve?: (file: string, args: readonly string[], env: Record<string, string>) => never }
+).execve?.bind(process);
+
+/** Why this process can't become another in place; null where it can. */
+export function findExecBlocker(): string | null {
+  if (execve === undefined) return 'this runtime has no process.execve';
+  return cluster.isWorker ? 'a worker of node:cluster would lose its primary' : null;
+}
+
+/** What belongs to one process only: our own word to a successor, and the IPC channel, whose descriptor is closed by then. */
+const OWN_VARIABLES = new Set([HANDOFF_VARIABLE, 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE']);
+
+// At import, before the host changes its title (which overwrites its command line), its directory or its mask.
+const launch: Launch = {
+  file: toRaw(executablePath()),
+  argv: readArgv(),
+  cwd: readCwd(),
+  env: readEnv().filter((entry) => !OWN_VARIABLES.has(entry.slice(0, entry.indexOf('=')))),
+  umask: process.umask(),
+};
+
+/** How this process was launched. */
+export const getLaunch = (): Launch => launch;
+
+/** One environment variable more, in text. */
+export type ExtraEnv = Readonly<Record<string, string>>;
+
+/** Starts a child in the same way. It emits `error` where that fails. */
+export function spawnAlike(
+  { file, argv, cwd, env, umask }: Launch,
+  extra: ExtraEnv,
+  options: { stdio: StdioOptions; detached: boolean },
+): ChildProcess {
+  const before = process.umask(umask);
+  try {
+    if (isAllText({ file, argv, cwd, env })) {
+      return spawn(toText(file), argv.slice(1).map(toText), {
+        ...options,
+        argv0: toText(argv[0] ?? file),
+        cwd: toText(cwd),
+        env: { ...toEnv(env), ...extra },
+      });
+    }
+    return spawn('/bin/sh', [writeScript({ file, argv, cwd, env, umask }, extra)], options);
+  } finally {
+    process.umask(before);
+  }
+}
+
+/**
+ * Becomes a process launched in the same way, keeping PID, children and stdio. Doesn't return.
+ * @throws what execve(2) failed with
+ */
+export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): never {
+  if (execve === undefined) throw new Error('this runtime has no process.execve');
+  const before = { umask: process.umask(umask), cwd: process.cwd() };
+  try {
+    if (!isAllText({ file, argv, cwd, env })) {
+      execve('/bin/sh', ['sh', writeScript({ file, argv, cwd, env, umask }, extra)], toEnv(env));
+    }
+    process.chdir(toText(cwd));
+    return execve(toText(file), argv.map(toText), { ...toEnv(env), ...extra });
+  } catch (error) {
+    process.umask(before.umask);
+    process.chdir(before.cwd);
+    throw error;
+  }
+}
+
+/** A script that removes itself and becomes the launched program. argv[0] is then the executable's path. */
+function writeScript({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): string {
+  const directory = mkdtempSync(join(tmpdir(), 'distprint-launch-'));
+  const quote = (raw: string) => `'${raw.replaceAll("'", `'\\''`)}'`;
+  const entries = [...env, ...Object.entries(extra).map(([name, value]) => toRaw(`${name}=${value}`))];
+  const words = [...entries, file, ...argv.slice(1)].map(quote).join(' ');
+  const script = join(directory, 'launch');
+  const lines = [
+    `rm -rf ${quote(toRaw(directory))}`,
+    `umask ${umask.toString(8)}`,
+    `cd ${quote(cwd)} && exec env -i ${words}`,
+  ];
+  try {
+    writeFileSync(script, `${lines.join('\n')}\n`, { encoding: 'latin1', mode: 0o600 });
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+  return script;
+}
+
+function toText(raw: string): string {
+  return Buffer.from(raw, 'latin1').toString('utf8');
+}
+
+/** Whether Node can launch it by itself. */
+function isAllText({ file, argv, cwd, env }: Omit<Launch, 'umask'>): boolean {
+  return [file, cwd, ...argv, ...env].every(isText);
+}
+
+function isText(raw: string): boolean {
+  return toRaw(toText(raw)) === raw;
+}
+
+function toEnv(entries: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const end = entry.indexOf('=');
+      return [toText(entry.slice(0, end)), toText(entry.slice(end + 1))];
+    }),
+  );
+}
+
+/**
+ * The words that the operator typed, from the kernel; else put together from what the runtime says of them. They differ where
+ * something rewrote the one or the other: pm2 does, a process title does.
+ */
+function readArgv(): string[] {
+  const { argv0, execArgv, argv } = process;
+  const words = readNulls('/proc/self/cmdline');
+  const compiled = isCompiledByBun();
+  const rest = argv.slice(2).map(toRaw);
+  const head = words.slice(0, words.length - rest.length);
+  const isTail = rest.every((word, i) => isSameWord(words[head.length + i], word));
+  const script = toText(head.at(-1) ?? '');
+  const isHead = compiled ? head.length === 1 : head.length > 1 && argv[1]?.startsWith(resolve(script)) === true;
+  if (isHead && isTail) return words;
+  return [toRaw(argv0), ...[...execArgv, ...argv.slice(compiled ? 2 : 1)].map(toRaw)];
+}
+
+/** The runtime has decoded the word as UTF-8, with U+FFFD for what is none. */
+function isSameWord(word: string | undefined, decoded: string): boolean {
+  return word !== undefined && toRaw(toText(word)) === decoded;
+}
+
+function readEnv(): string[] {
+  const entries = readNulls('/proc/self/environ').filter((entry) => entry.indexOf('=') > 0);
+  return entries.length > 0 ? entries : Object.entries(process.env).map(([name, value]) => toRaw(`${name}=${value}`));
+}
+
+function readCwd(): string {
+  try {
+    return readlinkSync('/proc/self/cwd', 'latin1');
+  } catch {
+    return toRaw(process.cwd());
+  }
+}
+
+function readNulls(path: string): string[] {
+  try {
+    return readFileSync(path, 'latin1').split('\0').slice(0, -1);
+  } catch {
+    return []; // no Linux
+  }
+}

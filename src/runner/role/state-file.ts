@@ -1,0 +1,168 @@
+/**
+ * `runner.state.json`: what a runner tells other processes, and its own successors. Only the owner of the lock writes it.
+ * @module
+ */
+
+import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { readWholeFile } from '../../disk/whole-file.ts';
+import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
+
+/** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
+const Time = v.union([v.string(), v.number()]);
+const Pid = v.pipe(v.number(), v.integer(), v.minValue(1));
+const Ms = v.pipe(v.number(), v.finite());
+
+const Tried = v.object({
+  fingerprint: v.string(),
+  version: v.nullable(v.string()),
+  reason: v.string(),
+  failures: v.number(),
+  atMs: Ms,
+  retryAtMs: Ms,
+});
+
+/** The part that is distprint's own. Times in it are Date.now(). */
+const Own = v.looseObject({
+  format: v.literal(1),
+  /** With `pid`, names the process (process-id.ts). */
+  started: v.string(),
+  generation: v.number(),
+  /** What is watched, and what of it started. */
+  path: v.string(),
+  coverage: v.object({
+    kind: v.optional(v.picklist(['package', 'executable', 'directory'])),
+    include: v.optional(v.pipe(v.array(v.string()), v.readonly())),
+    exclude: v.optional(v.pipe(v.array(v.string()), v.readonly())),
+  }),
+  fingerprint: v.string(),
+  ready: v.boolean(),
+  /** Of the last beat; null where drift is not checked. */
+  verdict: v.nullable(v.string()),
+  decision: v.object({
+    strategy: v.string(),
+    owner: v.string(),
+    reasons: v.pipe(v.array(v.string()), v.readonly()),
+    advice: v.nullable(v.string()),
+  }),
+  /** The hand-off under way: the last step announced, and its target. */
+  handingOff: v.nullable(v.object({ step: v.string(), target: v.string(), sinceMs: Ms })),
+  /** Why a hand-off is due and does not begin. */
+  heldBack: v.nullable(v.object({ target: v.string(), gate: v.string(), reason: v.string() })),
+  tried: v.nullable(Tried),
+  handOffs: v.pipe(v.array(Ms), v.readonly()),
+  postponedSinceMs: v.nullable(Ms),
+});
+
+const State = v.looseObject({
+  pid: Pid,
+  httpPort: v.optional(v.number()),
+  startTime: Time,
+  startedWithCliVersion: v.nullable(v.string()),
+  startedWithCliMtimeMs: v.optional(v.number()),
+  startedWithArgv: v.optional(v.array(v.string())),
+  startedWithVersionHandoffDisabled: v.optional(v.boolean()),
+  lastHeartbeat: Time,
+  runnerLogPath: v.optional(v.string()),
+  distprint: v.optional(Own),
+});
+
+export type RunnerState = v.InferOutput<typeof State>;
+export type OwnState = v.InferOutput<typeof Own>;
+
+/** `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification). */
+export function defaultStateFile(env: NodeJS.ProcessEnv = process.env): string {
+  const states = env.XDG_STATE_HOME || join(homedir(), '.local', 'state');
+  return env.DISTPRINT_STATE_FILE || join(states, 'distprint', 'runner.state.json');
+}
+
+/** The lock's files stand beside the state. */
+export const lockBaseOf = (stateFile: string) => `${stateFile.replace(/\.json$/, '')}.lock`;
+
+/** No state is larger. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * What the file says; null where there is none.
+ * @throws ERR_DISTPRINT_STATE where it can't be read or trusted, and why
+ */
+export function readState(path: string): RunnerState | null {
+  const refuse = (why: string, cause?: unknown) =>
+    new DistprintError('ERR_DISTPRINT_STATE', `${path} ${why}`, { path, ...(cause !== undefined && { cause }) });
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_BYTES) throw refuse(`is no state: it has ${size} bytes`);
+    const { bytes, stats } = readWholeFile(path);
+    if (process.getuid !== undefined && stats.uid !== process.getuid())
+      throw refuse(`belongs to another user (${stats.uid})`);
+    text = bytes.toString('utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    if (isDistprintError(error, 'ERR_DISTPRINT_STATE')) throw error;
+    throw refuse(`can't be read: ${(error as Error).message}`, error);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw refuse(`is damaged: ${(error as Error).message}`, error);
+  }
+  const parsed = v.safeParse(State, value);
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  const where = v.getDotPath(issue) ?? 'all of it';
+  if (where === 'distprint.format') throw refuse(`is of a later format (${String(issue.input)}); this version reads 1`);
+  throw refuse(`is damaged: at ${where}, ${issue.message}`);
+}
+
+/**
+ * Reads what a runner may build on. What can't be trusted is set aside, under another name, and said.
+ * @param note told of what was set aside, and where
+ * @throws ERR_DISTPRINT_STATE where the system is short of something: the file may well be sound
+ */
+export function readOrSetAside(path: string, note: (what: string) => void): RunnerState | null {
+  try {
+    return readState(path);
+  } catch (error) {
+    if (SHORTAGES.has(errnoOf((error as Error).cause) ?? '')) throw error;
+    const aside = `${path}.set-aside-${Date.now()}`;
+    try {
+      renameSync(path, aside);
+      note(`${(error as Error).message}; it is set aside as ${aside}`);
+    } catch (cause) {
+      note(`${(error as Error).message}; it can't be set aside (${(cause as Error).message})`);
+    }
+    return null;
+  }
+}
+
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']);
+
+/**
+ * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700. A process writes one at a time.
+ *
+ * Not with write-file-atomic: while it writes it listens to SIGTERM and the like, and one that comes in the moment in which it stops
+ * listening is lost. A daemon that writes each beat, and leaves its end to the signal's default, would now and then outlive it.
+ * @throws the operating system's errors as they are
+ */
+export async function writeState(path: string, state: RunnerState): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}

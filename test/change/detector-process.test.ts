@@ -1,0 +1,177 @@
+import { chmodSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { buildManifestSync } from '../../src/manifest/build.ts';
+import { isPosix, needs } from '../helpers/needs.ts';
+import { nodeCommand, run } from '../helpers/run.ts';
+import { type Answer, loopChild, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
+import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
+import { asOrdinaryUser, itAsUser } from '../helpers/user.ts';
+import { until } from '../helpers/wait.ts';
+
+const files = { 'dist/a.js': 'alpha', 'dist/b.js': 'beta' };
+
+type Process = Awaited<ReturnType<typeof talk>>;
+
+const settledIn = ({ ask }: Process): Promise<Answer> =>
+  until('a settled verdict', async () => {
+    const answer = await ask({ do: 'check' });
+    return answer.verdict === 'settling' ? undefined : answer;
+  });
+
+describe('a program that looks at itself', () => {
+  /** A package whose program runs, started through a link as npm's bin links are. */
+  async function startProgram() {
+    const root = makePackage(files);
+    writeProgram(join(root, 'dist/cli.mjs'));
+    const bin = join(makeTemp(), 'cli.mjs');
+    symlinkSync(join(root, 'dist/cli.mjs'), bin);
+    return { root, program: await talk([...nodeCommand, bin]) };
+  }
+  /** As an installer does: the loaded code stays as it was. */
+  const rewrite = (root: string) => writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
+
+  it('is current where nothing came between its start and its baseline', async () => {
+    const { root, program } = await startProgram();
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
+    expect(await program.ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
+  });
+
+  it('is changed, once settled, where a file of it was replaced between its start and its baseline', async () => {
+    const { root, program } = await startProgram();
+    rewrite(root);
+    await program.ask({ do: 'create', options: { path: root, settleMs: 2_000 } });
+    expect(await program.ask({ do: 'checkSync' })).toMatchObject({ verdict: 'settling' });
+    const check = await settledIn(program);
+    expect(check).toMatchObject({ verdict: 'changed', reason: expect.stringContaining('dist/a.js') });
+    expect(check).toMatchObject({ changes: { version: null, added: [], removed: [], changed: [] } });
+    expect(await program.ask({ do: 'checkSync' })).toMatchObject({ verdict: 'changed' });
+  });
+
+  it('is changed likewise where a file was put into its place whose own times are old', async () => {
+    const { root, program } = await startProgram();
+    await run(['sh', '-c', 'echo 2 > new && touch -d 1985-10-26 new && mv new dist/a.js'], { cwd: root });
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
+    expect(await settledIn(program)).toMatchObject({ verdict: 'changed' });
+  });
+
+  it('is current where it was only touched, if the cache file knows what it held before', async () => {
+    const { root, program } = await startProgram();
+    const cacheFile = join(makeTemp(), 'cache');
+    const before = await talkToLoop();
+    await before.ask({ do: 'create', options: { path: root, cacheFile, settleMs: 1 } });
+    expect((await settledIn(before)).verdict).toBe('current');
+    await run(['touch', join(root, 'dist/a.js')]);
+    await program.ask({ do: 'create', options: { path: root, cacheFile, settleMs: 200 } });
+    expect(await settledIn(program)).toMatchObject({ verdict: 'current' });
+  });
+
+  it('is changed where the cache file knows that it held something else', async () => {
+    const { root, program } = await startProgram();
+    const cacheFile = join(makeTemp(), 'cache');
+    const before = await talkToLoop();
+    await before.ask({ do: 'create', options: { path: root, cacheFile, settleMs: 1 } });
+    expect((await settledIn(before)).verdict).toBe('current');
+    rewrite(root);
+    await program.ask({ do: 'create', options: { path: root, cacheFile, settleMs: 200 } });
+    expect(await settledIn(program)).toMatchObject({ verdict: 'changed' });
+  });
+
+  it('is held against the baseline alone where that is given', async () => {
+    const { root, program } = await startProgram();
+    const baseline = buildManifestSync(root);
+    await run(['touch', join(root, 'dist/a.js')]);
+    await program.ask({ do: 'create', options: { path: root, baseline, settleMs: 1 } });
+    expect(await settledIn(program)).toMatchObject({ verdict: 'current' });
+    rewrite(root);
+    expect(await settledIn(program)).toMatchObject({ verdict: 'changed', changes: { changed: ['dist/a.js'] } });
+  });
+
+  it('does not doubt another package that was written after its start', async () => {
+    const { program } = await startProgram();
+    await program.ask({ do: 'create', options: { path: makePackage(files), settleMs: 1 } });
+    expect(await settledIn(program)).toMatchObject({ verdict: 'current' });
+  });
+});
+
+const withUlimit = needs('ulimit', isPosix);
+const limited = ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'];
+
+/** Moves the timestamps of every file. */
+function touch(root: string): void {
+  const now = new Date();
+  for (const path of Object.keys(files)) utimesSync(join(root, path), now, now);
+}
+
+describe('a process that may open no more files', () => {
+  withUlimit('is settling with that reason, and current again when some are closed', async () => {
+    const root = makePackage(files);
+    const { ask } = await talkToLoop({}, limited);
+    await ask({ do: 'create', options: { path: root } });
+    touch(root); // so that it must be read, however long ago it was written
+    await ask({ do: 'fill' });
+    for (const way of ['check', 'checkSync'] as const) {
+      expect(await ask({ do: way })).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('EMFILE') });
+    }
+    await ask({ do: 'empty' });
+    expect(await ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
+  });
+
+  withUlimit('is settling too where that happens to its very first look', async () => {
+    const root = makePackage(files);
+    const { ask } = await talkToLoop({}, limited);
+    await ask({ do: 'create', options: { path: root, baseline: buildManifestSync(root) } });
+    await ask({ do: 'fill' });
+    for (const way of ['check', 'checkSync'] as const) {
+      expect(await ask({ do: way })).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('EMFILE') });
+    }
+    await ask({ do: 'empty' });
+    expect(await ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
+  });
+});
+
+itAsUser.each(['dist/b.js', 'dist', 'package.json', '.'])(
+  'what may not be read is settling with a reason, and current when it may: %s',
+  async (closed) => {
+    const root = makePackage(files);
+    for (const directory of [dirname(root), root]) chmodSync(directory, 0o755); // mkdtemp closes it to others
+    const { ask } = await talkToLoop(asOrdinaryUser);
+    await ask({ do: 'create', options: { path: root, settleMs: 1 } });
+    writeTree(root, { 'dist/a.js': 'ALPHA' });
+    chmodSync(join(root, closed), 0);
+    try {
+      for (const way of ['check', 'checkSync'] as const) {
+        const check = await ask({ do: way });
+        expect(check).toMatchObject({ verdict: 'settling', fingerprint: null });
+        expect(check.reason).toContain(join(root, closed));
+      }
+    } finally {
+      chmodSync(join(root, closed), 0o755);
+    }
+    writeTree(root, { 'dist/a.js': 'alpha' });
+    expect(await ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
+  },
+);
+
+it('a check is answered though a dependency of distprint is away when it would be loaded, in the midst of an upgrade', async () => {
+  const home = makeTemp();
+  const repository = new URL('../../', import.meta.url).pathname;
+  await run(['cp', '-r', join(repository, 'src'), join(repository, 'package.json'), home]);
+  const modules = join(home, 'node_modules');
+  const link = 'mkdir node_modules && for m in "$1"/node_modules/*; do ln -s "$m" node_modules/; done';
+  await run(['sh', '-c', link, 'sh', repository], { cwd: home });
+  writeTree(home, { 'test/helpers/loop-child.ts': await source() });
+  const root = makePackage(files);
+  const { ask } = await talk([...nodeCommand, join(home, 'test/helpers/loop-child.ts')]);
+  await ask({ do: 'create', options: { path: root, settleMs: 1, baseline: buildManifestSync(root) } });
+  await run(['sh', '-c', 'mkdir away && mv fast-glob write-file-atomic away/'], { cwd: modules });
+  for (const way of ['check', 'checkSync'] as const) {
+    expect(await ask({ do: way })).toMatchObject({ verdict: expect.stringMatching(/^(?:settling|current)$/) });
+  }
+  await run(['sh', '-c', 'mv away/* .'], { cwd: modules });
+  expect(await ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
+});
+
+async function source(): Promise<string> {
+  return (await run(['cat', new URL(loopChild).pathname])).stdout;
+}

@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { distprint, distprintCommand } from '../helpers/cli.ts';
+import { fingerprintOf } from '../helpers/manifest.ts';
+import { plainEnv } from '../helpers/run.ts';
+import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
+import { makeSharedTemp, writePackage } from '../helpers/tree.ts';
+import { notRacy, until } from '../helpers/wait.ts';
+
+const files = { 'dist/a.js': 'alpha', 'dist/b.js': 'beta' };
+
+interface Beat {
+  beat: number;
+  verdict: string;
+  fingerprint: string | null;
+  elapsedMs: number;
+  filesRead: number;
+  reason?: string;
+  [more: string]: unknown;
+}
+
+/** Starts a watch that ends with the test at the latest. */
+function startWatch(...args: string[]) {
+  const [file = '', ...rest] = [...distprintCommand, 'watch', ...args];
+  const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: plainEnv });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (bytes) => (stdout += bytes));
+  child.stderr.on('data', (bytes) => (stderr += bytes));
+  const closed = once(child, 'close');
+  const lines = () => stdout.split('\n').slice(0, -1);
+  const beats = () => lines().map((line) => JSON.parse(line) as Beat);
+  return {
+    lines,
+    beats,
+    /** The first beat with this verdict after beat number `after`. */
+    beat: (verdict: string, after = -1) =>
+      until(`a beat that says ${verdict}`, () => beats().find((each) => each.beat > after && each.verdict === verdict)),
+    async stop(signal: NodeJS.Signals) {
+      child.kill(signal);
+      const [code] = await closed;
+      return { code, stderr, last: lines().at(-1) };
+    },
+  };
+}
+
+const temp = makeSharedTemp();
+const quiet = writePackage(join(temp, 'quiet'), files);
+beforeAll(notRacy);
+
+describe('distprint watch --json', () => {
+  it('prints a line for each beat, with its cost; the start is beat 0; the summary goes to stderr', async () => {
+    const { code, stdout, stderr } = await distprint(['watch', quiet, '--json', '--beats', '3', '--interval', '20ms']);
+    const fingerprint = fingerprintOf(quiet);
+    const lines = stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Beat);
+    const elapsedMs = expect.any(Number);
+    const same = { verdict: 'current', fingerprint, elapsedMs };
+    expect(lines).toEqual([
+      {
+        beat: 0,
+        ...same,
+        filesRead: 2,
+        path: quiet,
+        kind: 'package',
+        name: 'example',
+        version: '1.2.3',
+        files: 2,
+        bytes: 9,
+      },
+      { beat: 1, ...same, filesRead: 0 },
+      { beat: 2, ...same, filesRead: 0 },
+      { beat: 3, ...same, filesRead: 0 },
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '3 beats: 3 current; at the end current\n' });
+  });
+
+  it('tells an edit, a touch, what is missing and what came back, and ends at a signal', async () => {
+    const root = makePackage(files);
+    const baseline = fingerprintOf(root);
+    const watch = startWatch(root, '--json', '--interval', '30ms');
+    const first = await watch.beat('current', 0);
+    utimesSync(join(root, 'dist/a.js'), 1, 1);
+    const touched = await watch.beat('current', first.beat + 1);
+    expect(touched.fingerprint).toBe(baseline);
+    writeTree(root, { 'dist/a.js': 'ALPHA', 'package.json': { version: '2.0.0' } });
+    const settling = await watch.beat('settling');
+    expect(settling.reason).toContain('quiet');
+    const changed = await watch.beat('changed');
+    expect(changed).toMatchObject({
+      fingerprint: fingerprintOf(root),
+      versions: { started: '1.2.3', installed: '2.0.0' },
+      changes: { version: { from: '1.2.3', to: '2.0.0' }, added: [], removed: [], changed: ['dist/a.js'] },
+    });
+    renameSync(root, `${root}.away`);
+    const missing = await watch.beat('missing');
+    expect(missing).toMatchObject({ fingerprint: null, reason: expect.stringContaining(root) });
+    renameSync(`${root}.away`, root);
+    await watch.beat('changed', missing.beat);
+    writeTree(root, { 'dist/a.js': 'alpha', 'package.json': { version: '1.2.3' } });
+    expect((await watch.beat('current', missing.beat)).fingerprint).toBe(baseline);
+    const { code, stderr } = await watch.stop('SIGTERM');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^\d+ beats: .*\d+ missing.*; at the end current\n$/);
+    expect(watch.beats().map(({ beat }) => beat)).toEqual(watch.beats().map((_, i) => i));
+  });
+});
+
+describe('distprint watch for people', () => {
+  it('prints what was there at the start, a line for each beat, and at SIGINT one summary, on stdout', async () => {
+    const watch = startWatch(quiet, '--interval', '20ms');
+    await until('2 beats', () => (watch.lines().length >= 3 ? true : undefined));
+    const { code, stderr, last } = await watch.stop('SIGINT');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [start = '', ...beats] = watch.lines().slice(0, -1);
+    expect(start).toContain('example 1.2.3  2 files, 9 B');
+    expect(start).toContain(fingerprintOf(quiet));
+    for (const [i, line] of beats.entries())
+      expect(line).toMatch(new RegExp(`^beat ${i + 1}  current  .* 0 files read$`));
+    expect(last).toBe(`${beats.length} beats: ${beats.length} current; at the end current`);
+  });
+
+  it('says what changed, in words', async () => {
+    const root = makePackage(files);
+    const watch = startWatch(root, '--interval', '50ms');
+    await until('a beat', () => (watch.lines().length >= 2 ? true : undefined));
+    writeFileSync(join(root, 'dist/b.js'), 'BETA');
+    const line = await until('changed', () => watch.lines().find((each) => each.includes('changed')));
+    expect(line).toMatch(/^beat \d+ {2}changed .* 1 changed, dist\/b\.js$/);
+    expect((await watch.stop('SIGINT')).code).toBe(0);
+  });
+
+  it('ends by itself after --beats', async () => {
+    const { code, stdout } = await distprint(['watch', quiet, '--beats', '1', '--interval', '10ms']);
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(3);
+  });
+
+  it('ended by a signal before its first beat says that too', async () => {
+    const watch = startWatch(quiet, '--interval', '1h');
+    await until('the start', () => (watch.lines().length === 1 ? true : undefined));
+    expect(await watch.stop('SIGINT')).toEqual({ code: 0, stderr: '', last: '0 beats; at the end current' });
+  });
+});
+
+describe('distprint watch is trouble, said on stderr,', () => {
+  it.each([
+    ['for a path that is not there', [join('none', 'such')], 'none/such'],
+    ['for no whole number of beats', [quiet, '--beats', '0.5'], '--beats'],
+    ['for an interval that is none', [quiet, '--interval', 'soon'], 'soon'],
+  ])('%s', async (_, args, named) => {
+    const cwd = makeTemp();
+    const { code, stdout, stderr } = await distprint(['watch', ...args], { cwd });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(named);
+  });
+});

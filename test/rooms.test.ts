@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { repository } from './helpers/run.ts';
+
+/** The order of CONTRIBUTING.md: a room imports only from itself and from rooms before it. */
+const ROOMS = [
+  '.',
+  'disk',
+  'scan',
+  'manifest',
+  'change',
+  'runner/role',
+  'runner/supervisor',
+  'runner/handoff',
+  'runner',
+  'cli',
+];
+/** At the root of `src/`: what every room may import. The rest there are doors, which nobody inside imports. */
+const SHARED = ['errors.ts', 'steps.ts'];
+const DOORS = ['drop-in.ts', 'index.ts'];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+const sources = readdirSync(join(repository, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .sort();
+const imports = sources.flatMap((file) => findImports(file, readFileSync(join(repository, 'src', file), 'utf8')));
+
+function findImports(file: string, text: string): Import[] {
+  const specifiers = text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']*)'/g);
+  return [...specifiers].map(([, path = '']) => ({ from: file, to: normalize(join(dirname(file), path)) }));
+}
+
+/** The imports that turn against the order. */
+function findOffences(found: readonly Import[]): string[] {
+  const floor = (file: string) => ROOMS.indexOf(dirname(file));
+  const isAllowed = ({ from, to }: Import) => {
+    if (dirname(to) === '.') return SHARED.includes(to);
+    return floor(to) <= floor(from) || DOORS.includes(from);
+  };
+  return found.filter((each) => !isAllowed(each)).map(({ from, to }) => `${from} imports ${to}`);
+}
+
+/** The files that import themselves by way of others. */
+function findCircles(found: readonly Import[]): string[] {
+  const reaches = (from: string, goal: string, seen = new Set<string>()): boolean =>
+    found.some((each) => {
+      if (each.from !== from || seen.has(each.to)) return false;
+      seen.add(each.to);
+      return each.to === goal || reaches(each.to, goal, seen);
+    });
+  return [...new Set(found.map(({ from }) => from))].filter((file) => reaches(file, file));
+}
+
+describe('the rooms of src/', () => {
+  it('are those of CONTRIBUTING.md, and each file stands in one', () => {
+    expect(new Set(sources.map(dirname))).toEqual(new Set(ROOMS));
+    expect(sources.filter((file) => dirname(file) === '.')).toEqual([...SHARED, ...DOORS].sort());
+    expect(imports.length).toBeGreaterThan(100);
+  });
+
+  it('import only from rooms to their left', () => {
+    expect(findOffences(imports)).toEqual([]);
+  });
+
+  it('hold no circle of imports', () => {
+    expect(findCircles(imports)).toEqual([]);
+  });
+
+  it('are guarded: each import, turned round, is an offence or a circle', () => {
+    const between = imports.filter(({ from, to }) => dirname(from) !== dirname(to));
+    expect(between.length).toBeGreaterThan(50);
+    for (const { from, to } of between) {
+      const turned = [...imports, { from: to, to: from }];
+      expect([...findOffences(turned), ...findCircles(turned)], `${to} imports ${from}`).not.toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,143 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished } from 'vitest';
+import { errnoOf } from '../../src/errors.ts';
+import { readOwner } from '../../src/runner/role/lock.ts';
+import { identify, isAlive } from '../../src/runner/role/process-id.ts';
+import { lockBaseOf } from '../../src/runner/role/state-file.ts';
+import { isRoot, needs, succeeds } from '../helpers/needs.ts';
+import { type RunnerProgram, startRunner } from '../helpers/runner.ts';
+import { makeTemp, makeTempToRemove, removeTree } from '../helpers/temp.ts';
+import { until } from '../helpers/wait.ts';
+
+const mayMount = (() => {
+  if (!isRoot || process.platform !== 'linux') return false;
+  const place = makeTempToRemove();
+  const did = succeeds('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', place);
+  if (did) succeeds('umount', place);
+  removeTree(place);
+  return did;
+})();
+const withDisk = needs('root, who may mount a disk', mayMount);
+
+/** A small disk of its own, until the test is over. */
+function makeDisk(): string {
+  const place = makeTemp();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', place]);
+  onTestFinished(() => void execFileSync('umount', ['-l', place]));
+  return place;
+}
+
+/** The kernel refuses while a file is open for writing. */
+const remount = (place: string, how: 'ro' | 'rw') =>
+  until(`${place} to be ${how}`, () => succeeds('mount', '-o', `remount,${how}`, place) || undefined);
+
+/** Leaves not a byte. */
+function fill(place: string): void {
+  for (let i = 0; ; i++) {
+    try {
+      writeFileSync(join(place, `filler-${i}`), Buffer.alloc(4096));
+    } catch (error) {
+      if (errnoOf(error) === 'ENOSPC') return;
+      throw error;
+    }
+  }
+}
+
+const empty = (place: string) => {
+  for (let i = 0; i < 100; i++) rmSync(join(place, `filler-${i}`), { force: true });
+};
+
+const saysOnce = async (runner: RunnerProgram, pattern: RegExp) => {
+  await until(`a line like ${pattern}`, () => runner.logs().find((line) => pattern.test(line)));
+  await new Promise((resolve) => setTimeout(resolve, 300)); // ten beats more
+  expect(runner.logs().filter((line) => pattern.test(line))).toHaveLength(1);
+};
+
+describe('a disk that is full or read-only', () => {
+  withDisk(
+    'when the state is to be written: a running runner lives on, says so once, and writes again when it can',
+    async () => {
+      const disk = makeDisk();
+      const runner = await startRunner({ stateFile: join(disk, 'runner.state.json') });
+      fill(disk);
+      await saysOnce(runner, /the state can't be written.*ENOSPC/);
+      expect(runner.isAlive()).toBe(true);
+      empty(disk);
+      await runner.beats(2);
+
+      await remount(disk, 'ro');
+      await saysOnce(runner, /the state can't be written.*EROFS/);
+      expect(runner.isAlive()).toBe(true);
+      await remount(disk, 'rw');
+      await runner.beats(2);
+      expect(runner.state()).toMatchObject({ pid: runner.pid, distprint: { generation: 1, ready: true } });
+    },
+  );
+
+  withDisk.each(['full', 'read-only'])(
+    '%s at the start: a runner starts, and records its role once it can',
+    async (how) => {
+      const disk = makeDisk();
+      const stateFile = join(disk, 'state/runner.state.json');
+      if (how === 'full') {
+        mkdirSync(join(disk, 'state'));
+        fill(disk);
+      } else await remount(disk, 'ro');
+      const runner = await startRunner({ stateFile });
+      expect(runner.logs()[0]).toMatch(/the role can't be recorded .*(?:ENOSPC|EROFS|ENOENT).*; going on without/);
+      expect(readOwner(lockBaseOf(stateFile))).toBeUndefined();
+      if (how === 'full') empty(disk);
+      else await remount(disk, 'rw');
+      const owner = await until('its record', () => readOwner(lockBaseOf(stateFile)));
+      expect(owner).toEqual({ process: identify(runner.pid), generation: 1 });
+      await until('its state', () => {
+        try {
+          return runner.state().pid === runner.pid || undefined;
+        } catch {
+          return undefined; // not yet
+        }
+      });
+    },
+  );
+
+  withDisk('never makes two of one: whoever starts then finds the role taken', async () => {
+    const disk = makeDisk();
+    const stateFile = join(disk, 'runner.state.json');
+    await startRunner({ stateFile });
+    await remount(disk, 'ro');
+    await expect(startRunner({ stateFile })).rejects.toThrow(/it ended/);
+  });
+
+  withDisk(
+    'when a replacement that was granted the role is ended again: the old one goes on, and has it again',
+    async () => {
+      const disk = makeDisk();
+      const stateFile = join(disk, 'runner.state.json');
+      const runner = await startRunner({ stateFile, strategy: 'respawn', readyTimeoutMs: 2_000 });
+      runner.upgrade('2.0.0-hangs');
+      const granted = await until('the grant', () => {
+        const owner = readOwner(lockBaseOf(stateFile));
+        return owner?.generation === 2 ? owner : undefined;
+      });
+      expect(granted.process.pid).not.toBe(runner.pid);
+      fill(disk);
+      await until('the hand-off to have failed', () =>
+        runner.logs().find((line) => /hand-off to .* failed/.test(line)),
+      );
+      expect(runner.said.flatMap(({ host }) => host ?? [])).toEqual(['releases', 'resumes']);
+      expect(isAlive(granted.process)).toBe(false);
+      await until('its trouble to be said', () => runner.logs().find((line) => /can't be recorded.*ENOSPC/.test(line)));
+      expect(runner.isAlive()).toBe(true);
+      empty(disk);
+      const owner = await until('the record of its role', () => {
+        const now = readOwner(lockBaseOf(stateFile));
+        return now?.process.pid === runner.pid ? now : undefined;
+      });
+      expect(owner).toEqual({ process: identify(runner.pid), generation: 3 });
+      await runner.beats(2);
+      expect(runner.state().distprint).toMatchObject({ generation: 3, tried: { version: '2.0.0-hangs', failures: 1 } });
+    },
+  );
+});

@@ -1,0 +1,75 @@
+import { rmSync, utimesSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readOwner } from '../../src/runner/role/lock.ts';
+import { identify } from '../../src/runner/role/process-id.ts';
+import { lockBaseOf } from '../../src/runner/role/state-file.ts';
+import { fingerprintOf } from '../helpers/manifest.ts';
+import { startRunner } from '../helpers/runner.ts';
+import { sleep, until } from '../helpers/wait.ts';
+
+describe('an operator who disables the hand-off', () => {
+  it.each([
+    ['HAPI_DISABLE_VERSION_HANDOFF', {}],
+    ['DAEMON_STAYS', { optOutVariable: 'DAEMON_STAYS' }],
+  ])('by %s=1 has drift not checked, and the rest of the beat goes on', async (name, options) => {
+    const runner = await startRunner({ strategy: 'respawn', ...options }, { env: { [name]: '1' } });
+    runner.upgrade('2.0.0');
+    await sleep(500); // more than ten beats, and more than it takes to settle
+    await runner.beats(2);
+    const { startedWithVersionHandoffDisabled, distprint } = runner.state();
+    expect(startedWithVersionHandoffDisabled).toBe(true);
+    expect(distprint).toMatchObject({ verdict: null, handingOff: null, heldBack: null, generation: 1 });
+    expect(runner.logs()).toEqual([]);
+
+    rmSync(dirname(runner.stateFile), { recursive: true });
+    const owner = await until('its role to be held', () => readOwner(lockBaseOf(runner.stateFile)));
+    expect(owner).toEqual({ process: identify(runner.pid), generation: 1 });
+  });
+
+  it('with any other value, or in another variable, disables nothing', async () => {
+    const env = { HAPI_DISABLE_VERSION_HANDOFF: '0', DAEMON_STAYS: '1' };
+    const runner = await startRunner({ strategy: 'respawn' }, { env });
+    runner.upgrade('2.0.0');
+    expect(await runner.ended).toBe(0);
+    await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+    expect(runner.state().startedWithVersionHandoffDisabled).toBe(false);
+  });
+});
+
+describe('a host that is busy', () => {
+  it('postpones, which its state says; when the time is up it is handed off all the same', async () => {
+    const limits = { maxPostponeMs: 1_500 };
+    const runner = await startRunner({ strategy: 'respawn', host: 'busy', limits });
+    runner.upgrade('2.0.0');
+    const target = await until('the hand-off to be held back', () => runner.state().distprint.heldBack?.target);
+    expect(target).toBe(fingerprintOf(runner.root));
+    const { heldBack, postponedSinceMs } = runner.state().distprint;
+    expect(heldBack).toMatchObject({ gate: 'idle', reason: expect.stringContaining('the host is busy') });
+    expect(await runner.ended).toBe(0);
+    expect(Date.now()).toBeGreaterThanOrEqual((postponedSinceMs as number) + 1_500);
+    expect(runner.logs().filter((line) => line.includes('the host is busy'))).toHaveLength(1);
+  });
+
+  it('with no answer at all stops no heartbeat, and is taken for busy', async () => {
+    const runner = await startRunner({ strategy: 'respawn', host: 'stuck' });
+    runner.upgrade('2.0.0');
+    const heldBack = await until('the hand-off to be held back', () => runner.state().distprint.heldBack ?? undefined);
+    expect(heldBack.gate).toBe('idle');
+    await runner.beats(1);
+  });
+});
+
+describe('content alone starts a hand-off', () => {
+  it('a touch of all that is installed does not', async () => {
+    const runner = await startRunner({ strategy: 'respawn' });
+    const now = new Date();
+    for (const path of ['package.json', 'dist/main.js', 'dist/release.js', 'dist', '.'])
+      utimesSync(join(runner.root, path), now, now);
+    runner.upgrade('1.0.0'); // the same bytes, written again
+    await sleep(500);
+    await runner.beats(2);
+    expect(runner.logs()).toEqual([]);
+    expect(runner.state().distprint).toMatchObject({ verdict: 'current', generation: 1, handOffs: [] });
+  });
+});

@@ -1,0 +1,180 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { isRunnerRunningInstalledVersion, readRunnerStatus, waitForRunnerHandoff } from '../../../src/runner/index.ts';
+import { claim } from '../../../src/runner/role/lock.ts';
+import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
+import { isPosix, needs } from '../../helpers/needs.ts';
+import { gone, me, type Written, writeRole } from '../../helpers/role.ts';
+import { startRunner } from '../../helpers/runner.ts';
+import { makeFifo } from '../../helpers/specials.ts';
+import { makePackage, makeTemp } from '../../helpers/temp.ts';
+import { makeSharedTemp, writePackage } from '../../helpers/tree.ts';
+import { sleep } from '../../helpers/wait.ts';
+
+const temp = makeSharedTemp();
+/** Long settled. */
+const installed = writePackage(join(temp, 'installed'), { 'dist/a.js': 'old' });
+beforeAll(() => sleep(2_100));
+
+const OTHER = { fingerprint: 'another' };
+
+/** The state file of a runner of what is installed, which is this process. */
+function makeRole(written: Written = {}, root = installed): string {
+  const stateFile = join(makeTemp(), 'state/runner.state.json');
+  writeRole(stateFile, root, written);
+  return stateFile;
+}
+
+const isInstalled = (stateFile: string) => isRunnerRunningInstalledVersion({ stateFile });
+
+describe('isRunnerRunningInstalledVersion', () => {
+  it('is false where no runner ever was', () => {
+    expect(isInstalled(join(temp, 'none/runner.state.json'))).toBe(false);
+  });
+
+  it('is false where it died, also where its PID is used again', () => {
+    expect(isInstalled(makeRole({ owner: gone }))).toBe(false);
+    expect(isInstalled(makeRole({ owner: { ...gone, pid: 2 ** 22 } }))).toBe(false);
+  });
+
+  it('is true where it runs what is installed, and false where it runs something else', () => {
+    expect(isInstalled(makeRole())).toBe(true);
+    expect(isInstalled(makeRole({ own: OTHER }))).toBe(false);
+  });
+
+  it('is true where it was told not to check', () => {
+    expect(isInstalled(makeRole({ own: OTHER, fields: { startedWithVersionHandoffDisabled: true } }))).toBe(true);
+  });
+
+  it('is true while an install is under way: nothing can be concluded', () => {
+    const root = makePackage({ 'dist/a.js': 'old' });
+    const stateFile = makeRole({}, root);
+    writeFileSync(join(root, 'dist/a.js'), 'new');
+    expect(isInstalled(stateFile)).toBe(true);
+    expect(readRunnerStatus({ stateFile }).installed).toEqual({ verdict: 'settling', version: '1.2.3' });
+    rmSync(root, { recursive: true });
+    expect(isInstalled(stateFile)).toBe(true);
+    expect(readRunnerStatus({ stateFile }).installed).toEqual({ verdict: 'missing', version: null });
+  });
+
+  it('is true where it is alive and its state says nothing that can be trusted', () => {
+    const stateFile = makeRole({ own: OTHER });
+    writeFileSync(stateFile, '{');
+    expect(isInstalled(stateFile)).toBe(true);
+    const copied = makeRole({ own: { ...OTHER, started: gone.started } });
+    expect(isInstalled(copied)).toBe(true);
+  });
+});
+
+describe('readRunnerStatus', () => {
+  it('says who runs, and what is installed', () => {
+    const stateFile = makeRole({ generation: 3 });
+    expect(readRunnerStatus({ stateFile })).toMatchObject({
+      stateFile,
+      isRunning: true,
+      owner: { process: me, generation: 3 },
+      state: { pid: process.pid, distprint: { generation: 3 } },
+      problem: null,
+      installed: { verdict: 'current', version: '1.2.3' },
+    });
+  });
+
+  it('gives no state that is not of the process that has the role', () => {
+    for (const own of [{ started: gone.started }, { started: '' }]) {
+      const stateFile = makeRole({ own });
+      const { state, problem, installed } = readRunnerStatus({ stateFile });
+      expect({ state, installed }).toEqual({ state: null, installed: null });
+      expect(problem).toBe(`${stateFile} is not of the process that has the role`);
+    }
+  });
+
+  it('tells what is wrong with a state, and never throws for it', () => {
+    const stateFile = makeRole();
+    writeFileSync(stateFile, '{');
+    expect(readRunnerStatus({ stateFile })).toMatchObject({
+      isRunning: true,
+      state: null,
+      problem: expect.stringContaining('is damaged'),
+    });
+  });
+
+  const strange: [string, Written][] = [
+    ['a glob that is none', { own: { coverage: { include: ['../..'] } } }],
+    ['a relative path', { own: { path: 'not/there' } }],
+  ];
+
+  it.each(strange)('never throws for a state that names %s', (_, written) => {
+    const { isRunning, installed } = readRunnerStatus({ stateFile: makeRole(written) });
+    expect(isRunning).toBe(true);
+    expect(installed?.verdict).not.toBe('changed');
+  });
+
+  needs('FIFOs', isPosix)('never throws, nor waits, where a FIFO lies in place of what is installed', () => {
+    const root = makePackage({});
+    rmSync(root, { recursive: true });
+    makeFifo(root);
+    const { installed } = readRunnerStatus({ stateFile: makeRole({ own: OTHER }, root) });
+    expect(installed?.verdict).not.toBe('changed');
+  });
+});
+
+describe('waitForRunnerHandoff', () => {
+  const OLD_PID = 1;
+  const wait = (stateFile: string, oldPid = OLD_PID, timeoutMs = 0) =>
+    waitForRunnerHandoff(oldPid, { stateFile, timeoutMs, pollIntervalMs: 10 });
+
+  it('is true for another owner that is alive, ready, and on what is installed', async () => {
+    expect(await wait(makeRole())).toBe(true);
+  });
+
+  it.each<[string, Written]>([
+    ['is dead', { owner: gone }],
+    ['is not ready', { own: { ready: false } }],
+    ['runs something else', { own: OTHER }],
+    ['says nothing of itself in its state', { own: { started: gone.started } }],
+  ])('is false at the timeout where it %s', async (_, written) => {
+    expect(await wait(makeRole(written), OLD_PID, 50)).toBe(false);
+  });
+
+  it('is false where nobody has the role', async () => {
+    expect(await wait(join(temp, 'none/runner.state.json'), OLD_PID, 50)).toBe(false);
+  });
+
+  it('is false where the old one still has it', async () => {
+    expect(await wait(makeRole(), process.pid, 50)).toBe(false);
+  });
+
+  it('is true for the same PID once it has a higher generation, and is ready in it', async () => {
+    const stateFile = makeRole();
+    const done = wait(stateFile, process.pid, 12_000);
+    await sleep(30);
+    writeRole(stateFile, installed, { generation: 2 });
+    expect(await done).toBe(true);
+  });
+
+  it('is false for the same PID where only the old generation was ready', async () => {
+    const stateFile = makeRole();
+    const done = wait(stateFile, process.pid, 300);
+    await sleep(30);
+    claim(lockBaseOf(stateFile), me); // its state still is as the old code left it
+    expect(await done).toBe(false);
+  });
+
+  it('sees a real hand-off through: another process, ready, on the code that was installed', async () => {
+    const runner = await startRunner({ strategy: 'respawn' });
+    expect(isInstalled(runner.stateFile)).toBe(true);
+    const done = wait(runner.stateFile, runner.pid, 15_000);
+    runner.upgrade('2.0.0');
+    expect(await done).toBe(true);
+    const { state, owner } = readRunnerStatus({ stateFile: runner.stateFile });
+    expect(owner?.generation).toBe(2);
+    expect(state?.pid).not.toBe(runner.pid);
+    expect(state).toMatchObject({
+      startedWithCliVersion: '2.0.0',
+      distprint: { ready: true, handOffs: [expect.any(Number)] },
+    });
+    expect(await runner.ended).toBe(0);
+    expect(await wait(runner.stateFile, runner.pid)).toBe(true); // it is still so for who asks late
+  });
+});

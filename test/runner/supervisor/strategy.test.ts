@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import type { Owner } from '../../../src/runner/supervisor/find-supervisor.ts';
+import { type Decision, decideStrategy, STRATEGIES, type Strategy } from '../../../src/runner/supervisor/strategy.ts';
+import type { SystemdUnit } from '../../../src/runner/supervisor/systemd.ts';
+
+const OLD_RUNTIME = 'this runtime has no process.execve';
+
+const unit = (restart: string, restarts: boolean, adoption: SystemdUnit['adoption'] = null): Owner => ({
+  kind: 'systemd',
+  unit: {
+    unit: 'a.service',
+    ofUser: false,
+    mainPid: 42,
+    restart,
+    restarts,
+    adoption,
+    pidFile: adoption === 'pidfile' ? '/run/a.pid' : null,
+  },
+});
+
+const OWNERS = {
+  nobody: { kind: 'nobody' },
+  terminal: { kind: 'terminal' },
+  parent: { kind: 'parent', name: 'bash 7' },
+  container: { kind: 'container' },
+  launchd: { kind: 'launchd' },
+  'systemd, Restart=no': unit('no', false),
+  'systemd, Restart=on-failure': unit('on-failure', true),
+  'systemd, Restart=always': unit('always', true),
+  'systemd, Restart=no, NotifyAccess=all': unit('no', false, 'notify'),
+  'systemd, Restart=on-failure, NotifyAccess=all': unit('on-failure', true, 'notify'),
+  'systemd, Restart=no, PIDFile=': unit('no', false, 'pidfile'),
+  'systemd, Restart=always, PIDFile=': unit('always', true, 'pidfile'),
+  'systemd that can not be asked': { kind: 'systemd', unit: null },
+  'supervisord, restarts': { kind: 'supervisord', restarts: true },
+  'supervisord, does not': { kind: 'supervisord', restarts: false },
+  'supervisord, unknown': { kind: 'supervisord', restarts: null },
+  'pm2, restarts': { kind: 'pm2', restarts: true },
+  'pm2, does not': { kind: 'pm2', restarts: false },
+  'pm2, unknown': { kind: 'pm2', restarts: null },
+  'runit, restarts': { kind: 'runit', restarts: true },
+  'runit, does not': { kind: 'runit', restarts: false },
+  'runit, unknown': { kind: 'runit', restarts: null },
+  's6, restarts': { kind: 's6', restarts: true },
+  's6, does not': { kind: 's6', restarts: false },
+  's6, unknown': { kind: 's6', restarts: null },
+} as const satisfies Record<string, Owner>;
+
+type Name = keyof typeof OWNERS;
+type Row = readonly [owner: Name, autoNow: Strategy, autoOnOld: Strategy, respawn: Strategy, exit: Strategy];
+
+/**
+ * What is decided, by who owns the process: with `auto`, on a runtime that can replace the code in place and on one that can't;
+ * and where `respawn` and `exit` are asked for, on either.
+ */
+const TABLE: readonly Row[] = [
+  // owner                                         auto       auto, old  respawn    exit
+  ['nobody', /*                                 */ 'respawn', 'respawn', 'respawn', 'none'],
+  ['terminal', /*                               */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['parent', /*                                 */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['container', /*                              */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['launchd', /*                                */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['systemd, Restart=no', /*                    */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['systemd, Restart=on-failure', /*            */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['systemd, Restart=always', /*                */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['systemd, Restart=no, NotifyAccess=all', /*  */ 'exec', /**/ 'respawn', 'respawn', 'none'],
+  ['systemd, Restart=on-failure, NotifyAccess=all', 'exec', 'respawn', 'respawn', 'exit'],
+  ['systemd, Restart=no, PIDFile=', /*          */ 'exec', /**/ 'respawn', 'respawn', 'none'],
+  ['systemd, Restart=always, PIDFile=', /*      */ 'exec', /**/ 'respawn', 'respawn', 'exit'],
+  ['systemd that can not be asked', /*          */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['supervisord, restarts', /*                  */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['supervisord, does not', /*                  */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['supervisord, unknown', /*                   */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['pm2, restarts', /*                          */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['pm2, does not', /*                          */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['pm2, unknown', /*                           */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['runit, restarts', /*                        */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['runit, does not', /*                        */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['runit, unknown', /*                         */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['s6, restarts', /*                           */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['s6, does not', /*                           */ 'exec', /**/ 'none', /**/ 'none', 'none'],
+  ['s6, unknown', /*                            */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+];
+
+interface Case {
+  readonly name: string;
+  readonly owner: Owner;
+  readonly execBlocker: string | null;
+  readonly wanted: Strategy | 'auto';
+  readonly expected: Strategy;
+}
+
+const CASES: readonly Case[] = TABLE.flatMap(([name, autoNow, autoOnOld, respawn, exit]) =>
+  [null, OLD_RUNTIME].flatMap((execBlocker) => {
+    const expected = {
+      auto: execBlocker === null ? autoNow : autoOnOld,
+      exec: execBlocker === null ? 'exec' : 'none',
+      respawn,
+      exit,
+      none: 'none',
+    } as const;
+    const toCase = (wanted: Strategy | 'auto') => ({
+      name,
+      owner: OWNERS[name],
+      execBlocker,
+      wanted,
+      expected: expected[wanted],
+    });
+    return (['auto', ...STRATEGIES] as const).map(toCase);
+  }),
+);
+
+const decide = ({ owner, execBlocker, wanted }: Case): Decision =>
+  decideStrategy(wanted, { owner, execBlocker, exitStatus: 75 });
+
+describe('the strategy', () => {
+  it('has a row in the table for every owner', () => {
+    expect(TABLE.map(([name]) => name)).toEqual(Object.keys(OWNERS));
+  });
+
+  it.each(CASES)('$name; $wanted is wanted; in place: $execBlocker: $expected', (each) => {
+    const decision = decide(each);
+    expect(decision.strategy).toBe(each.expected);
+    expect(decision.owner).toBe(each.owner.kind);
+  });
+});
+
+/** All decisions that there are. */
+const ALL = CASES.map((each) => ({ ...each, decision: decide(each) }));
+
+describe('whoever the owner, whatever is wanted', () => {
+  const of = (strategy: Strategy) => ALL.filter(({ decision }) => decision.strategy === strategy);
+  const restartsOf = (owner: Owner) => {
+    if (owner.kind === 'systemd') return owner.unit?.restarts ?? null;
+    if ('restarts' in owner) return owner.restarts;
+    return owner.kind === 'nobody' || owner.kind === 'terminal' ? false : null;
+  };
+
+  it('what is done is what was asked for, or nothing', () => {
+    for (const { wanted, decision } of ALL.filter(({ wanted }) => wanted !== 'auto'))
+      expect([wanted, 'none']).toContain(decision.strategy);
+  });
+
+  it('respawn under systemd is never chosen where systemd would not follow the replacement', () => {
+    const owners = of('respawn').map(({ owner }) => owner);
+    const underSystemd = owners.filter((owner) => owner.kind === 'systemd');
+    expect(underSystemd.length).toBeGreaterThan(0);
+    for (const { unit } of underSystemd) expect(unit?.adoption ?? null).not.toBeNull();
+  });
+
+  it('respawn is never chosen where anybody waits for this very process', () => {
+    for (const { owner } of of('respawn')) expect(['nobody', 'systemd']).toContain(owner.kind);
+  });
+
+  it('exit is never chosen where nobody starts it again, and not by itself where that can not be told', () => {
+    expect(of('exit').length).toBeGreaterThan(0);
+    for (const { owner, wanted } of of('exit')) {
+      expect(restartsOf(owner)).not.toBe(false);
+      if (wanted === 'auto') expect(restartsOf(owner)).toBe(true);
+    }
+  });
+
+  it('exec is never chosen where the runtime can not do it', () => {
+    expect(of('exec').length).toBeGreaterThan(0);
+    for (const { execBlocker } of of('exec')) expect(execBlocker).toBeNull();
+  });
+
+  it('every decision says who owns the process and why it is so', () => {
+    for (const { decision } of ALL) {
+      expect(decision.reasons.length).toBeGreaterThanOrEqual(2);
+      for (const reason of decision.reasons) expect(reason).toMatch(/^\S.*\S$/);
+      expect(new Set(decision.reasons).size).toBe(decision.reasons.length);
+    }
+  });
+
+  it('to stay on old code, unasked, comes with what the operator can do; nothing else does', () => {
+    const stays = of('none').filter(({ wanted }) => wanted !== 'none');
+    expect(stays.length).toBeGreaterThan(0);
+    for (const { decision } of stays) expect(decision.advice).toMatch(/restart/);
+    const others = ALL.filter((each) => !stays.includes(each));
+    for (const { decision } of others) expect(decision.advice).toBeNull();
+  });
+
+  it('with auto, to stay on old code says of each way why it is closed', () => {
+    for (const { decision, owner } of of('none').filter(({ wanted }) => wanted === 'auto')) {
+      const [, exec, respawn, exit] = decision.reasons;
+      expect(exec).toBe(OLD_RUNTIME);
+      expect(respawn).toMatch(/replacement|ends with this process|its end/);
+      expect(exit).toContain(restartsOf(owner) === null ? "can't be told" : 'nobody would start it again');
+    }
+  });
+});

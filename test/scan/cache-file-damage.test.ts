@@ -1,0 +1,111 @@
+import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createDetector, type Detector } from '../../src/change/detector.ts';
+import { hasProgram, isRoot, needs } from '../helpers/needs.ts';
+import { makeFifo } from '../helpers/specials.ts';
+import { talkToLoop } from '../helpers/talk.ts';
+import { makeTemp } from '../helpers/temp.ts';
+import { makeSharedTemp, writePackage } from '../helpers/tree.ts';
+import { notRacy, settled } from '../helpers/wait.ts';
+
+const files = { 'dist/a.js': 'alpha', 'dist/b/c.js': 'gamma', 'dist/b/d.js': 'delta' };
+const FILES = 3;
+
+const temp = makeSharedTemp();
+const root = writePackage(join(temp, 'root'), files);
+const other = writePackage(join(temp, 'other'), files);
+const cacheFile = join(temp, 'cache');
+let whole: Buffer;
+let baseline: Detector['baseline'];
+
+/** What a fresh process has: nothing but the baseline, told by whom it trusts, and the cache file. */
+const fresh = () => createDetector({ path: root, baseline, cacheFile });
+
+beforeAll(async () => {
+  await notRacy();
+  const detector = createDetector({ path: root, cacheFile });
+  expect((await settled(detector)).verdict).toBe('current');
+  baseline = detector.baseline;
+  whole = readFileSync(cacheFile);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  writeFileSync(cacheFile, whole);
+});
+
+describe('a cache file is ignored with a note, and the answer is right, where it', () => {
+  function expectIgnored(why: string): void {
+    const detector = fresh();
+    expect(detector.notes).toEqual([expect.stringContaining(why)]);
+    expect(detector.notes[0]).toContain(cacheFile);
+    expect(detector.checkSync()).toMatchObject({ verdict: 'current', filesRead: FILES });
+  }
+
+  it('is cut off anywhere, and the next process finds it whole again', () => {
+    for (let i = 0; i < 20; i++) {
+      writeFileSync(cacheFile, whole.subarray(0, Math.floor((whole.length * i) / 20)));
+      expectIgnored('damaged');
+      expect(fresh().checkSync()).toMatchObject({ verdict: 'current', filesRead: 0 });
+    }
+  });
+
+  it('has any byte flipped', () => {
+    const position = fc.integer({ min: 0, max: whole.length - 1 });
+    const flip = fc.record({ at: position, by: fc.integer({ min: 1, max: 255 }) });
+    fc.assert(
+      fc.property(fc.array(flip, { minLength: 1, maxLength: 3 }), (flips) => {
+        const damaged = Buffer.from(whole);
+        for (const { at, by } of flips) damaged[at] = (damaged[at] as number) ^ by;
+        fc.pre(!damaged.equals(whole));
+        writeFileSync(cacheFile, damaged);
+        expectIgnored('not used');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is of another format, or of no format at all', () => {
+    writeFileSync(cacheFile, whole.toString('latin1').replace('distprint cache 1', 'distprint cache 9'), 'latin1');
+    expectIgnored('another format');
+    for (const text of ['', '\n', 'null\n', '[]\n', '{}\n', '{"format":"distprint cache 1"}\n', 'DIRC']) {
+      writeFileSync(cacheFile, text);
+      expectIgnored('not used');
+    }
+  });
+
+  it('is of another root', () => {
+    createDetector({ path: other, cacheFile });
+    expectIgnored(other);
+  });
+
+  it('covers something else', () => {
+    createDetector({ path: root, cacheFile, exclude: ['dist/b'] });
+    expectIgnored('covers something else');
+  });
+
+  it('was saved in the future, because the clock was set back', () => {
+    const { now } = Date;
+    vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
+    expectIgnored('future');
+  });
+
+  needs('root, for chown', isRoot)('belongs to somebody else', () => {
+    chownSync(cacheFile, 65534, 65534);
+    try {
+      expectIgnored('another user');
+    } finally {
+      if (existsSync(cacheFile)) chownSync(cacheFile, 0, 0);
+    }
+  });
+
+  needs('mkfifo', hasProgram('mkfifo'))('is a pipe: nobody waits for it', async () => {
+    const pipe = join(makeTemp(), 'pipe');
+    makeFifo(pipe);
+    const { ask } = await talkToLoop();
+    const { notes } = await ask({ do: 'create', options: { path: root, cacheFile: pipe, baseline } });
+    expect(notes).toEqual([expect.stringContaining(pipe)]);
+  });
+});
