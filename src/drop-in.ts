@@ -1,5 +1,6 @@
 /**
- * A drop-in for `getInstalledCliMtimeMs()`: the same name and type, but the number stands for content instead of a time.
+ * HAPI's contract: a drop-in for its `getInstalledCliMtimeMs()`, with the same name and type, whose number stands for content
+ * instead of a time; and its names for what `claimRunner` keeps in the state file.
  * @module
  */
 
@@ -8,6 +9,7 @@ import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from '.
 import { executablePath, locateRunningProgram } from './change/running-program.ts';
 import { loadFastGlob } from './disk/on-demand.ts';
 import { toToken } from './manifest/manifest.ts';
+import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
 
 export interface InstalledCliProbeOptions {
@@ -94,3 +96,14 @@ const installed = createInstalledCliProbe();
 export function getInstalledCliMtimeMs(): number | undefined {
   return installed();
 }
+
+/** HAPI's names, for its `claimRunner({ ...HAPI })`: the variable by which an operator opts out, and the fields of its state file. */
+export const HAPI = {
+  optOutVariable: 'HAPI_DISABLE_VERSION_HANDOFF',
+  stateFields: ({ version, token, argv, handoffDisabled }) => ({
+    startedWithCliVersion: version,
+    startedWithCliMtimeMs: token,
+    startedWithArgv: argv,
+    startedWithVersionHandoffDisabled: handoffDisabled,
+  }),
+} satisfies Pick<RunnerOptions, 'optOutVariable' | 'stateFields'>;

@@ -23,8 +23,12 @@ export type DistprintErrorCode =
   | 'ERR_DISTPRINT_COVERAGE'
   /** An option or argument is not of the documented form. */
   | 'ERR_DISTPRINT_OPTION'
-  /** Another runner that is alive has the role; only one may. */
+  /** Another runner is alive and holds the lock. */
   | 'ERR_DISTPRINT_RUNNING'
+  /** A replacement was not granted the lock in time: its predecessor goes on. */
+  | 'ERR_DISTPRINT_NOT_GRANTED'
+  /** This process can't be a runner: a worker thread, say. */
+  | 'ERR_DISTPRINT_HOST'
   /** A state file is damaged, of a later format, or somebody else's. */
   | 'ERR_DISTPRINT_STATE';
 

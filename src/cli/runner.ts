@@ -25,7 +25,7 @@ export function status(options: RunnerCliOptions): void {
   if (options.json) print(JSON.stringify(found));
   else for (const line of toStatusLines(toShown(found))) print(line);
   const { isRunning, state, installed } = found;
-  const isFine = state?.startedWithVersionHandoffDisabled === true || installed?.verdict !== 'changed';
+  const isFine = state?.distprint?.handoffDisabled === true || installed?.verdict !== 'changed';
   if (isRunning && state === null) process.exitCode = TROUBLE;
   else process.exitCode = isRunning && isFine ? SAME : DIFFERENT;
 }
@@ -42,7 +42,7 @@ export function doctor(options: RunnerCliOptions): void {
     return;
   }
   const { decision, heldBack, tried } = own;
-  const optedOut = found.state?.startedWithVersionHandoffDisabled === true;
+  const optedOut = found.state?.distprint?.handoffDisabled === true;
   if (options.json) print(JSON.stringify({ ...decision, optedOut, heldBack, tried }));
   else for (const line of toDoctorLines(toShown(own), optedOut)) print(line);
   process.exitCode = decision.strategy === 'none' || optedOut || heldBack !== null ? DIFFERENT : SAME;
@@ -53,11 +53,11 @@ const toShown = <T>(found: T): T =>
   JSON.parse(JSON.stringify(found), (_, each) => (typeof each === 'string' ? toShownPath(each) : each));
 
 /** What `status` says: who runs, since when, on what, and what became of new code. */
-function toStatusLines({ stateFile, isRunning, owner, state, problem, installed }: RunnerStatus): string[] {
+function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
   if (!isRunning) add('runner', colors.red('none'));
-  else add('runner', `process ${owner?.process.pid}, generation ${owner?.generation}`);
+  else add('runner', `process ${holder?.process.pid}, generation ${holder?.generation}`);
   if (problem !== null) add('state', colors.yellow(problem));
   else if (state === null) add('state', `none at ${stateFile}`);
   const own = state?.distprint;
@@ -66,13 +66,13 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
   if (state.httpPort !== undefined) add('port', String(state.httpPort));
   add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
   add('watches', own.path);
-  add('started', [state.startedWithCliVersion, own.fingerprint].filter((part) => part !== null).join(' '));
+  add('started', [own.version, own.fingerprint].filter((part) => part !== null).join(' '));
   if (installed !== null)
     add(
       'installed',
       [installed.version, VERDICT_COLOURS[installed.verdict](installed.verdict)].filter(Boolean).join(' '),
     );
-  if (state.startedWithVersionHandoffDisabled) add('hand-off', 'disabled by the operator');
+  if (own.handoffDisabled) add('hand-off', 'disabled by the operator');
   if (own.handingOff !== null) add('hand-off', `under way: ${own.handingOff.step}, to ${own.handingOff.target}`);
   if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
   if (own.tried !== null) {
@@ -87,8 +87,11 @@ function toStatusLines({ stateFile, isRunning, owner, state, problem, installed 
 
 /** What `doctor` says: who owns the process, what it would do about new code, why, and what the operator can do. */
 function toDoctorLines({ decision, heldBack, tried }: OwnState, optedOut: boolean): string[] {
-  const { strategy, owner, reasons, advice } = decision;
-  const lines = [`strategy ${colors.bold(strategy)}, owner ${owner}`, ...reasons.map((reason) => `- ${reason}`)];
+  const { strategy, supervisor, reasons, advice } = decision;
+  const lines = [
+    `strategy ${colors.bold(strategy)}, supervisor ${supervisor}`,
+    ...reasons.map((reason) => `- ${reason}`),
+  ];
   if (advice !== null) lines.push(`what you can do: ${advice}`);
   if (optedOut) lines.push('drift is not checked: the operator disabled it');
   if (heldBack !== null) lines.push(`held back: ${heldBack.gate}: ${heldBack.reason}`);

@@ -3,57 +3,72 @@
  * @module
  */
 
+import { writeSync } from 'node:fs';
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import { defaultStateFile } from './role/state-file.ts';
+import type { Started } from './situation.ts';
 import type { Strategy } from './supervisor/strategy.ts';
 
-export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>> {
+/** What the host does in a hand-off. Each may be asynchronous. */
+export interface HostHooks {
+  /** Idle gate: whether this is a good moment. Asked each beat while new code waits; a throw, or no answer within 5 s, counts as no. */
+  canHandOff?: () => boolean | Promise<boolean>;
+  /** Stops what must not be done twice, before the lock passes on. Where it throws or is late, the hand-off fails and `resume` is called. */
+  release?: () => unknown;
+  /** Takes it up again, after a hand-off that failed. */
+  resume?: () => unknown;
+}
+
+export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
-  /** Default `auto`: what is safe, which may be none. */
+  /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
   strategy?: Strategy | 'auto';
   /** Milliseconds from one beat to the next. Default 10,000. */
   intervalMs?: number;
-  /** Idle gate: whether this is a good moment. Asked each beat while new code waits. */
-  canHandOff?: () => boolean | Promise<boolean>;
-  /** Stop what must not be done twice; called before the role passes on. */
-  release?: () => unknown;
-  /** Take it up again: the hand-off failed. */
-  resume?: () => unknown;
-  /** Milliseconds that the new code has to reach its claim, and then to be ready. Default 30,000. */
+  /** Milliseconds that `release` and `resume` may each take. Default 30,000. */
+  hookTimeoutMs?: number;
+  /** Milliseconds that the new code has to load, and then to be ready. Default 30,000. */
   readyTimeoutMs?: number;
-  /** Milliseconds for which a replacement must live on before the old process leaves. Default 3,000. */
+  /** Milliseconds that a replacement must live on before the old process leaves. Default 3,000. */
   proveMs?: number;
+  /** Milliseconds that open connections have to end before the old process leaves. Default 30,000. */
+  drainTimeoutMs?: number;
   /** With strategy `exit`. Default 75, EX_TEMPFAIL of sysexits(3). */
   exitStatus?: number;
+  /** Circuit breaker, back-off and idle gate. */
   limits?: Partial<Limits>;
-  /** The environment variable that, set to 1 at the start, has drift not checked. Default `HAPI_DISABLE_VERSION_HANDOFF`. */
+  /** The environment variable by which an operator opts out: set to 1 at the start, drift is not checked. Default `DISTPRINT_DISABLE_HANDOFF`. */
   optOutVariable?: string;
-  /** The arguments as they are to stand in the state, without secrets, say. What is replayed is never taken from there. */
+  /** The version to show, where package.json has none: an executable's, say. */
+  version?: string;
+  /** More fields for the state file, made of what started. */
+  stateFields?: (started: Started) => Readonly<Record<string, unknown>>;
+  /** How the arguments are shown in the state: without secrets, say. The replay does not use it. */
   redact?: (args: readonly string[]) => readonly string[];
-  /** Told, in a line, what an operator would want to know. Default: stderr. */
+  /** Told what an operator would want to know, a line each. Default: stderr. */
   log?: (line: string) => void;
-  /** Called, and awaited, before each step of the protocol that this process takes. */
+  /** Called, and awaited, before each step of the protocol that this process takes. Default: nothing. */
   onStep?: (step: Step) => unknown;
 }
 
-/** With nothing left open. */
+/** The options with nothing left open. */
 export interface Settings {
   readonly stateFile: string;
   readonly strategy: Strategy | 'auto';
   readonly intervalMs: number;
-  readonly canHandOff: () => boolean | Promise<boolean>;
-  readonly release: () => unknown;
-  readonly resume: () => unknown;
+  readonly hookTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly proveMs: number;
+  readonly drainTimeoutMs: number;
   readonly exitStatus: number;
   readonly limits: Limits;
-  /** Whether the operator had the variable set. */
   readonly isOptedOut: boolean;
+  readonly version: string | undefined;
+  readonly stateFields: (started: Started) => Readonly<Record<string, unknown>>;
   readonly redact: (args: readonly string[]) => readonly string[];
   readonly log: (line: string) => void;
   readonly onStep: (step: Step) => unknown;
@@ -61,24 +76,40 @@ export interface Settings {
 
 /** EX_TEMPFAIL: "the user is invited to retry". */
 const DEFAULT_EXIT_STATUS = 75;
-const DEFAULT_OPT_OUT = 'HAPI_DISABLE_VERSION_HANDOFF';
 const nothing = () => {};
 
+export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
+  canHandOff: hooks.canHandOff ?? (() => true),
+  release: hooks.release ?? nothing,
+  resume: hooks.resume ?? nothing,
+});
+
+/** @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in */
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
     strategy: options.strategy ?? 'auto',
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
-    canHandOff: options.canHandOff ?? (() => true),
-    release: options.release ?? nothing,
-    resume: options.resume ?? nothing,
+    hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
     readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
     proveMs: options.proveMs ?? 3_000,
+    drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
     exitStatus: options.exitStatus ?? DEFAULT_EXIT_STATUS,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
-    isOptedOut: env[options.optOutVariable ?? DEFAULT_OPT_OUT] === '1',
+    isOptedOut: env[options.optOutVariable ?? 'DISTPRINT_DISABLE_HANDOFF'] === '1',
+    version: options.version,
+    stateFields: options.stateFields ?? (() => ({})),
     redact: options.redact ?? ((args) => args),
-    log: options.log ?? ((line) => void process.stderr.write(`distprint: ${line}\n`)),
+    log: options.log ?? logToStderr,
     onStep: options.onStep ?? nothing,
   };
+}
+
+/** Not through `process.stderr`: once its reader is gone, a write there ends the process. */
+function logToStderr(line: string): void {
+  try {
+    writeSync(2, `distprint: ${line}\n`);
+  } catch {
+    // EPIPE, EAGAIN: nobody reads
+  }
 }

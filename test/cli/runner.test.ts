@@ -19,9 +19,14 @@ function makeRole(written: Written = {}): string {
 }
 
 const OTHER = { fingerprint: 'another' };
-const OPTED_OUT = { startedWithVersionHandoffDisabled: true };
-const exec = { strategy: 'exec', owner: 'nobody', reasons: ['it can'], advice: null };
-const none = { strategy: 'none', owner: 'container', reasons: ['it is PID 1', 'it can not'], advice: 'restart it' };
+const OPTED_OUT = { handoffDisabled: true };
+const exec = { strategy: 'exec', supervisor: 'nobody', reasons: ['it can'], advice: null };
+const none = {
+  strategy: 'none',
+  supervisor: 'container',
+  reasons: ['it is PID 1', 'it can not'],
+  advice: 'restart it',
+};
 const ask = (command: 'status' | 'doctor', stateFile: string, ...options: string[]) =>
   distprint([command, '--state', stateFile, ...options]);
 const makeDamaged = () => {
@@ -41,18 +46,18 @@ describe('distprint status: 0 where a runner runs what is installed, 1 where not
     ['on something else', () => makeRole({ own: OTHER }), 1, /installed {2}1\.2\.3 changed\n/],
     [
       'on something else, as the operator wants it',
-      () => makeRole({ own: OTHER, fields: OPTED_OUT }),
+      () => makeRole({ own: { ...OTHER, ...OPTED_OUT } }),
       0,
       /disabled by the operator\n/,
     ],
-    ['that died', () => makeRole({ owner: gone }), 1, /^runner {5}none\n.*said last:\n/],
+    ['that died', () => makeRole({ holder: gone }), 1, /^runner {5}none\n.*said last:\n/],
     ['that never was', () => join(temp, 'none.json'), 1, /^runner {5}none\nstate {6}none at /],
     ['with a state that is damaged', makeDamaged, 2, /is damaged/],
     [
       'with a state of somebody else',
       () => makeRole({ own: { started: 'x' } }),
       2,
-      /is not of the process that has the role/,
+      /is not of the process that holds the lock/,
     ],
   ])('a runner %s', async (_, make, code, says) => {
     const ran = await ask('status', make());
@@ -78,21 +83,21 @@ const tried = { fingerprint: 'x', version: null, reason: 'it died', failures: 1,
 
 describe('distprint doctor: 0 where new code would be moved to, 1 where not or not now, 2, on stderr, where there is nobody to ask', () => {
   it.each<[string, () => string, number, string]>([
-    ['that can', () => makeRole({ own: { decision: exec } }), 0, 'strategy exec, owner nobody\n- it can\n'],
+    ['that can', () => makeRole({ own: { decision: exec } }), 0, 'strategy exec, supervisor nobody\n- it can\n'],
     [
       'that can not',
       () => makeRole({ own: { decision: none } }),
       1,
-      'strategy none, owner container\n- it is PID 1\n- it can not\nwhat you can do: restart it\n',
+      'strategy none, supervisor container\n- it is PID 1\n- it can not\nwhat you can do: restart it\n',
     ],
-    ['that must not', () => makeRole({ own: { decision: exec }, fields: OPTED_OUT }), 1, 'the operator disabled it\n'],
+    ['that must not', () => makeRole({ own: { decision: exec, ...OPTED_OUT } }), 1, 'the operator disabled it\n'],
     [
       'that holds it back',
       () => makeRole({ own: { decision: exec, heldBack: held } }),
       1,
       'held back: back-off: not again yet\n',
     ],
-    ['that died', () => makeRole({ owner: gone }), 2, 'no runner runs\n'],
+    ['that died', () => makeRole({ holder: gone }), 2, 'no runner runs\n'],
     ['that never was', () => join(temp, 'none.json'), 2, 'no runner runs\n'],
     ['with a state that is damaged', makeDamaged, 2, 'is damaged'],
   ])('a runner %s', async (_, make, code, says) => {
@@ -111,7 +116,7 @@ describe('both', () => {
     expect(JSON.parse(status.stdout)).toMatchObject({
       stateFile,
       isRunning: true,
-      owner: { process: { pid: process.pid }, generation: 1 },
+      holder: { process: { pid: process.pid }, generation: 1 },
       state: { pid: process.pid, distprint: { decision: none } },
       problem: null,
       installed: { verdict: 'changed', version: '1.2.3' },
@@ -147,12 +152,13 @@ describe('both', () => {
     const evil = 'a\x1b[2J\rb\nc';
     const own = {
       path: `/${evil}`,
-      decision: { strategy: evil, owner: evil, reasons: [evil], advice: evil },
+      version: evil,
+      decision: { strategy: evil, supervisor: evil, reasons: [evil], advice: evil },
       handingOff: { step: evil, target: evil, sinceMs: 0 },
       heldBack: { target: evil, gate: evil, reason: evil },
       tried: { fingerprint: evil, version: evil, reason: evil, failures: 1, atMs: 0, retryAtMs: 0 },
     };
-    const fields = { startTime: evil, lastHeartbeat: evil, startedWithCliVersion: evil };
+    const fields = { startTime: evil, lastHeartbeat: evil, httpPort: 1 };
     const stateFile = makeRole({ own, fields });
     for (const command of ['status', 'doctor'] as const) {
       const { stdout } = await ask(command, stateFile);
@@ -164,7 +170,7 @@ describe('both', () => {
 
 describe('of a real runner', () => {
   it('an opt-out at its start is honoured by who has no such variable', async () => {
-    const env = { HAPI_DISABLE_VERSION_HANDOFF: '1' };
+    const env = { DISTPRINT_DISABLE_HANDOFF: '1' };
     const { stateFile, upgrade } = await startRunner({}, { env });
     upgrade('2.0.0');
     await sleep(2_100); // it has settled

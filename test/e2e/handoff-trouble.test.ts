@@ -74,7 +74,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
         signal(old, 'SIGSTOP'); // so that the other one is first
         site.deleteState();
         const other = site.spawn();
-        await site.until('the other to claim the role', () => site.owner()?.process.pid === other.pid);
+        await site.until('the other to claim the role', () => site.holder()?.process.pid === other.pid);
         signal(old, 'SIGCONT');
         expect(await other.ended).toBe(1);
         expect(await site.until('the first to serve alone', () => site.servesAlone(), WITHIN_MS)).toBe(old);
@@ -115,8 +115,8 @@ for (const strategy of ['respawn', 'exec'] as const) {
         site.deleteState();
         const other = site.spawn({ words: onAnotherPort(site) });
         await site.until('the other to claim the role, or to leave', () => {
-          const owner = site.owner()?.process.pid;
-          return owner === other.pid || !site.processes().includes(other.pid);
+          const holder = site.holder()?.process.pid;
+          return holder === other.pid || !site.processes().includes(other.pid);
         });
         site.letGo(moment.step);
         const served = await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS);
@@ -151,7 +151,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
       const makeRoom = disk.fill();
       const { pid } = site.spawn();
       await site.until('it to serve', async () => (await site.ask())?.pid === pid);
-      expect(site.log()).toMatch(/the role can't be recorded .*ENOSPC.*; going on without/);
+      expect(site.log()).toMatch(/the lock can't be written .*ENOSPC.*; going on without it/);
       makeRoom();
       expect(await site.until('it to serve alone', () => site.servesAlone())).toBe(pid);
       await expectOneOwner(site, pid);
@@ -295,16 +295,16 @@ for (const strategy of ['respawn', 'exec'] as const) {
 
   describe.concurrent(`${strategy}, where it is not wanted now`, () => {
     itHere('the operator has opted out: drift is not checked, and the beat goes on', async (context) => {
-      const site = await prepare(context, strategy, { env: { HAPI_DISABLE_VERSION_HANDOFF: '1' } });
+      const site = await prepare(context, strategy, { env: { DISTPRINT_DISABLE_HANDOFF: '1' } });
       const old = await site.start();
       site.swap('1.0.1');
       await site.beats(8);
       expect(site.stepsTaken()).toEqual([]);
       expect(await site.ask()).toMatchObject({ pid: old, release: '1.0.0', generation: 1 });
-      expect(site.state()).toMatchObject({ startedWithVersionHandoffDisabled: true, startedWithCliVersion: '1.0.0' });
+      expect(site.state()).toMatchObject({ distprint: { handoffDisabled: true, version: '1.0.0' } });
       expect(site.own()).toMatchObject({ verdict: null, tried: null, heldBack: null });
       // And whoever asks from a shell without the variable leaves it alone.
-      expect(process.env.HAPI_DISABLE_VERSION_HANDOFF).toBeUndefined();
+      expect(process.env.DISTPRINT_DISABLE_HANDOFF).toBeUndefined();
       expect(isRunnerRunningInstalledVersion({ stateFile: site.stateFile })).toBe(true);
     });
 

@@ -54,8 +54,8 @@ describe.concurrent.each(ways)('$name', (way) => {
     const { pid } = after;
     expect(after).toEqual({ ...before, release: '1.0.1', pid, generation: 2, isHandedOver: true });
     expect(site.listeners()).toEqual([pid]);
-    expect(site.owner()).toMatchObject({ process: { pid }, generation: 2 });
-    expect(site.state()).toMatchObject({ pid, httpPort: site.port, startedWithCliVersion: '1.0.1' });
+    expect(site.holder()).toMatchObject({ process: { pid }, generation: 2 });
+    expect(site.state()).toMatchObject({ pid, httpPort: site.port, distprint: { version: '1.0.1' } });
     expect(site.own()).toMatchObject({ generation: 2, tried: null, handOffs: [expect.any(Number)] });
     expect(site.own().fingerprint).not.toBe(fingerprint);
     expect(isRunnerRunningInstalledVersion({ stateFile: site.stateFile })).toBe(true);

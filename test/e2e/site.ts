@@ -33,7 +33,7 @@ import {
   type Workshop,
 } from '../../fixtures/releases.ts';
 import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
-import { type Owner, readOwner } from '../../src/runner/role/lock.ts';
+import { type LockHolder, readHolder } from '../../src/runner/role/lock.ts';
 import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { run } from '../helpers/run.ts';
@@ -151,7 +151,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
     log,
     state,
     own: () => state().distprint as NonNullable<RunnerState['distprint']>,
-    owner: (): Owner | undefined => readOwner(lockBase),
+    holder: (): LockHolder | undefined => readHolder(lockBase),
 
     /** As an operator does. */
     async install(release: Release): Promise<void> {
@@ -174,7 +174,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
       const output = openSync(logFile, 'a');
       const child = spawn(file, [...args, ...(extra.words ?? words())], {
         cwd: folder,
-        env: { ...cleanEnv, HAPI_DISABLE_VERSION_HANDOFF: '', ...settings.env, [MARK]: mark },
+        env: { ...cleanEnv, DISTPRINT_DISABLE_HANDOFF: '', ...settings.env, [MARK]: mark },
         stdio: ['ignore', output, output],
         detached: true,
       });
@@ -234,10 +234,10 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
     async servesAlone(): Promise<number | undefined> {
       if (!existsSync(stateFile)) return undefined;
       const { pid, httpPort, distprint: own } = state();
-      const owner = site.owner();
+      const holder = site.holder();
       const answer = (await ask(httpPort ?? port, 'GET', '/status')) as Answer | undefined;
-      const isOwner = owner?.process.pid === pid && own?.generation === owner?.generation;
-      if (answer?.pid !== pid || !isOwner || own?.handingOff !== null) return undefined;
+      const isHolder = holder?.process.pid === pid && own?.generation === holder?.generation;
+      if (answer?.pid !== pid || !isHolder || own?.handingOff !== null) return undefined;
       return isSameSet(processes(), [pid]) && isSameSet(site.listeners(), [pid]) ? pid : undefined;
     },
 
@@ -324,11 +324,15 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
       if (supervisor !== undefined) signal(supervisor, 'SIGTERM');
       supervisor = undefined;
       const deadlineMs = performance.now() + 10_000;
-      for (let ended: Owner | undefined; processes().length > 0 && performance.now() < deadlineMs; await sleep(20)) {
-        const owner = site.owner();
-        if (owner === undefined || owner.generation === ended?.generation || !isAlive(owner.process)) continue;
-        if (processes().includes(owner.process.pid)) signal(owner.process.pid, 'SIGTERM');
-        ended = owner;
+      for (
+        let ended: LockHolder | undefined;
+        processes().length > 0 && performance.now() < deadlineMs;
+        await sleep(20)
+      ) {
+        const holder = site.holder();
+        if (holder === undefined || holder.generation === ended?.generation || !isAlive(holder.process)) continue;
+        if (processes().includes(holder.process.pid)) signal(holder.process.pid, 'SIGTERM');
+        ended = holder;
       }
       if (processes().length > 0) throw new Error(`processes are left over\n${site.describe()}`);
     } finally {

@@ -12,7 +12,7 @@ export const me = identify(process.pid) as ProcessId;
 export const gone: ProcessId = { ...me, started: me.started.replace(/\d+$/, '0') };
 
 export interface Written {
-  owner?: ProcessId;
+  holder?: ProcessId;
   generation?: number;
   own?: Partial<OwnState>;
   fields?: Partial<RunnerState>;
@@ -22,11 +22,11 @@ export interface Written {
 export function writeRole(
   stateFile: string,
   root: string,
-  { owner = me, generation = 1, own, fields }: Written = {},
+  { holder = me, generation = 1, own, fields }: Written = {},
 ): void {
   mkdirSync(dirname(stateFile), { recursive: true });
-  writeFileSync(`${lockBaseOf(stateFile)}.${generation}`, JSON.stringify(owner));
-  const { pid, started } = owner;
+  writeFileSync(`${lockBaseOf(stateFile)}.${generation}`, JSON.stringify(holder));
+  const { pid, started } = holder;
   const about = { started, generation, path: root, fingerprint: own?.fingerprint ?? fingerprintOf(root) };
   const { distprint } = makeState({ ...about, coverage: { kind: 'package' }, ...own });
   writeFileSync(stateFile, JSON.stringify({ ...makeState(), pid, ...fields, distprint }));

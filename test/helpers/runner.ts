@@ -13,18 +13,21 @@ export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprin
   return {
     pid: 4242,
     startTime: '2026-11-22T00:00:00.000Z',
-    startedWithCliVersion: '1.0.0',
     lastHeartbeat: '2026-11-22T00:00:10.000Z',
     distprint: {
-      format: 1,
+      format: 2,
       started: 'never',
       generation: 1,
       path: '/nowhere',
       coverage: {},
+      version: '1.0.0',
       fingerprint: 'x',
+      token: 1,
+      argv: [],
+      handoffDisabled: false,
       ready: true,
       verdict: 'current',
-      decision: { strategy: 'none', owner: 'nobody', reasons: ['it is so'], advice: null },
+      decision: { strategy: 'none', supervisor: 'nobody', reasons: ['it is so'], advice: null },
       handingOff: null,
       heldBack: null,
       tried: null,
@@ -35,15 +38,17 @@ export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprin
   };
 }
 
-/** A daemon that does nothing but to hold the role; a version `…-hangs` never gets ready. `busy` and `stuck` are what its host says when it may hand off. */
+/** A daemon that does nothing but hold the lock; a version `…-hangs` never gets ready. `busy` and `stuck` are what its host says when it may hand off. */
 const MAIN = `
 import { writeSync } from 'node:fs';
 import release from './release.js';
 import { claimRunner } from ${JSON.stringify(built('runner/index.js'))};
-const { fields, host, redact, ...options } = JSON.parse(process.env.RUNNER);
+import { HAPI } from ${JSON.stringify(built('drop-in.js'))};
+const { fields, host, redact, isHapi, ...options } = JSON.parse(process.env.RUNNER);
 const say = (what) => writeSync(1, JSON.stringify(what) + '\\n');
 const canHandOff = { busy: () => false, stuck: () => new Promise(() => {}) }[host];
 const runner = await claimRunner({
+  ...(isHapi && HAPI),
   ...options,
   ...(canHandOff && { canHandOff }),
   ...(redact && { redact: (args) => args.map((argument) => argument.replace(new RegExp(redact), '[redacted]')) }),
@@ -62,6 +67,8 @@ export interface RunnerSetup extends Omit<RunnerOptions, 'redact'> {
   /** Of the host, in the state. */
   fields?: Record<string, unknown>;
   host?: 'busy' | 'stuck';
+  /** It is to keep HAPI's fields in its state. */
+  isHapi?: boolean;
   /** A pattern of what is redacted in arguments. */
   redacted?: string;
 }
@@ -79,6 +86,7 @@ export interface RunnerProgram {
     isHandedOver?: boolean;
     word?: string | null;
   }[];
+  /** Its log, but for the line that each start prints. */
   readonly logs: () => string[];
   readonly stderr: () => string;
   /** Resolves with its exit code, or the signal that ended it. */
@@ -164,7 +172,7 @@ export function launchRunner(
     pid,
     said,
     stderr: () => stderr,
-    logs: () => said.flatMap(({ log }) => log ?? []),
+    logs: () => said.flatMap(({ log }) => (log === undefined || log.startsWith('watching ') ? [] : log)),
     ended,
     isAlive: () => child.exitCode === null && child.signalCode === null,
     state,

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { errnoOf } from '../../src/errors.ts';
-import { readOwner } from '../../src/runner/role/lock.ts';
+import { readHolder } from '../../src/runner/role/lock.ts';
 import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { isRoot, needs, succeeds } from '../helpers/needs.ts';
@@ -86,12 +86,12 @@ describe('a disk that is full or read-only', () => {
         fill(disk);
       } else await remount(disk, 'ro');
       const runner = await startRunner({ stateFile });
-      expect(runner.logs()[0]).toMatch(/the role can't be recorded .*(?:ENOSPC|EROFS|ENOENT).*; going on without/);
-      expect(readOwner(lockBaseOf(stateFile))).toBeUndefined();
+      expect(runner.logs()[0]).toMatch(/the lock can't be written .*(?:ENOSPC|EROFS|ENOENT).*; going on without it/);
+      expect(readHolder(lockBaseOf(stateFile))).toBeUndefined();
       if (how === 'full') empty(disk);
       else await remount(disk, 'rw');
-      const owner = await until('its record', () => readOwner(lockBaseOf(stateFile)));
-      expect(owner).toEqual({ process: identify(runner.pid), generation: 1 });
+      const holder = await until('its record', () => readHolder(lockBaseOf(stateFile)));
+      expect(holder).toEqual({ process: identify(runner.pid), generation: 1 });
       await until('its state', () => {
         try {
           return runner.state().pid === runner.pid || undefined;
@@ -118,8 +118,8 @@ describe('a disk that is full or read-only', () => {
       const runner = await startRunner({ stateFile, strategy: 'respawn', readyTimeoutMs: 2_000 });
       runner.upgrade('2.0.0-hangs');
       const granted = await until('the grant', () => {
-        const owner = readOwner(lockBaseOf(stateFile));
-        return owner?.generation === 2 ? owner : undefined;
+        const holder = readHolder(lockBaseOf(stateFile));
+        return holder?.generation === 2 ? holder : undefined;
       });
       expect(granted.process.pid).not.toBe(runner.pid);
       fill(disk);
@@ -128,14 +128,16 @@ describe('a disk that is full or read-only', () => {
       );
       expect(runner.said.flatMap(({ host }) => host ?? [])).toEqual(['releases', 'resumes']);
       expect(isAlive(granted.process)).toBe(false);
-      await until('its trouble to be said', () => runner.logs().find((line) => /can't be recorded.*ENOSPC/.test(line)));
+      await until('its trouble to be said', () =>
+        runner.logs().find((line) => /lock can't be written.*ENOSPC/.test(line)),
+      );
       expect(runner.isAlive()).toBe(true);
       empty(disk);
-      const owner = await until('the record of its role', () => {
-        const now = readOwner(lockBaseOf(stateFile));
+      const holder = await until('the record of its role', () => {
+        const now = readHolder(lockBaseOf(stateFile));
         return now?.process.pid === runner.pid ? now : undefined;
       });
-      expect(owner).toEqual({ process: identify(runner.pid), generation: 3 });
+      expect(holder).toEqual({ process: identify(runner.pid), generation: 3 });
       await runner.beats(2);
       expect(runner.state().distprint).toMatchObject({ generation: 3, tried: { version: '2.0.0-hangs', failures: 1 } });
     },

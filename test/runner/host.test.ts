@@ -1,7 +1,7 @@
 import { rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readOwner } from '../../src/runner/role/lock.ts';
+import { readHolder } from '../../src/runner/role/lock.ts';
 import { identify } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
@@ -10,30 +10,30 @@ import { sleep, until } from '../helpers/wait.ts';
 
 describe('an operator who disables the hand-off', () => {
   it.each([
-    ['HAPI_DISABLE_VERSION_HANDOFF', {}],
+    ['DISTPRINT_DISABLE_HANDOFF', {}],
     ['DAEMON_STAYS', { optOutVariable: 'DAEMON_STAYS' }],
   ])('by %s=1 has drift not checked, and the rest of the beat goes on', async (name, options) => {
     const runner = await startRunner({ strategy: 'respawn', ...options }, { env: { [name]: '1' } });
     runner.upgrade('2.0.0');
     await sleep(500); // more than ten beats, and more than it takes to settle
     await runner.beats(2);
-    const { startedWithVersionHandoffDisabled, distprint } = runner.state();
-    expect(startedWithVersionHandoffDisabled).toBe(true);
+    const { distprint } = runner.state();
+    expect(distprint.handoffDisabled).toBe(true);
     expect(distprint).toMatchObject({ verdict: null, handingOff: null, heldBack: null, generation: 1 });
     expect(runner.logs()).toEqual([]);
 
     rmSync(dirname(runner.stateFile), { recursive: true });
-    const owner = await until('its role to be held', () => readOwner(lockBaseOf(runner.stateFile)));
-    expect(owner).toEqual({ process: identify(runner.pid), generation: 1 });
+    const holder = await until('its role to be held', () => readHolder(lockBaseOf(runner.stateFile)));
+    expect(holder).toEqual({ process: identify(runner.pid), generation: 1 });
   });
 
   it('with any other value, or in another variable, disables nothing', async () => {
-    const env = { HAPI_DISABLE_VERSION_HANDOFF: '0', DAEMON_STAYS: '1' };
+    const env = { DISTPRINT_DISABLE_HANDOFF: '0', DAEMON_STAYS: '1' };
     const runner = await startRunner({ strategy: 'respawn' }, { env });
     runner.upgrade('2.0.0');
     expect(await runner.ended).toBe(0);
     await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
-    expect(runner.state().startedWithVersionHandoffDisabled).toBe(false);
+    expect(runner.state().distprint.handoffDisabled).toBe(false);
   });
 });
 

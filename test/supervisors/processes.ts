@@ -1,7 +1,7 @@
 /** All processes of the machine, those in other PID namespaces too, by the PIDs that are seen from here. */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { readStat } from '../../src/runner/role/process-id.ts';
+import { readStat } from '../../src/runner/role/proc.ts';
 
 export interface Seen {
   readonly pid: number;
@@ -18,8 +18,8 @@ export function processesIn(folder: string): Seen[] {
   const seen: Seen[] = [];
   for (const pid of pids) {
     const stat = readStat(pid);
-    const isZombie = stat?.[0] === 'Z';
-    if (own.has(pid) || (isZombie && own.has(Number(stat[1])))) seen.push({ pid, name: nameOf(pid), isZombie });
+    const isZombie = stat?.state === 'Z';
+    if (own.has(pid) || (isZombie && own.has(stat.parent))) seen.push({ pid, name: nameOf(pid), isZombie });
   }
   return seen;
 }
@@ -29,7 +29,7 @@ export function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
-export const isThere = (pid: number): boolean => readStat(pid) !== undefined && readStat(pid)?.[0] !== 'Z';
+export const isThere = (pid: number): boolean => readStat(pid) !== undefined && readStat(pid)?.state !== 'Z';
 
 /** Ends it, if it still is there. */
 export function end(pid: number | undefined, signal: NodeJS.Signals = 'SIGKILL'): void {

@@ -281,7 +281,7 @@ export async function cannotStart(cell: Cell, at: Supervised, others: readonly n
 
 /** 4: the operator has disabled it; whoever asks later has not. Starts at rest, and leaves it so. */
 export async function optedOut(cell: Cell, at: Supervised): Promise<string> {
-  await at.start({ HAPI_DISABLE_VERSION_HANDOFF: '1' });
+  await at.start({ DISTPRINT_DISABLE_HANDOFF: '1' });
   const before = await serving(cell, '1.0.0');
   await upgrade(cell, '2.0.0');
   await beats(cell, 5);

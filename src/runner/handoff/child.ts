@@ -1,16 +1,17 @@
 /**
- * The old process's end of a child that runs the new code: starting it, hearing it, ending it.
+ * A child that runs the new code, as its predecessor sees it: start it, hear it, end it.
  * @module
  */
 
 import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identify, type ProcessId } from '../role/process-id.ts';
 import { getLaunch, spawnAlike } from './launch.ts';
-import { FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, type Report } from './protocol.ts';
+import { FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, parseReport, type Report } from './protocol.ts';
 
-/** Why a hand-off did not happen, for people. The old process goes on. */
+/** Why a hand-off failed, for people. The predecessor goes on. */
 export class HandoffFailure extends Error {
   override readonly name = 'HandoffFailure';
 }
@@ -23,19 +24,26 @@ export interface Child {
   ended(timeoutMs: number): Promise<boolean>;
   /** SIGTERM, then SIGKILL. Resolves when it has ended, and not before. */
   terminate(): Promise<void>;
-  /** Says so, and doesn't wait. */
-  signal(): void;
+  /** It is proven: it may outlive this process. */
+  letGo(): void;
 }
 
 const KILL_AFTER_MS = 2_000;
-/** After a process was stopped, timers are due before what waits in a pipe is read. */
+/** When a stopped process goes on, its timers fire before it reads what waits in a pipe. */
 const LATE_READ_MS = 200;
 const MAX_OUTPUT = 16 * 1024;
 
-/** @throws HandoffFailure where it can't be started */
-export async function startChild(handoff: Handoff, descriptors: readonly number[]): Promise<Child> {
-  const isRehearsal = handoff.role === 'rehearsal';
-  // A rehearsal's output says why it failed. A replacement's goes where the operator has sent it, for as long as it lives.
+/**
+ * The child gets SIGTERM when this process ends or `stopped` is aborted, until it is let go.
+ * @throws HandoffFailure where it can't be started
+ */
+export async function startChild(
+  handoff: Handoff,
+  descriptors: readonly number[],
+  stopped: AbortSignal,
+): Promise<Child> {
+  const isRehearsal = handoff.part === 'rehearsal';
+  // A rehearsal's output says why it failed. A replacement writes where the operator has sent our output.
   const own: StdioOptions = isRehearsal
     ? ['ignore', 'pipe', 'pipe', 'pipe']
     : ['inherit', 'inherit', 'inherit', 'pipe'];
@@ -48,7 +56,7 @@ export async function startChild(handoff: Handoff, descriptors: readonly number[
     { [HANDOFF_VARIABLE]: JSON.stringify({ ...handoff, sockets }) },
     { stdio: [...own, ...descriptors], detached: !isRehearsal },
   );
-  return listenTo(child, await whenSpawned(child));
+  return listenTo(child, await whenSpawned(child), stopped);
 }
 
 async function whenSpawned(child: ChildProcess): Promise<ProcessId> {
@@ -59,39 +67,66 @@ async function whenSpawned(child: ChildProcess): Promise<ProcessId> {
     );
   });
   const pid = child.pid as number;
-  // One that has ended already has no identity any more, and will never be granted anything.
+  // A child that has ended already has no identity, and is never granted anything.
   return identify(pid) ?? { pid, started: '' };
 }
 
-function listenTo(child: ChildProcess, id: ProcessId): Child {
+function listenTo(child: ChildProcess, id: ProcessId, stopped: AbortSignal): Child {
   const heard: Report[] = [];
   const output = collectOutput(child);
+  const until = createWaiting();
   let end: string | undefined;
+
+  readLines(child.stdio[3] as Readable | null, (line) => {
+    const said = parseReport(line);
+    if (said !== undefined) heard.push(said);
+    until.changed();
+  });
+  child.on('error', () => {});
+  child.on('exit', (code, signal) => {
+    end = signal === null ? `it ended with exit status ${code}` : `it was ended by ${signal}`;
+    letGo();
+    setImmediate(until.changed); // what it last said may still be in the pipe
+  });
+
+  const endIt = () => void child.kill('SIGTERM');
+  function letGo(): void {
+    process.off('exit', endIt);
+    stopped.removeEventListener('abort', endIt);
+  }
+  process.once('exit', endIt);
+  stopped.addEventListener('abort', endIt, { once: true });
+
+  return {
+    id,
+    async hear(at, timeoutMs) {
+      const find = () => heard.find((each) => each.at === at);
+      await until.met(() => find() !== undefined || end !== undefined, timeoutMs);
+      if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
+      const found = find();
+      if (found !== undefined && (end === undefined || at === 'loaded'))
+        return found as Extract<Report, { at: typeof at }>;
+      throw new HandoffFailure(`${end ?? `it did not say "${at}" within ${timeoutMs} ms`}${output()}`);
+    },
+    ended: (timeoutMs) => until.met(() => end !== undefined, timeoutMs),
+    async terminate() {
+      child.kill('SIGTERM');
+      if (!(await until.met(() => end !== undefined, KILL_AFTER_MS))) child.kill('SIGKILL');
+      while (!(await until.met(() => end !== undefined, KILL_AFTER_MS))); // never two: wait until it is gone
+      for (const stream of child.stdio) stream?.destroy();
+    },
+    letGo,
+  };
+}
+
+/** Waits for conditions that are looked at again whenever `changed` is called. */
+function createWaiting() {
   const waiting = new Set<() => void>();
   const changed = () => {
     for (const wake of waiting) wake();
     waiting.clear();
   };
-
-  let line = '';
-  const reports = child.stdio[3] as Readable | null;
-  reports?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (line + text).split('\n');
-    line = lines.pop() as string;
-    for (const each of lines) {
-      const said = parse(each);
-      if (said !== undefined) heard.push(said);
-    }
-    changed();
-  });
-  reports?.on('error', () => {}); // its end says enough
-  child.on('error', () => {});
-  child.on('exit', (code, signal) => {
-    end = signal === null ? `it ended with exit status ${code}` : `it was ended by ${signal}`;
-    setImmediate(changed); // what it last said may still be in the pipe
-  });
-
-  async function until(isDone: () => boolean, timeoutMs: number): Promise<boolean> {
+  async function met(isMet: () => boolean, timeoutMs: number): Promise<boolean> {
     let late = false;
     const timer = setTimeout(() => {
       setTimeout(() => {
@@ -100,43 +135,19 @@ function listenTo(child: ChildProcess, id: ProcessId): Child {
       }, LATE_READ_MS);
     }, timeoutMs);
     try {
-      while (!isDone() && !late) {
-        await new Promise<void>((resolve) => void waiting.add(resolve));
-      }
-      return isDone();
+      while (!isMet() && !late) await new Promise<void>((resolve) => void waiting.add(resolve));
+      return isMet();
     } finally {
       clearTimeout(timer);
     }
   }
-
-  return {
-    id,
-    async hear(at, timeoutMs) {
-      const find = () => heard.find((each) => each.at === at);
-      await until(() => find() !== undefined || end !== undefined, timeoutMs);
-      if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
-      const found = find();
-      if (found !== undefined && (end === undefined || at === 'claim'))
-        return found as Extract<Report, { at: typeof at }>;
-      throw new HandoffFailure(`${end ?? `it did not say "${at}" within ${timeoutMs} ms`}${output()}`);
-    },
-    ended: (timeoutMs) => until(() => end !== undefined, timeoutMs),
-    async terminate() {
-      child.kill('SIGTERM');
-      if (!(await until(() => end !== undefined, KILL_AFTER_MS))) child.kill('SIGKILL');
-      while (!(await until(() => end !== undefined, KILL_AFTER_MS))); // never two: not before it is gone
-      for (const stream of child.stdio) stream?.destroy();
-    },
-    signal: () => void child.kill('SIGTERM'),
-  };
+  return { changed, met };
 }
 
-function parse(line: string): Report | undefined {
-  try {
-    return JSON.parse(line) as Report;
-  } catch {
-    return undefined; // somebody else wrote there
-  }
+function readLines(stream: Readable | null, onLine: (line: string) => void): void {
+  if (stream === null) return;
+  stream.on('error', () => {}); // the child's end says enough
+  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
 }
 
 /** What the child printed that says why: the error's line, or the last one. */

@@ -1,18 +1,19 @@
 /**
- * How this process was launched, to the byte, and launching it again.
+ * Records how this process was launched, to the byte, and launches it again.
  *
- * Words are kept as raw strings (raw-path.ts): a byte a character, so that what is not UTF-8 survives. Node's `spawn` and `execve`
- * take text only; where a word is no UTF-8, a shell that reads it from a file launches it instead.
+ * Words are raw strings (disk/raw-path.ts), a byte a character, so bytes that are not UTF-8 survive. Node's `spawn` and `execve`
+ * take text only; where a word is not UTF-8, a shell launches it, and reads it from a file.
  * @module
  */
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import cluster from 'node:cluster';
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { executablePath, isCompiledByBun } from '../../change/running-program.ts';
 import { toRaw } from '../../disk/raw-path.ts';
+import { readCommandLine, readEnvironment, readWorkingDirectory } from '../role/proc.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
 /** All words are raw. */
@@ -38,14 +39,14 @@ export function findExecBlocker(): string | null {
   return cluster.isWorker ? 'a worker of node:cluster would lose its primary' : null;
 }
 
-/** What belongs to one process only: our own word to a successor, and the IPC channel, whose descriptor is closed by then. */
+/** Belong to one process only: the hand-off, and the IPC channel, whose descriptor is closed by then. */
 const OWN_VARIABLES = new Set([HANDOFF_VARIABLE, 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE']);
 
 // At import, before the host changes its title (which overwrites its command line), its directory or its mask.
 const launch: Launch = {
   file: toRaw(executablePath()),
   argv: readArgv(),
-  cwd: readCwd(),
+  cwd: readWorkingDirectory('self') ?? toRaw(process.cwd()),
   env: readEnv().filter((entry) => !OWN_VARIABLES.has(entry.slice(0, entry.indexOf('=')))),
   umask: process.umask(),
 };
@@ -142,12 +143,12 @@ function toEnv(entries: readonly string[]): Record<string, string> {
 }
 
 /**
- * The words that the operator typed, from the kernel; else put together from what the runtime says of them. They differ where
- * something rewrote the one or the other: pm2 does, a process title does.
+ * The words that the operator typed, from the kernel. Where something rewrote them (pm2, a process title), they are put together
+ * from what the runtime says.
  */
 function readArgv(): string[] {
   const { argv0, execArgv, argv } = process;
-  const words = readNulls('/proc/self/cmdline');
+  const words = readCommandLine('self') ?? [];
   const compiled = isCompiledByBun();
   const rest = argv.slice(2).map(toRaw);
   const head = words.slice(0, words.length - rest.length);
@@ -164,22 +165,6 @@ function isSameWord(word: string | undefined, decoded: string): boolean {
 }
 
 function readEnv(): string[] {
-  const entries = readNulls('/proc/self/environ').filter((entry) => entry.indexOf('=') > 0);
+  const entries = (readEnvironment('self') ?? []).filter((entry) => entry.indexOf('=') > 0);
   return entries.length > 0 ? entries : Object.entries(process.env).map(([name, value]) => toRaw(`${name}=${value}`));
-}
-
-function readCwd(): string {
-  try {
-    return readlinkSync('/proc/self/cwd', 'latin1');
-  } catch {
-    return toRaw(process.cwd());
-  }
-}
-
-function readNulls(path: string): string[] {
-  try {
-    return readFileSync(path, 'latin1').split('\0').slice(0, -1);
-  } catch {
-    return []; // no Linux
-  }
 }

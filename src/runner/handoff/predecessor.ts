@@ -1,172 +1,184 @@
 /**
- * The old process's side of a hand-off, step by step (protocol.ts draws it). Whatever fails, this process still runs afterwards,
- * has the role, and listens.
+ * The old process's side of a hand-off, step by step (protocol.ts draws it). Whatever fails, this process still runs afterwards, holds
+ * the lock, and listens.
  * @module
  */
 
-import { claim, grant, type Owner, readOwner } from '../role/lock.ts';
+import { acquire, grant, type LockHolder, readHolder } from '../role/lock.ts';
 import { isAlive, isSameProcess } from '../role/process-id.ts';
 import type { Strategy } from '../supervisor/strategy.ts';
 import { adopt, type SystemdUnit } from '../supervisor/systemd.ts';
 import { type Child, HandoffFailure, startChild } from './child.ts';
 import { execAlike, getLaunch } from './launch.ts';
-import { HANDOFF_VARIABLE, type Handoff, type Step } from './protocol.ts';
+import { HANDOFF_VARIABLE, type Handoff, type Report, type Step } from './protocol.ts';
 import type { Sockets } from './sockets.ts';
 
-/** The new code that is aimed at. */
+/** The new code. */
 export interface Target {
   readonly fingerprint: string;
   readonly version: string | null;
 }
 
-export interface HandoffWorld {
-  /** Of this process; a new generation where the role was granted and taken back. */
-  owner: Owner;
-  /** The child that is under way and not yet in our place. */
-  child: Child | null;
-  readonly lockBase: string;
+/** The lock as this process holds it: in a new generation after a grant that was taken back. */
+export interface HeldLock {
+  readonly base: string;
+  holder: LockHolder;
+}
+
+/** What a hand-off needs of the process that it leaves. */
+export interface Predecessor {
+  readonly lock: HeldLock;
   readonly sockets: Sockets;
+  /** The systemd unit that must follow the replacement. */
   readonly unit: SystemdUnit | null;
   readonly readyTimeoutMs: number;
   readonly proveMs: number;
+  readonly drainTimeoutMs: number;
   readonly exitStatus: number;
-  /** Makes the step known before it is done. */
+  /** Aborted when the host stops the runner. Then nothing is resumed. */
+  readonly stopped: AbortSignal;
+  /** Makes the step known before it is done. @throws where the runner was stopped */
   announce(step: Step): Promise<void>;
   /** Whether what is installed still is the target. */
   isStill(target: Target): Promise<boolean>;
-  /** Remembers, on disk, that the role passes on. @throws where that can't be written */
-  remember(): Promise<void>;
-  /** The host stops, or takes up again, what must not be done twice. */
+  /** Writes to the state that the lock passes on. @throws where that fails */
+  recordHandOff(): Promise<void>;
+  /** Writes no state any more: the replacement will. */
+  stopWriting(): Promise<void>;
+  /** The host stops what must not be done twice. @throws where the host fails, or takes too long */
   release(): Promise<void>;
+  /** The host takes that up again. */
   resume(): Promise<void>;
-  /** The host ends this process on its own account: then nothing is taken up again. */
-  readonly stopped: AbortSignal;
 }
 
 const REHEARSAL_LEAVES_MS = 5_000;
-const DRAIN_MS = 5_000;
 
 /**
  * Moves to the new code. Returns only where this process stays.
- * @throws HandoffFailure saying why; ERR_DISTPRINT_RUNNING where another took the role meanwhile
+ * @throws HandoffFailure saying why; ERR_DISTPRINT_RUNNING where another process took the lock meanwhile
  */
-export async function handOff(
-  world: HandoffWorld,
-  strategy: Exclude<Strategy, 'none'>,
-  target: Target,
-): Promise<never> {
-  await rehearse(world, target);
-  if (strategy === 'respawn') return respawn(world, target);
-  await world.announce(strategy);
-  if (!(await world.isStill(target))) throw new HandoffFailure('what is installed changed again');
-  await world.remember();
-  await world.release();
-  if (strategy === 'exit') process.exit(world.exitStatus);
+export async function handOff(old: Predecessor, strategy: Exclude<Strategy, 'none'>, target: Target): Promise<never> {
+  await rehearse(old, target);
+  if (strategy === 'respawn') return respawn(old, target);
+  await old.announce(strategy);
+  await assertStill(old, target);
+  await old.recordHandOff();
   try {
-    return become(world);
+    await old.release();
+    await assertStill(old, target); // releasing may take seconds
+    if (strategy === 'exit') process.exit(old.exitStatus);
+    return become(old);
   } catch (error) {
-    await world.resume();
-    throw error;
+    await old.resume();
+    throw toFailure(error);
   }
 }
 
-/** Runs the new code up to its claim, aside. */
-async function rehearse(world: HandoffWorld, target: Target): Promise<void> {
-  await world.announce('rehearse');
-  const child = await startChild(toHandoff(world, 'rehearsal'), []);
-  world.child = child;
+async function assertStill(old: Predecessor, target: Target): Promise<void> {
+  if (!(await old.isStill(target))) throw new HandoffFailure('what is installed changed again');
+}
+
+/** Runs the new code up to its `claimRunner`, aside. */
+async function rehearse(old: Predecessor, target: Target): Promise<void> {
+  await old.announce('rehearse');
+  const child = await startChild(toHandoff(old, 'rehearsal'), [], old.stopped);
   try {
-    const claimed = await child.hear('claim', world.readyTimeoutMs);
-    checkClaim(claimed, target);
+    assertIsTarget(await child.hear('loaded', old.readyTimeoutMs), target);
     if (!(await child.ended(REHEARSAL_LEAVES_MS))) throw new HandoffFailure('it did not leave after its rehearsal');
   } catch (error) {
     await child.terminate();
     throw toFailure(error);
-  } finally {
-    world.child = null;
   }
 }
 
-function checkClaim({ fingerprint, doubt }: { fingerprint: string; doubt: string | null }, target: Target): void {
+function assertIsTarget({ fingerprint, doubt }: Extract<Report, { at: 'loaded' }>, target: Target): void {
   if (fingerprint !== target.fingerprint) {
     throw new HandoffFailure(`it runs ${fingerprint}, not ${target.fingerprint}`);
   }
   if (doubt !== null) throw new HandoffFailure(doubt);
 }
 
-/** Keeps PID, stdio and children; every other descriptor closes, the listening ones too, at the moment of the change. */
-function become(world: HandoffWorld): never {
+/** PID, stdio and children stay. All other descriptors close, listening sockets too. */
+function become(old: Predecessor): never {
   try {
-    return execAlike(getLaunch(), { [HANDOFF_VARIABLE]: JSON.stringify(toHandoff(world, 'exec')) });
+    return execAlike(getLaunch(), { [HANDOFF_VARIABLE]: JSON.stringify(toHandoff(old, 'exec')) });
   } catch (error) {
     throw new HandoffFailure(`it can't be executed: ${(error as Error).message}`, { cause: error });
   }
 }
 
-function toHandoff({ owner, sockets, readyTimeoutMs, proveMs }: HandoffWorld, role: Handoff['role']): Handoff {
+function toHandoff({ lock, sockets, readyTimeoutMs, proveMs }: Predecessor, part: Handoff['part']): Handoff {
+  const { process: from, generation } = lock.holder;
   const ports = sockets.open().map(({ port }) => ({ port, fd: null }));
-  return { role, from: owner.process, generation: owner.generation, sockets: ports, grantMs: readyTimeoutMs, proveMs };
+  return { part, from, generation, sockets: ports, grantMs: readyTimeoutMs, proveMs };
 }
 
-async function respawn(world: HandoffWorld, target: Target): Promise<never> {
-  const { sockets, readyTimeoutMs, proveMs, unit } = world;
-  const descriptors = sockets.open().map(({ fd }) => fd);
+async function respawn(old: Predecessor, target: Target): Promise<never> {
+  const descriptors = old.sockets.open().map(({ fd }) => fd);
   const passed = descriptors.filter((fd) => fd !== null);
   const isShared = passed.length === descriptors.length;
 
-  await world.announce('spawn');
-  const child = await startChild(toHandoff(world, 'replacement'), isShared ? passed : []);
-  world.child = child;
-  const done = { release: false, grant: false, adopt: false };
+  await old.announce('spawn');
+  const child = await startChild(toHandoff(old, 'replacement'), isShared ? passed : [], old.stopped);
+  /** What leads back, the last step first. */
+  const wayBack: (() => unknown)[] = [];
   try {
-    checkClaim(await child.hear('claim', readyTimeoutMs), target);
-
-    await world.announce('release');
-    await world.remember();
-    done.release = true;
-    await world.release();
-
-    await world.announce('grant');
-    if (!isShared) sockets.release(); // as late as can be: from here on nobody answers, until the other listens
-    grant(world.lockBase, world.owner, child.id);
-    done.grant = true;
-    await child.hear('ready', readyTimeoutMs);
-    sockets.release();
-
-    await world.announce('prove');
-    await child.hear('alive', proveMs + readyTimeoutMs);
-
-    if (unit !== null) {
-      await world.announce('adopt');
-      done.adopt = true;
-      await adopt(unit, child.id.pid);
-    }
-
-    await world.announce('leave');
-    await sockets.drain(DRAIN_MS);
-    const owner = readOwner(world.lockBase);
-    if (owner === undefined || !isSameProcess(owner.process, child.id)) throw new HandoffFailure('it lost the role');
-    if (!isAlive(child.id)) throw new HandoffFailure('it ended right after it was ready');
-    world.child = null; // from here on it is not ours to end
+    assertIsTarget(await child.hear('loaded', old.readyTimeoutMs), target);
+    await releaseHost(old, wayBack);
+    await passOn(old, child, isShared, wayBack);
+    await adoptChild(old, child, wayBack);
+    await old.announce('leave');
+    await old.sockets.drain(old.drainTimeoutMs);
+    assertServes(old, child);
+    child.letGo();
     process.exit(0);
   } catch (error) {
     await child.terminate();
-    world.child = null;
-    if (world.stopped.aborted) throw toFailure(error);
-    if (done.grant) takeBack(world);
-    await sockets.resume();
-    if (done.release) await world.resume();
-    if (done.adopt && unit !== null) await adopt(unit, process.pid).catch(() => {}); // it follows us anyway while we are the only one
+    if (!old.stopped.aborted) for (const goBack of wayBack) await goBack();
     throw toFailure(error);
   }
 }
 
-/** Where that can't be done, for a disk that is full, say, the heartbeat does it later (runner.ts): to answer again must not depend on it. */
-function takeBack(world: HandoffWorld): void {
+async function releaseHost(old: Predecessor, wayBack: (() => unknown)[]): Promise<void> {
+  await old.announce('release');
+  await old.recordHandOff();
+  wayBack.unshift(old.resume);
+  await old.release();
+}
+
+async function passOn(old: Predecessor, child: Child, isShared: boolean, wayBack: (() => unknown)[]): Promise<void> {
+  await old.announce('grant');
+  await old.stopWriting();
+  wayBack.unshift(() => old.sockets.resume());
+  if (!isShared) old.sockets.release(); // as late as can be: nobody answers until the replacement listens
+  grant(old.lock.base, old.lock.holder, child.id);
+  wayBack.unshift(() => takeBack(old.lock));
+  await child.hear('ready', old.readyTimeoutMs);
+  old.sockets.release();
+  await old.announce('prove');
+  await child.hear('alive', old.proveMs + old.readyTimeoutMs);
+}
+
+async function adoptChild({ unit, announce }: Predecessor, child: Child, wayBack: (() => unknown)[]): Promise<void> {
+  if (unit === null) return;
+  await announce('adopt');
+  // Last of all, for it may take seconds; systemd follows us anyway when we are the only one.
+  wayBack.push(() => adopt(unit, process.pid).catch(() => {}));
+  await adopt(unit, child.id.pid);
+}
+
+function assertServes({ lock }: Predecessor, child: Child): void {
+  const holder = readHolder(lock.base);
+  if (holder === undefined || !isSameProcess(holder.process, child.id)) throw new HandoffFailure('it lost the lock');
+  if (!isAlive(child.id)) throw new HandoffFailure('it ended right after it was ready');
+}
+
+/** If the lock cannot be written (disk full), serve anyway: the next beat tries again. */
+function takeBack(lock: HeldLock): void {
   try {
-    world.owner = claim(world.lockBase, world.owner.process);
+    lock.holder = acquire(lock.base, lock.holder.process);
   } catch {
-    // what the hand-off failed for is what is told
+    // the failure of the hand-off is what is told
   }
 }
 

@@ -1,32 +1,32 @@
 /**
  * The hand-off's protocol: its steps, and what the two processes tell each other.
  *
- * The old process tells the new one its part in an environment variable, and grants it the role in the lock (lock.ts). The new
- * one reports on descriptor 3, a line of JSON each: that it has reached its claim, that it is ready, that it still lives.
+ * The predecessor tells the new process its part in an environment variable, and grants it the lock (role/lock.ts). The new process
+ * reports on descriptor 3, a line of JSON each: it is loaded, it is ready, it still lives.
  *
  * ```text
- * old                                        new
- * rehearse   starts the new code aside   ->  report: runs up to its claim, tells its fingerprint, leaves
+ * predecessor                                new process
+ * rehearse   starts the new code aside   ->  report: runs up to claimRunner, tells its fingerprint, leaves
  *
  * exec       becomes the new code, in place
  * exit       leaves; the supervisor starts the new code
  *
- * spawn      starts the replacement      ->  report: tells its fingerprint, waits for the grant
+ * spawn      starts the replacement      ->  report: tells its fingerprint, waits for the lock
  * release    the host stops what must not be done twice
- * grant      stops listening, where the port can't be shared; names the other the owner
+ * grant      stops listening, where it can't share the port; gives the lock to the replacement
  *                                        ->  granted: listens
  * prove                                  <-  serve: ready, and still alive a little later
- * adopt      has the service manager follow
+ * adopt      makes the service manager follow the replacement
  * leave      ends
  * ```
- * Wherever a step fails, the old process ends the new one, takes back the role, and listens again.
+ * Where a step fails, the predecessor ends the new process, takes the lock back, and listens again.
  * @module
  */
 
 import { closeSync, fstatSync, writeSync } from 'node:fs';
-import type { ProcessId } from '../role/process-id.ts';
+import * as v from 'valibot';
 
-/** Of the old process and of the new one. Each is announced (`onStep`) before it is done, and the old one's stand in the state. */
+/** Of both processes. Each step is announced (`onStep`) before it is done; the state names the predecessor's. */
 export const STEPS = [
   'rehearse',
   'spawn',
@@ -43,60 +43,72 @@ export const STEPS = [
 ] as const;
 export type Step = (typeof STEPS)[number];
 
-/** The old process's word to the new one: a `Handoff` in JSON. It is taken out of the environment at once, and never replayed. */
+/** Holds a `Handoff` in JSON. The new process takes it out of its environment at once, so it is never replayed. */
 export const HANDOFF_VARIABLE = 'DISTPRINT_HANDOFF';
 /** Where the new process reports. */
 export const REPORT_FD = 3;
 /** The first of the listening sockets that the new process is given. */
 export const FIRST_SOCKET_FD = 4;
 
-/**
- * - `rehearsal`: run up to the claim, report, leave
- * - `replacement`: run up to the claim, report, wait for the grant
- * - `exec`: the same process, new code
- */
-export interface Handoff {
-  readonly role: 'rehearsal' | 'replacement' | 'exec';
-  /** The owner that says so. Only worth something if it is who owns the lock. */
-  readonly from: ProcessId;
-  /** Its generation. */
-  readonly generation: number;
-  /** The ports that it listens on; with `fd`, where it passes on the socket itself. */
-  readonly sockets: readonly { readonly port: number; readonly fd: number | null }[];
-  /** Milliseconds that a replacement waits for its grant, and lives before it says so. */
-  readonly grantMs: number;
-  readonly proveMs: number;
-}
+const WholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Milliseconds = v.pipe(v.number(), v.finite(), v.minValue(0));
 
-/** What the new process reports. */
-export type Report =
-  | {
-      readonly at: 'claim';
-      readonly fingerprint: string;
-      readonly version: string | null;
-      readonly doubt: string | null;
-    }
-  | { readonly at: 'ready' }
-  | { readonly at: 'alive' };
+const Handoff = v.object({
+  /**
+   * - `rehearsal`: load, report, leave
+   * - `replacement`: load, report, wait for the lock
+   * - `exec`: the same process, new code
+   */
+  part: v.picklist(['rehearsal', 'replacement', 'exec']),
+  /** The predecessor. Nothing is believed before it is checked (replacement.ts). */
+  from: v.object({ pid: v.pipe(WholeNumber, v.minValue(1)), started: v.string() }),
+  /** The predecessor's generation. */
+  generation: WholeNumber,
+  /** The ports that the predecessor listens on; `fd` is set where it passes the socket itself on. */
+  sockets: v.array(v.object({ port: v.pipe(WholeNumber, v.maxValue(65_535)), fd: v.nullable(WholeNumber) })),
+  /** For how long a replacement waits for the lock, at least. */
+  grantMs: Milliseconds,
+  /** For how long a replacement must live on once it is ready. */
+  proveMs: Milliseconds,
+});
+export type Handoff = v.InferOutput<typeof Handoff>;
 
-/** What the old process said, or undefined where it said nothing that can be read. Takes it out of the environment. */
+const Report = v.variant('at', [
+  v.object({
+    /** The program is loaded, and has called `claimRunner`. */
+    at: v.literal('loaded'),
+    fingerprint: v.string(),
+    version: v.nullable(v.string()),
+    /** Why its fingerprint may not be that of the code in memory. */
+    doubt: v.nullable(v.string()),
+  }),
+  v.object({ at: v.literal('ready') }),
+  v.object({ at: v.literal('alive') }),
+]);
+export type Report = v.InferOutput<typeof Report>;
+
+/** What a predecessor told this process, or undefined. Takes it out of the environment. */
 export function takeHandoff(): Handoff | undefined {
   const text = process.env[HANDOFF_VARIABLE];
   delete process.env[HANDOFF_VARIABLE];
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parse(Handoff, text);
+}
+
+/** The report in a line, or undefined where somebody else wrote it. */
+export const parseReport = (line: string): Report | undefined => parse(Report, line);
+
+function parse<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> | undefined {
   try {
-    const said = JSON.parse(text) as Handoff;
-    const isSound =
-      Number.isInteger(said.from.pid) && typeof said.from.started === 'string' && Array.isArray(said.sockets);
-    return isSound ? said : undefined;
+    const parsed = v.safeParse(schema, JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
   } catch {
     return undefined;
   }
 }
 
 /**
- * Whether there is somebody to report to: runtimes give a child a socket for a pipe. Without one, the number may be that of
- * a descriptor of the runtime's own, which must not be written to, nor closed.
+ * Whether a predecessor listens on the report descriptor: runtimes give a child a socket for a pipe. Otherwise the number may be that of
+ * a descriptor of the runtime's own, which must be left alone.
  */
 export function canReport(): boolean {
   try {
@@ -107,7 +119,7 @@ export function canReport(): boolean {
   }
 }
 
-/** Tells the old process. That it is gone by now is not the new one's problem. */
+/** Tells the predecessor. Whether it still lives is not the new process's problem. */
 export function report(said: Report): void {
   try {
     writeSync(REPORT_FD, `${JSON.stringify(said)}\n`);

@@ -1,26 +1,26 @@
 /**
- * Keeps a runner's state file up to date: one write at a time, and none any more once another process has the role.
+ * Keeps the state file up to date: one write at a time, and none once another process holds the lock.
  * @module
  */
 
 import { type RunnerState, readOrSetAside, writeState } from './state-file.ts';
 
 export interface Journal {
-  /** What the file says; null where there is none, or none that can be read and trusted. */
+  /** What the file says. Null where there is none that can be read and trusted. */
   read(): RunnerState | null;
   /** @throws the operating system's errors as they are */
   write(): Promise<void>;
-  /** The same. A state that can't be written is no reason to stop working: it is said instead. */
+  /** The same, but trouble is logged: a runner works on without its state. */
   tryWrite(): Promise<void>;
-  /** Whoever was granted the role writes from now on. Resolves when no write of this process is under way any more. */
+  /** Ends all writing: another process is about to hold the lock. Resolves when no write is under way. */
   close(): Promise<void>;
-  /** The grant was taken back. */
+  /** Writes again: the lock was taken back. */
   reopen(): void;
 }
 
 /**
  * @param toState what to write, given what the file says
- * @param say told of trouble, each time anew
+ * @param say told of trouble, each time it is met
  */
 export function createJournal(
   stateFile: string,
@@ -68,5 +68,5 @@ export function createJournal(
   };
 }
 
-/** The system's message without the call that failed: a temporary file in it has another name each time, and then the same trouble is said each time. */
+/** The system's message without the failed call, whose temporary file has another name each time: the same trouble reads the same. */
 export const withoutCall = (error: unknown) => (error as Error).message.split(', ')[0];

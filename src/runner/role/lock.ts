@@ -1,25 +1,26 @@
 /**
- * One owner of the runner's role at any time.
+ * One lock holder at any time.
  *
- * The lock is a file `BASE.N` that names a process; N is the **generation**, and the highest one counts. It is created by linking
- * a whole file to its name (link(2) never replaces one), so of two that want the next generation one gets it, and nobody reads half a
- * record. It is free when its process is gone. The highest file is never removed, not even at the end: so a generation is never given twice.
+ * The lock is a file `BASE.N` that names a process; N is the **generation**, and the highest one counts. A process takes it by linking
+ * a whole file to the next name: link(2) never replaces a file, so one of two wins, and nobody reads half a record. The lock is free
+ * when its holder is gone. The highest file is never removed, so a generation is never given twice.
  * @module
  */
 
+import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { DistprintError, errnoOf } from '../../errors.ts';
 import { isAlive, isSameProcess, type ProcessId } from './process-id.ts';
 
-export interface Owner {
+export interface LockHolder {
   readonly process: ProcessId;
   readonly generation: number;
 }
 
-/** Who is named the owner, alive or not; undefined where nobody ever was. @throws the operating system's errors as they are */
-export function readOwner(base: string): Owner | undefined {
+/** Whom the lock names, alive or not. Undefined where it was never taken. @throws the operating system's errors as they are */
+export function readHolder(base: string): LockHolder | undefined {
   const generation = generations(base).at(-1);
   if (generation === undefined) return undefined;
   try {
@@ -28,29 +29,29 @@ export function readOwner(base: string): Owner | undefined {
     if (Number.isInteger(pid) && pid > 0 && typeof started === 'string')
       return { process: { pid, started }, generation };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return readOwner(base); // a higher one has just come
+    if (errnoOf(error) === 'ENOENT') return readHolder(base); // a higher one has just come
     if (errnoOf(error) !== undefined) throw error;
   }
-  return { process: NOBODY, generation }; // damaged: its number counts, its name is nobody's
+  return { process: NOBODY, generation }; // damaged: the number counts, the name is nobody's
 }
 
 const NOBODY: ProcessId = { pid: 0, started: '' };
 
 /**
- * Makes `me` the owner, of a new generation.
- * @throws ERR_DISTPRINT_RUNNING where another that is alive owns it; the operating system's errors as they are
+ * Takes the lock for `me`, in a new generation.
+ * @throws ERR_DISTPRINT_RUNNING where another process that is alive holds it; the operating system's errors as they are
  */
-export function claim(base: string, me: ProcessId): Owner {
+export function acquire(base: string, me: ProcessId): LockHolder {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const owner = readOwner(base);
-    if (owner !== undefined && !isSameProcess(owner.process, me) && isAlive(owner.process)) {
-      const message = `another runner owns ${base}: process ${owner.process.pid}, generation ${owner.generation}; stop it first`;
+    const holder = readHolder(base);
+    if (holder !== undefined && !isSameProcess(holder.process, me) && isAlive(holder.process)) {
+      const message = `another runner holds ${base}: process ${holder.process.pid}, generation ${holder.generation}; stop it first`;
       throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
     }
-    const taken = take(base, { process: me, generation: (owner?.generation ?? 0) + 1 });
+    const taken = take(base, { process: me, generation: (holder?.generation ?? 0) + 1 });
     if (taken !== undefined) return taken;
   }
-  const message = `the role at ${base} can't be had: others took it ${ATTEMPTS} times in a row, or its number is spent`;
+  const message = `${base} can't be taken: others took it ${ATTEMPTS} times in a row, or its number is spent`;
   throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
 }
 
@@ -58,44 +59,38 @@ export function claim(base: string, me: ProcessId): Owner {
 const ATTEMPTS = 1_000;
 
 /**
- * Names `process` the owner, in the next generation after `owner`. For the owner only.
+ * Gives the lock to `process`, in the next generation. For the holder only.
  * @throws ERR_DISTPRINT_RUNNING where somebody else came in between; the operating system's errors as they are
  */
-export function grant(base: string, owner: Owner, process: ProcessId): Owner {
-  const taken = take(base, { process, generation: owner.generation + 1 });
+export function grant(base: string, holder: LockHolder, process: ProcessId): LockHolder {
+  const taken = take(base, { process, generation: holder.generation + 1 });
   if (taken !== undefined) return taken;
   throw new DistprintError('ERR_DISTPRINT_RUNNING', `${base} was taken by another process`, { path: base });
 }
 
 /**
- * Whether `owner` still is it. Where its file is gone (the folder was deleted), it is written again, unless somebody else took over meanwhile.
- * @throws the operating system's errors as they are
+ * Makes sure that the lock names `holder`, also after somebody deleted it. A process that took it over and has ended since (a start
+ * by hand that found its port in use, a replacement while the disk was full) loses it again. Returns who holds it now.
+ * @throws what `acquire` throws
  */
-export function hold(base: string, owner: Owner): boolean {
-  const now = readOwner(base);
-  if (now !== undefined && isSameProcess(now.process, owner.process)) return true;
-  if (now !== undefined && (now.generation > owner.generation || isAlive(now.process))) return false;
-  return take(base, owner) !== undefined;
+export function keepLock(base: string, holder: LockHolder): LockHolder {
+  const now = readHolder(base);
+  if (now !== undefined && isSameProcess(now.process, holder.process)) return holder;
+  const isFree = now === undefined || (now.generation <= holder.generation && !isAlive(now.process));
+  if (isFree && take(base, holder) !== undefined) return holder;
+  const other = readHolder(base);
+  if (other !== undefined && isAlive(other.process)) return other;
+  return acquire(base, holder.process);
 }
 
-/**
- * The same, and where another took the role and has ended since, takes it back: a start by hand that found its port taken, or a
- * replacement while the disk was full. Returns who has the role now, where that can be told.
- * @throws what `claim` throws
- */
-export function holdOrTakeBack(base: string, owner: Owner): Owner | undefined {
-  if (hold(base, owner)) return owner;
-  const other = readOwner(base);
-  return other !== undefined && !isAlive(other.process) ? claim(base, owner.process) : other;
-}
-
-/** Creates the file; undefined where somebody else was first. */
-function take(base: string, owner: Owner): Owner | undefined {
-  const path = `${base}.${owner.generation}`;
-  const temporary = `${base}-${process.pid}.tmp`;
+/** Creates the file. Undefined where somebody else was first. */
+function take(base: string, holder: LockHolder): LockHolder | undefined {
+  const path = `${base}.${holder.generation}`;
+  // A random name, opened exclusively: in a folder that others may write, a name that can be guessed could be a link of theirs.
+  const temporary = `${base}.${randomBytes(8).toString('hex')}.tmp`;
   mkdirSync(dirname(base), { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(temporary, `${JSON.stringify(owner.process)}\n`, { mode: 0o600 });
+    writeFileSync(temporary, `${JSON.stringify(holder.process)}\n`, { mode: 0o600, flag: 'wx' });
     linkSync(temporary, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined;
@@ -105,12 +100,12 @@ function take(base: string, owner: Owner): Owner | undefined {
   }
   const all = generations(base);
   // Who looked long ago may link a number that was passed over meanwhile.
-  if (all.at(-1) !== owner.generation) {
+  if (all.at(-1) !== holder.generation) {
     remove(path);
     return undefined;
   }
   for (const passed of all.slice(0, -1)) remove(`${base}.${passed}`);
-  return owner;
+  return holder;
 }
 
 /** The generations that there are files of, ascending. */

@@ -1,14 +1,14 @@
 /**
- * `runner.state.json`: what a runner tells other processes, and its own successors. Only the owner of the lock writes it.
+ * `runner.state.json`: what a runner tells other processes, and its own successors. Only the lock holder writes it.
  * @module
  */
 
-import { mkdirSync, renameSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { readWholeFile } from '../../disk/whole-file.ts';
+import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
 
 /** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
@@ -27,24 +27,30 @@ const Tried = v.object({
 
 /** The part that is distprint's own. Times in it are Date.now(). */
 const Own = v.looseObject({
-  format: v.literal(1),
+  format: v.literal(2),
   /** With `pid`, names the process (process-id.ts). */
   started: v.string(),
   generation: v.number(),
-  /** What is watched, and what of it started. */
+  /** What is watched. */
   path: v.string(),
   coverage: v.object({
     kind: v.optional(v.picklist(['package', 'executable', 'directory'])),
     include: v.optional(v.pipe(v.array(v.string()), v.readonly())),
     exclude: v.optional(v.pipe(v.array(v.string()), v.readonly())),
   }),
+  /** Of what started. */
+  version: v.nullable(v.string()),
   fingerprint: v.string(),
+  token: v.number(),
+  argv: v.pipe(v.array(v.string()), v.readonly()),
+  /** Whether the operator opted out at the start. */
+  handoffDisabled: v.boolean(),
   ready: v.boolean(),
-  /** Of the last beat; null where drift is not checked. */
+  /** Of the last beat. Null where drift is not checked. */
   verdict: v.nullable(v.string()),
   decision: v.object({
     strategy: v.string(),
-    owner: v.string(),
+    supervisor: v.string(),
     reasons: v.pipe(v.array(v.string()), v.readonly()),
     advice: v.nullable(v.string()),
   }),
@@ -57,29 +63,37 @@ const Own = v.looseObject({
   postponedSinceMs: v.nullable(Ms),
 });
 
+/** A host may keep a state of its own in the same file, so only what is used here is asked for. */
 const State = v.looseObject({
   pid: Pid,
   httpPort: v.optional(v.number()),
-  startTime: Time,
-  startedWithCliVersion: v.nullable(v.string()),
-  startedWithCliMtimeMs: v.optional(v.number()),
-  startedWithArgv: v.optional(v.array(v.string())),
-  startedWithVersionHandoffDisabled: v.optional(v.boolean()),
-  lastHeartbeat: Time,
-  runnerLogPath: v.optional(v.string()),
+  startTime: v.optional(Time),
+  lastHeartbeat: v.optional(Time),
   distprint: v.optional(Own),
 });
 
 export type RunnerState = v.InferOutput<typeof State>;
 export type OwnState = v.InferOutput<typeof Own>;
 
-/** `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification). */
+/**
+ * `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification).
+ * @throws ERR_DISTPRINT_OPTION where the user has no home directory
+ */
 export function defaultStateFile(env: NodeJS.ProcessEnv = process.env): string {
-  const states = env.XDG_STATE_HOME || join(homedir(), '.local', 'state');
-  return env.DISTPRINT_STATE_FILE || join(states, 'distprint', 'runner.state.json');
+  return env.DISTPRINT_STATE_FILE || join(env.XDG_STATE_HOME || findHomeStates(), 'distprint', 'runner.state.json');
 }
 
-/** The lock's files stand beside the state. */
+function findHomeStates(): string {
+  try {
+    return join(homedir(), '.local', 'state');
+  } catch (error) {
+    const message =
+      'there is no home directory to keep the state in: set DISTPRINT_STATE_FILE, or the option stateFile';
+    throw new DistprintError('ERR_DISTPRINT_OPTION', message, { cause: error });
+  }
+}
+
+/** The lock's files lie beside the state. */
 export const lockBaseOf = (stateFile: string) => `${stateFile.replace(/\.json$/, '')}.lock`;
 
 /** No state is larger. */
@@ -115,13 +129,12 @@ export function readState(path: string): RunnerState | null {
   if (parsed.success) return parsed.output;
   const issue = parsed.issues[0];
   const where = v.getDotPath(issue) ?? 'all of it';
-  if (where === 'distprint.format') throw refuse(`is of a later format (${String(issue.input)}); this version reads 1`);
+  if (where === 'distprint.format') throw refuse(`is of another format (${String(issue.input)}); this version reads 2`);
   throw refuse(`is damaged: at ${where}, ${issue.message}`);
 }
 
 /**
- * Reads what a runner may build on. What can't be trusted is set aside, under another name, and said.
- * @param note told of what was set aside, and where
+ * Reads what a runner may build on. A file that can't be trusted is renamed, and `note` is told.
  * @throws ERR_DISTPRINT_STATE where the system is short of something: the file may well be sound
  */
 export function readOrSetAside(path: string, note: (what: string) => void): RunnerState | null {
@@ -143,26 +156,27 @@ export function readOrSetAside(path: string, note: (what: string) => void): Runn
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']);
 
 /**
- * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700. A process writes one at a time.
- *
- * Not with write-file-atomic: while it writes it listens to SIGTERM and the like, and one that comes in the moment in which it stops
- * listening is lost. A daemon that writes each beat, and leaves its end to the signal's default, would now and then outlive it.
+ * Writes the state, atomically, readable by its owner only (0600). A missing folder is made (0700).
  * @throws the operating system's errors as they are
  */
 export async function writeState(path: string, state: RunnerState): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+}
+
+/** Removes the temporary files that processes left which were ended in the middle of a write. For the lock holder. */
+export function removeLeftovers(path: string): void {
+  const starts = [basename(path), basename(lockBaseOf(path))];
   try {
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
+    for (const name of readdirSync(dirname(path))) {
+      const file = join(dirname(path), name);
+      if (!name.endsWith('.tmp') || !starts.some((start) => name.startsWith(`${start}.`))) continue;
+      if (Date.now() - statSync(file).mtimeMs > LEFTOVER_MS) rmSync(file, { force: true });
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
+  } catch {
+    // the folder can't be listed, or somebody else tidies up
   }
 }
+
+/** No write takes so long. */
+const LEFTOVER_MS = 60_000;

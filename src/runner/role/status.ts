@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { runSync } from '../../steps.ts';
-import { type Owner, readOwner } from './lock.ts';
+import { type LockHolder, readHolder } from './lock.ts';
 import { isAlive } from './process-id.ts';
 import { defaultStateFile, lockBaseOf, type RunnerState, readState } from './state-file.ts';
 
@@ -20,13 +20,13 @@ export interface StatusOptions {
 export interface RunnerStatus {
   readonly stateFile: string;
   readonly isRunning: boolean;
-  /** Who has the role, or had it last. */
-  readonly owner: Owner | null;
-  /** What the runner says of itself; null where there is no file, where it can't be trusted, or where it is somebody else's than the owner's. */
+  /** Who holds the lock, or held it last. */
+  readonly holder: LockHolder | null;
+  /** What the lock holder says of itself. Null where there is no such file, or none that can be trusted. */
   readonly state: RunnerState | null;
   /** Why the state can't be trusted, where it can't. */
   readonly problem: string | null;
-  /** What is installed now. `settling` and `missing` allow no conclusion. */
+  /** What is installed now. With `settling` and `missing` nothing can be concluded. */
   readonly installed: {
     readonly verdict: 'current' | 'changed' | 'settling' | 'missing';
     readonly version: string | null;
@@ -41,13 +41,13 @@ export function readRunnerStatus(options: StatusOptions = {}): RunnerStatus {
 }
 
 /**
- * Whether a runner runs what is installed. True also where nothing can be concluded (an install under way), and where drift is not to be
- * checked: callers restart a runner of which this is false. False where none runs.
+ * Whether a runner runs what is installed. False where none runs. True also while nothing can be concluded (an install is under way),
+ * and where the operator opted out: returning false makes callers restart the runner.
  */
 export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): boolean {
   const { isRunning, state } = find(options);
   if (!isRunning) return false;
-  if (state === null || state.startedWithVersionHandoffDisabled === true) return true;
+  if (state === null || state.distprint?.handoffDisabled === true) return true;
   return lookAt(state, options)?.verdict !== 'changed';
 }
 
@@ -59,20 +59,20 @@ export interface WaitOptions extends StatusOptions {
 }
 
 /**
- * Resolves true once another than the process that has this PID now has the role, alive, ready and on what is installed: another process, or the same one
- * after exec, which its generation tells. False at the timeout.
+ * Waits for a hand-off from the process with this PID. Resolves true once the lock holder is another process, or the same one after exec
+ * (its generation tells), is ready, and runs what is installed. False at the timeout.
  */
 export async function waitForRunnerHandoff(oldPid: number, options: WaitOptions = {}): Promise<boolean> {
   const { timeoutMs = 30_000, pollIntervalMs = 500 } = options;
   const deadlineMs = performance.now() + timeoutMs;
-  const before = find(options).owner;
-  const isNew = (owner: Owner) =>
-    owner.process.pid !== oldPid || (before?.process.pid === oldPid && owner.generation > before.generation);
+  const before = find(options).holder;
+  const isNew = (holder: LockHolder) =>
+    holder.process.pid !== oldPid || (before?.process.pid === oldPid && holder.generation > before.generation);
   for (;;) {
-    const { owner, isRunning, state } = find(options);
+    const { holder, isRunning, state } = find(options);
     // After exec the PID is the same, and for a moment the state is still what the old code said of itself.
-    const isOfOwner = state?.distprint?.generation === owner?.generation;
-    if (owner !== null && isRunning && isNew(owner) && isOfOwner && state?.distprint?.ready === true) {
+    const isOfHolder = state?.distprint?.generation === holder?.generation;
+    if (holder !== null && isRunning && isNew(holder) && isOfHolder && state?.distprint?.ready === true) {
       if (lookAt(state, options)?.verdict === 'current') return true;
     }
     const leftMs = deadlineMs - performance.now();
@@ -81,22 +81,22 @@ export async function waitForRunnerHandoff(oldPid: number, options: WaitOptions 
   }
 }
 
-/** The PID alone is not believed: the lock says which process it was, and the state must be that one's. */
+/** A PID alone proves nothing: the lock names the process, and the state must be of that very one. */
 function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
   const stateFile = options.stateFile ?? defaultStateFile();
   let problem: string | null = null;
-  let owner: Owner | null = null;
+  let holder: LockHolder | null = null;
   let state: RunnerState | null = null;
   try {
-    owner = readOwner(lockBaseOf(stateFile)) ?? null;
+    holder = readHolder(lockBaseOf(stateFile)) ?? null;
     state = readState(stateFile);
   } catch (error) {
     problem = (error as Error).message;
   }
-  const isRunning = owner !== null && isAlive(owner.process);
-  const isOwners = state?.pid === owner?.process.pid && state?.distprint?.started === owner?.process.started;
-  if (state !== null && !isOwners) problem = `${stateFile} is not of the process that has the role`;
-  return { stateFile, isRunning, owner, state: isOwners ? state : null, problem };
+  const isRunning = holder !== null && isAlive(holder.process);
+  const isHolders = state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started;
+  if (state !== null && !isHolders) problem = `${stateFile} is not of the process that holds the lock`;
+  return { stateFile, isRunning, holder, state: isHolders ? state : null, problem };
 }
 
 function lookAt({ distprint: own }: RunnerState, { cacheFile }: StatusOptions): RunnerStatus['installed'] {

@@ -1,31 +1,31 @@
 /**
- * Which way to new code is safe, and why. Pure.
+ * Decides which way to new code is safe, and why. Pure.
  * @module
  */
 
-import type { Owner } from './find-supervisor.ts';
+import type { Supervisor } from './find-supervisor.ts';
 
 /**
- * - `exec`: become the new code in place, after a rehearsal: same PID
- * - `respawn`: start a replacement, see it serve, leave
- * - `exit`: after a rehearsal, leave with a status that has the supervisor start the new code
- * - `none`: stay on the old code, and say so
+ * - `exec`: the process becomes the new code in place, after a rehearsal; the PID stays
+ * - `respawn`: the process starts a replacement, sees it serve, and leaves
+ * - `exit`: after a rehearsal, the process leaves with a status after which its supervisor starts the new code
+ * - `none`: the process stays on the old code, and says so
  */
 export type Strategy = 'exec' | 'respawn' | 'exit' | 'none';
 export const STRATEGIES: readonly Strategy[] = ['exec', 'respawn', 'exit', 'none'];
 
 export interface Facts {
-  readonly owner: Owner;
-  /** Why this process can't be replaced in place; null where it can. */
+  readonly supervisor: Supervisor;
+  /** Why this process can't become the new code in place. Null where it can. */
   readonly execBlocker: string | null;
-  /** The status that `exit` would leave with. */
+  /** The exit status of strategy `exit`. */
   readonly exitStatus: number;
 }
 
 export interface Decision {
   readonly strategy: Strategy;
-  readonly owner: Owner['kind'];
-  /** For people, in the order in which they were considered. */
+  readonly supervisor: Supervisor['kind'];
+  /** For people, in the order considered. */
   readonly reasons: readonly string[];
   /** With `none`: what the operator can do. */
   readonly advice: string | null;
@@ -34,14 +34,14 @@ export interface Decision {
 const NEWER_RUNTIME = 'run it on Node >= 22.15 or Bun, which can replace the code in place';
 
 export function decideStrategy(wanted: Strategy | 'auto', facts: Facts): Decision {
-  const { owner, execBlocker } = facts;
-  const respawn = canRespawn(owner);
+  const { supervisor, execBlocker } = facts;
+  const respawn = canRespawn(supervisor);
   const exit = canExit(facts);
   const decide = (strategy: Strategy, ...reasons: string[]): Decision => ({
     strategy,
-    owner: owner.kind,
-    reasons: [sayOwner(owner), ...reasons],
-    advice: strategy === 'none' && wanted !== 'none' ? toAdvice(owner) : null,
+    supervisor: supervisor.kind,
+    reasons: [saySupervisor(supervisor), ...reasons],
+    advice: strategy === 'none' && wanted !== 'none' ? toAdvice(supervisor) : null,
   });
 
   if (wanted === 'none') return decide('none', 'strategy none was asked for');
@@ -55,10 +55,10 @@ export function decideStrategy(wanted: Strategy | 'auto', facts: Facts): Decisio
   if (wanted === 'exit') {
     return exit.safe === false ? decide('none', exit.why) : decide('exit', 'strategy exit was asked for', exit.why);
   }
-  // With nobody to start it again, the old process is the only way back should the new code fail after all: it must outlive the start.
-  if (owner.kind === 'nobody') return decide('respawn', respawn.why);
+  // Nobody would start it again, so the old process is the only way back if the new code fails: it must outlive the start.
+  if (supervisor.kind === 'nobody') return decide('respawn', respawn.why);
   if (execBlocker === null)
-    return decide('exec', 'the runtime can replace the code in place, and nobody sees another process');
+    return decide('exec', 'the runtime can replace the code in place, and the supervisor sees the same process');
   if (respawn.safe) return decide('respawn', execBlocker, respawn.why);
   if (exit.safe === true) return decide('exit', execBlocker, respawn.why, exit.why);
   return decide('none', execBlocker, respawn.why, exit.why);
@@ -70,60 +70,65 @@ interface Option {
   why: string;
 }
 
-function canRespawn(owner: Owner): Option {
-  switch (owner.kind) {
+function canRespawn(supervisor: Supervisor): Option {
+  switch (supervisor.kind) {
     case 'nobody':
       return { safe: true, why: 'nobody waits for this process, so another may take its place once it is proven' };
     case 'systemd':
-      if (owner.unit?.adoption === 'notify')
+      if (supervisor.unit?.adoption === 'notify')
         return { safe: true, why: 'NotifyAccess= lets systemd follow a replacement' };
-      if (owner.unit?.adoption === 'pidfile') return { safe: true, why: 'PIDFile= lets systemd follow a replacement' };
+      if (supervisor.unit?.adoption === 'pidfile')
+        return { safe: true, why: 'PIDFile= lets systemd follow a replacement' };
       return { safe: false, why: 'systemd would kill a replacement together with this process' };
     case 'terminal':
       return { safe: false, why: 'a replacement would leave the terminal' };
     case 'container':
       return { safe: false, why: 'the container ends with this process' };
     case 'parent':
-      return { safe: false, why: `${owner.name} waits for this process, and would take its end for the end of all` };
+      return {
+        safe: false,
+        why: `${supervisor.name} waits for this process, and would take its end for the end of all`,
+      };
     default:
-      return { safe: false, why: `${owner.kind} would not know a replacement` };
+      return { safe: false, why: `${supervisor.kind} would not know a replacement` };
   }
 }
 
-function canExit({ owner, exitStatus }: Facts): Option {
-  const restarts = doesRestart(owner);
-  if (restarts === true) return { safe: true, why: `${owner.kind} starts it again after exit status ${exitStatus}` };
-  if (restarts === null) return { safe: null, why: `it can't be told whether ${owner.kind} would start it again` };
+function canExit({ supervisor, exitStatus }: Facts): Option {
+  const restarts = doesRestart(supervisor);
+  if (restarts === true)
+    return { safe: true, why: `${supervisor.kind} starts it again after exit status ${exitStatus}` };
+  if (restarts === null) return { safe: null, why: `it can't be told whether ${supervisor.kind} would start it again` };
   return { safe: false, why: `nobody would start it again after exit status ${exitStatus}` };
 }
 
-function doesRestart(owner: Owner): boolean | null {
-  if (owner.kind === 'systemd') return owner.unit === null ? null : owner.unit.restarts;
-  if ('restarts' in owner) return owner.restarts;
-  return owner.kind === 'nobody' || owner.kind === 'terminal' ? false : null;
+function doesRestart(supervisor: Supervisor): boolean | null {
+  if (supervisor.kind === 'systemd') return supervisor.unit === null ? null : supervisor.unit.restarts;
+  if ('restarts' in supervisor) return supervisor.restarts;
+  return supervisor.kind === 'nobody' || supervisor.kind === 'terminal' ? false : null;
 }
 
-function sayOwner(owner: Owner): string {
-  switch (owner.kind) {
+function saySupervisor(supervisor: Supervisor): string {
+  switch (supervisor.kind) {
     case 'systemd':
-      return owner.unit === null
-        ? 'systemd owns this process, but its unit could not be asked about (systemctl show)'
-        : `systemd owns this process: ${owner.unit.unit}, Restart=${owner.unit.restart}`;
+      return supervisor.unit === null
+        ? 'systemd supervises this process, but its unit could not be asked about (systemctl show)'
+        : `systemd supervises this process: ${supervisor.unit.unit}, Restart=${supervisor.unit.restart}`;
     case 'container':
       return 'this process is PID 1 of a container';
     case 'terminal':
       return 'this process has a terminal';
     case 'parent':
-      return `this process has a parent that is no known supervisor: ${owner.name}`;
+      return `this process has a parent that is no known supervisor: ${supervisor.name}`;
     case 'nobody':
-      return 'nobody owns this process';
+      return 'nobody supervises this process';
     default:
-      return `${owner.kind} owns this process`;
+      return `${supervisor.kind} supervises this process`;
   }
 }
 
-function toAdvice(owner: Owner): string {
-  switch (owner.kind) {
+function toAdvice(supervisor: Supervisor): string {
+  switch (supervisor.kind) {
     case 'systemd':
       return `restart the unit by hand; for next time, set Restart=on-failure, or NotifyAccess=all, or ${NEWER_RUNTIME}`;
     case 'supervisord':

@@ -1,12 +1,13 @@
 /**
- * Whether supervisord starts its program again. Its XML-RPC interface doesn't tell, so its configuration files are read
+ * Tells whether supervisord starts its program again. Its XML-RPC interface does not say, so we read its configuration files
  * (http://supervisord.org/configuration.html).
  * @module
  */
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadFastGlob } from '../../disk/on-demand.ts';
+import { readCommandLine, readWorkingDirectory } from '../role/proc.ts';
 
 /** After an exit with this status; null where the configuration can't be found. */
 export function doesSupervisordRestart(status: number, env: NodeJS.ProcessEnv = process.env): boolean | null {
@@ -33,8 +34,9 @@ function restartsOn(status: number, program: ReadonlyMap<string, string>): boole
 }
 
 function findConfiguration(pid: number): string | undefined {
-  const cwd = readlinkSync(`/proc/${pid}/cwd`);
-  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const cwd = readWorkingDirectory(pid);
+  const words = readCommandLine(pid);
+  if (cwd === undefined || words === undefined) return undefined;
   for (const [i, word] of words.entries()) {
     const given =
       word.match(/^(?:-c|--configuration=)(.+)$/)?.[1] ??

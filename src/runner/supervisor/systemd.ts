@@ -1,13 +1,14 @@
 /**
- * What systemd says of the unit that this process is the main process of, and telling it of another main process.
- * Sources: systemd.exec(5), systemd.service(5), sd_notify(3), all read at version 252.
+ * Asks systemd about the unit whose main process this is, and makes it follow another main process.
+ * Sources: systemd.exec(5), systemd.service(5), sd_notify(3), of version 252.
  * @module
  */
 
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { readCgroups } from '../role/proc.ts';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;
@@ -15,14 +16,14 @@ const POLL_MS = 20;
 
 export interface SystemdUnit {
   readonly unit: string;
-  /** Of a user's service manager. */
+  /** Whether it belongs to a user's service manager. */
   readonly ofUser: boolean;
   readonly mainPid: number;
-  /** Whether it is started again after an exit with the status that was asked about. */
+  /** Whether systemd starts it again after an exit with the status in question. */
   readonly restarts: boolean;
-  /** As the unit has it, for people. */
+  /** `Restart=`, for people. */
   readonly restart: string;
-  /** How it can be made to follow another main process. */
+  /** How systemd can be made to follow another main process. */
   readonly adoption: 'notify' | 'pidfile' | null;
   readonly pidFile: string | null;
 }
@@ -36,8 +37,8 @@ export async function findSystemdUnit(
   status: number,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<SystemdUnit | undefined> {
-  // Every child of a unit inherits the variable, with its parent's number; a replacement has that of the process it replaced;
-  // before systemd 248 there was none. So it only tells whom to ask.
+  // Children inherit the variable with the number of another process, and before systemd 248 there was none.
+  // So it only tells that asking is worth while.
   if (env.SYSTEMD_EXEC_PID === undefined && env.INVOCATION_ID === undefined) return undefined;
   const cgroup = readCgroup();
   const unit = cgroup?.match(/\/([^/]+\.service)$/)?.[1];
@@ -86,21 +87,16 @@ export function toUnit(
   return { unit, ofUser, mainPid: Number(get('MainPID')), restarts, restart, adoption, pidFile };
 }
 
-/** In the hierarchy of systemd's own, be it version 1 or 2. */
+/** The path in systemd's own hierarchy, version 1 or 2. */
 function readCgroup(): string | undefined {
-  try {
-    const lines = readFileSync('/proc/self/cgroup', 'utf8').split('\n');
-    const line = lines.find((each) => each.includes(':name=systemd:')) ?? lines.find((each) => each.startsWith('0::'));
-    return line?.slice(line.indexOf(':', line.indexOf(':') + 1) + 1);
-  } catch {
-    return undefined;
-  }
+  const lines = readCgroups('self')?.split('\n') ?? [];
+  const line = lines.find((each) => each.includes(':name=systemd:')) ?? lines.find((each) => each.startsWith('0::'));
+  return line?.slice(line.indexOf(':', line.indexOf(':') + 1) + 1);
 }
 
 /**
- * Has the unit follow `pid` as its main process. With `NotifyAccess=` that is confirmed by asking; a `PIDFile=` is read by systemd when
- * the main process ends, so there it is confirmed that the file holds the PID and that the process is in the unit's cgroup, which is what
- * systemd will ask.
+ * Makes the unit follow `pid` as its main process. With `NotifyAccess=` systemd confirms it. A `PIDFile=` is read only when the main
+ * process ends; so there we check what systemd will check: the file holds the PID, and the process is in the unit's cgroup.
  * @throws where it is not confirmed within 5 s
  */
 export async function adopt(unit: SystemdUnit, pid: number): Promise<void> {
@@ -118,12 +114,11 @@ export async function adopt(unit: SystemdUnit, pid: number): Promise<void> {
 
 function writePidFile({ unit, pidFile }: SystemdUnit, pid: number): void {
   if (pidFile === null) throw new Error(`${unit} has no PIDFile=`);
-  const cgroupOf = (which: number | 'self') => readFileSync(`/proc/${which}/cgroup`, 'utf8');
-  if (cgroupOf(pid) !== cgroupOf('self')) throw new Error(`process ${pid} is not in the cgroup of ${unit}`);
+  if (readCgroups(pid) !== readCgroups('self')) throw new Error(`process ${pid} is not in the cgroup of ${unit}`);
   writeFileSync(pidFile, `${pid}\n`);
 }
 
-/** Tells the service manager, where there is one that listens: `READY=1`, say. @throws where it can't be told */
+/** Tells the service manager, where one listens: `READY=1`, say. @throws where that fails */
 export async function notify(assignment: string): Promise<void> {
   if (process.env.NOTIFY_SOCKET === undefined) return;
   await run('systemd-notify', [assignment], { timeout: TIMEOUT_MS });

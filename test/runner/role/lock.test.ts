@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { claim, grant, hold, type Owner, readOwner } from '../../../src/runner/role/lock.ts';
+import { acquire, grant, keepLock, type LockHolder, readHolder } from '../../../src/runner/role/lock.ts';
 import { identify, type ProcessId } from '../../../src/runner/role/process-id.ts';
 import { built, type Program, startProgram } from '../../helpers/built.ts';
 import { errorOf } from '../../helpers/manifest.ts';
@@ -18,18 +18,18 @@ const makeBase = () => join(makeTemp(), 'runner.state.lock');
 const write = (base: string, generation: number, content: string) => writeFileSync(`${base}.${generation}`, content);
 const filesOf = (base: string) => readdirSync(dirname(base)).sort();
 
-/** Claims for itself when there is a file `start`, and again for each line; prints the owner that it is, or what refused it. */
+/** Claims for itself when there is a file `start`, and again for each line; prints the holder that it is, or what refused it. */
 const CLAIMANT = `
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { claim } from ${JSON.stringify(built('runner/role/lock.js'))};
+import { acquire } from ${JSON.stringify(built('runner/role/lock.js'))};
 import { identify } from ${JSON.stringify(built('runner/role/process-id.js'))};
 const [base, start] = process.argv.slice(1);
 const me = identify(process.pid);
 const say = (what) => console.log(JSON.stringify(what));
 const tryClaim = () => {
   try {
-    say({ owner: claim(base, me) });
+    say({ holder: acquire(base, me) });
   } catch (error) {
     say({ refused: error.code });
   }
@@ -42,7 +42,7 @@ for await (const _ of createInterface({ input: process.stdin })) tryClaim();
 `;
 
 interface Outcome {
-  owner?: Owner;
+  holder?: LockHolder;
   refused?: string;
 }
 
@@ -53,34 +53,34 @@ async function startClaimants(count: number, base: string): Promise<{ claimants:
   return { claimants, start };
 }
 
-describe('one owner', () => {
-  it('of many real processes that claim at the same moment; and one again when that one has died', async () => {
+describe('one lock holder', () => {
+  it('of many real processes that acquire at the same moment; and one again when that one has died', async () => {
     const base = makeBase();
     const { claimants, start } = await startClaimants(8, base);
     writeFileSync(start, '');
     const first = await Promise.all(claimants.map((each) => each.hear<Outcome>()));
-    const [winner, ...others] = claimants.filter((_, i) => first[i]?.owner) as [Program, ...Program[]];
+    const [winner, ...others] = claimants.filter((_, i) => first[i]?.holder) as [Program, ...Program[]];
     expect(others).toEqual([]);
     expect(first.filter(({ refused }) => refused === 'ERR_DISTPRINT_RUNNING')).toHaveLength(7);
-    expect(readOwner(base)).toEqual({ process: identify(winner.pid), generation: 1 });
+    expect(readHolder(base)).toEqual({ process: identify(winner.pid), generation: 1 });
 
     await winner.kill();
     const left = claimants.filter((each) => each !== winner);
     const second = await Promise.all(left.map((each) => each.ask<Outcome>()));
-    const [heir, ...more] = left.filter((_, i) => second[i]?.owner) as [Program, ...Program[]];
+    const [heir, ...more] = left.filter((_, i) => second[i]?.holder) as [Program, ...Program[]];
     expect(more).toEqual([]);
-    expect(readOwner(base)).toEqual({ process: identify(heir.pid), generation: 2 });
+    expect(readHolder(base)).toEqual({ process: identify(heir.pid), generation: 2 });
     expect(filesOf(base)).toEqual([`${basename(base)}.2`]);
   });
 
-  it('of each generation, however many claim who looked before another took it and lost it again', async () => {
+  it('of each generation, however many acquire who looked before another took it and lost it again', async () => {
     const base = makeBase();
-    // Owners that are dead at once: every claim succeeds, and each generation is passed over right after.
+    // Owners that are dead at once: every acquire succeeds, and each generation is passed over right after.
     const source = `
-      import { claim } from ${JSON.stringify(built('runner/role/lock.js'))};
+      import { acquire } from ${JSON.stringify(built('runner/role/lock.js'))};
       const [base, who, rounds] = process.argv.slice(1);
       const generations = [];
-      for (let i = 0; i < Number(rounds); i++) generations.push(claim(base, { pid: 1, started: who + ' ' + i }).generation);
+      for (let i = 0; i < Number(rounds); i++) generations.push(acquire(base, { pid: 1, started: who + ' ' + i }).generation);
       console.log(JSON.stringify(generations));
     `;
     const programs = ['a', 'b', 'c', 'd'].map((who) => startProgram(source, [base, who, '200']));
@@ -88,7 +88,7 @@ describe('one owner', () => {
     for (const generations of taken) expect(generations).toEqual([...generations].sort((a, b) => a - b));
     const all = taken.flat();
     expect(new Set(all).size).toBe(800);
-    expect(readOwner(base)?.generation).toBe(Math.max(...all));
+    expect(readHolder(base)?.generation).toBe(Math.max(...all));
   });
 
   it('that was stopped keeps it', async () => {
@@ -98,11 +98,11 @@ describe('one owner', () => {
     const [claimant] = claimants as [Program];
     await claimant.hear();
     claimant.child.kill('SIGSTOP');
-    const error = await errorOf(() => claim(base, me));
+    const error = await errorOf(() => acquire(base, me));
     expect(error.code).toBe('ERR_DISTPRINT_RUNNING');
     expect(error.message).toContain(`process ${claimant.pid}, generation 1`);
     await claimant.kill();
-    expect(claim(base, me)).toEqual({ process: me, generation: 2 });
+    expect(acquire(base, me)).toEqual({ process: me, generation: 2 });
   });
 });
 
@@ -125,32 +125,32 @@ describe('a lock convinces nobody', () => {
   ])('%s; its generation counts', (_, content) => {
     const base = makeBase();
     write(base, 6, content);
-    expect(readOwner(base)?.generation).toBe(6);
-    expect(claim(base, me)).toEqual({ process: me, generation: 7 });
+    expect(readHolder(base)?.generation).toBe(6);
+    expect(acquire(base, me)).toEqual({ process: me, generation: 7 });
   });
 
   needs('FIFOs', isPosix)('that is a FIFO or a directory, nor keeps anybody waiting', () => {
     const base = makeBase();
     makeFifo(`${base}.3`);
-    expect(claim(base, me).generation).toBe(4);
+    expect(acquire(base, me).generation).toBe(4);
     const other = makeBase();
     mkdirSync(`${other}.3`);
-    expect(claim(other, me).generation).toBe(4);
+    expect(acquire(other, me).generation).toBe(4);
   });
 
   it('of another name', () => {
     const base = makeBase();
     for (const name of ['.x', '.01', '.-1', '.1.tmp', '', '-9', '.'])
       writeFileSync(`${base}${name}`, JSON.stringify(identify(process.ppid)));
-    expect(readOwner(base)).toBeUndefined();
-    expect(claim(base, me).generation).toBe(1);
+    expect(readHolder(base)).toBeUndefined();
+    expect(acquire(base, me).generation).toBe(1);
   });
 });
 
 describe('a lock', () => {
   it('can be read by its owner alone, in a folder that is made for it', () => {
     const base = join(makeTemp(), 'a/b/runner.state.lock');
-    claim(base, me);
+    acquire(base, me);
     expect(statSync(`${base}.1`).mode & 0o777).toBe(0o600);
     expect(statSync(dirname(base)).mode & 0o777).toBe(0o700);
     expect(filesOf(base)).toEqual(['runner.state.lock.1']);
@@ -158,73 +158,73 @@ describe('a lock', () => {
 
   it('is claimed anew, with another generation, by the process that has it: it has new code', () => {
     const base = makeBase();
-    expect([claim(base, me).generation, claim(base, me).generation]).toEqual([1, 2]);
+    expect([acquire(base, me).generation, acquire(base, me).generation]).toEqual([1, 2]);
     expect(filesOf(base)).toEqual([`${basename(base)}.2`]);
   });
 });
 
 describe('a grant', () => {
-  it('makes the other one the owner, and the granter none', async () => {
+  it('names the other process, and the granter no more', async () => {
     const base = makeBase();
-    const mine = claim(base, me);
+    const mine = acquire(base, me);
     const heir = startProgram('console.log(1); setInterval(() => {}, 1000)');
     await heir.hear();
     const id = identify(heir.pid) as ProcessId;
     expect(grant(base, mine, id)).toEqual({ process: id, generation: 2 });
-    expect(readOwner(base)).toEqual({ process: id, generation: 2 });
-    expect(hold(base, mine)).toBe(false);
-    expect((await errorOf(() => claim(base, me))).code).toBe('ERR_DISTPRINT_RUNNING');
+    expect(readHolder(base)).toEqual({ process: id, generation: 2 });
+    expect(keepLock(base, mine)).toEqual({ process: id, generation: 2 });
+    expect((await errorOf(() => acquire(base, me))).code).toBe('ERR_DISTPRINT_RUNNING');
     await heir.kill();
-    expect(claim(base, me)).toEqual({ process: me, generation: 3 });
+    expect(acquire(base, me)).toEqual({ process: me, generation: 3 });
   });
 
   it('is refused where somebody else took it meanwhile', async () => {
     const base = makeBase();
-    const mine = claim(base, gone);
-    claim(base, me);
+    const mine = acquire(base, gone);
+    acquire(base, me);
     expect((await errorOf(() => grant(base, mine, gone))).code).toBe('ERR_DISTPRINT_RUNNING');
-    expect(readOwner(base)).toEqual({ process: me, generation: 2 });
+    expect(readHolder(base)).toEqual({ process: me, generation: 2 });
   });
 });
 
-describe('to hold it', () => {
+describe('keeping the lock', () => {
   it('changes nothing where it is held', () => {
     const base = makeBase();
-    const mine = claim(base, me);
+    const mine = acquire(base, me);
     const { ino, ctimeNs } = statSync(`${base}.1`, { bigint: true });
-    expect(hold(base, mine)).toBe(true);
+    expect(keepLock(base, mine)).toEqual(mine);
     expect(statSync(`${base}.1`, { bigint: true })).toMatchObject({ ino, ctimeNs });
   });
 
   it('writes it again after its folder was deleted', () => {
     const base = join(makeTemp(), 'state/runner.state.lock');
-    claim(base, me);
-    const mine = claim(base, me);
+    acquire(base, me);
+    const mine = acquire(base, me);
     rmSync(dirname(base), { recursive: true });
-    expect(hold(base, mine)).toBe(true);
-    expect(readOwner(base)).toEqual({ process: me, generation: 2 });
+    expect(keepLock(base, mine)).toEqual(mine);
+    expect(readHolder(base)).toEqual({ process: me, generation: 2 });
     expect(JSON.parse(readFileSync(`${base}.2`, 'utf8'))).toEqual(me);
   });
 
-  it('is false where the folder was deleted and another that is alive came first', async () => {
+  it('names the other, where the folder was deleted and another that is alive came first', async () => {
     const base = join(makeTemp(), 'state/runner.state.lock');
-    claim(base, me);
-    const mine = claim(base, me);
+    acquire(base, me);
+    const mine = acquire(base, me);
     rmSync(dirname(base), { recursive: true });
     const { claimants, start } = await startClaimants(1, base);
     writeFileSync(start, '');
     const [claimant] = claimants as [Program];
-    expect(await claimant.hear<Outcome>()).toMatchObject({ owner: { generation: 1 } });
-    expect(hold(base, mine)).toBe(false);
-    expect(readOwner(base)?.process.pid).toBe(claimant.pid);
+    expect(await claimant.hear<Outcome>()).toMatchObject({ holder: { generation: 1 } });
+    expect(keepLock(base, mine)).toMatchObject({ process: { pid: claimant.pid }, generation: 1 });
+    expect(readHolder(base)?.process.pid).toBe(claimant.pid);
     await claimant.kill();
-    expect(hold(base, mine)).toBe(true);
-    expect(readOwner(base)).toEqual({ process: me, generation: 2 });
+    expect(keepLock(base, mine)).toEqual(mine);
+    expect(readHolder(base)).toEqual({ process: me, generation: 2 });
   });
 
   it('fails with the error of the operating system where it can not be read', () => {
     const base = makeBase();
     writeFileSync(base, '');
-    expect(() => hold(join(base, 'below'), { process: me, generation: 1 })).toThrow(/ENOTDIR/);
+    expect(() => keepLock(join(base, 'below'), { process: me, generation: 1 })).toThrow(/ENOTDIR/);
   });
 });

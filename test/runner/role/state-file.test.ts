@@ -94,18 +94,18 @@ const UNTRUSTED: [string, () => string, RegExp][] = [
   ['without a PID', () => makeFile(without('pid')), /at pid/],
   ['of PID 0', () => makeFile({ ...makeState(), pid: 0 }), /at pid/],
   ['of a PID that is text', () => makeFile({ ...makeState(), pid: '1' }), /at pid/],
-  ['with an argv that is text', () => makeFile({ ...makeState(), startedWithArgv: 'a b' }), /at startedWithArgv/],
+  ['with an argv that is text', () => makeFile(makeState({ argv: 'a b' as never })), /at distprint\.argv/],
   [
     'with an opt-out that is text',
-    () => makeFile({ ...makeState(), startedWithVersionHandoffDisabled: '0' }),
-    /Disabled/,
+    () => makeFile(makeState({ handoffDisabled: '0' as never })),
+    /at distprint\.handoffDisabled/,
   ],
-  ['without our format', () => makeFile({ ...makeState(), distprint: {} }), /is of a later format|at distprint/],
+  ['without our format', () => makeFile({ ...makeState(), distprint: {} }), /is of another format|at distprint/],
   ['with a history that is none', () => makeFile(makeState({ handOffs: ['now'] } as object)), /at distprint\.handOffs/],
   [
     'of a later format',
-    () => makeFile(makeState({ format: 2, handOffs: {} } as object)),
-    /later format \(2\).* reads 1/,
+    () => makeFile(makeState({ format: 3, handOffs: {} } as object)),
+    /another format \(3\).* reads 2/,
   ],
   [
     'a directory',
@@ -177,7 +177,7 @@ describe('a real runner', () => {
     const before = Date.now();
     const fields = { httpPort: 4711, runnerLogPath: '/var/log/x.log', machineId: 'm' };
     const args = ['start-sync', '--workspace-root', '/a b', ''];
-    const runner = await startRunner({ fields }, { args });
+    const runner = await startRunner({ fields, isHapi: true }, { args });
     const state = runner.state();
     expect(state).toMatchObject({
       pid: runner.pid,
@@ -210,19 +210,18 @@ describe('a real runner', () => {
 
   it('says what started, whatever is installed later', async () => {
     const runner = await startRunner();
-    const { startedWithCliMtimeMs, startedWithCliVersion, distprint } = runner.state();
+    const { version, fingerprint, token } = runner.state().distprint;
     runner.upgrade('2.0.0');
     await expect.poll(() => runner.state().distprint.verdict, { timeout: 12_000 }).toBe('changed');
     await runner.beats(2);
-    expect(runner.state()).toMatchObject({ startedWithCliMtimeMs, startedWithCliVersion });
-    expect(runner.state().distprint.fingerprint).toBe(distprint.fingerprint);
+    expect(runner.state().distprint).toMatchObject({ version, fingerprint, token });
     expect(runner.state().distprint.heldBack?.target).toBe(fingerprintOf(runner.root));
   });
 
   it('persists arguments as redacted, and its own argv stays as it was', async () => {
     const args = ['--token=hush', 'plain'];
     const runner = await startRunner({ redacted: 'hush' }, { args });
-    expect(runner.state().startedWithArgv).toEqual(['--token=[redacted]', 'plain']);
+    expect(runner.state().distprint.argv).toEqual(['--token=[redacted]', 'plain']);
     expect(readFileSync(runner.stateFile, 'utf8')).not.toContain('hush');
     expect(readFileSync(`/proc/${runner.pid}/cmdline`, 'utf8').split('\0')).toContain('--token=hush');
   });

@@ -7,7 +7,7 @@ import { makeTemp } from '../../helpers/temp.ts';
 it('writing the state never listens to a signal: one that comes as it stops listening would be lost', async () => {
   const before = process.eventNames().length;
   const path = join(makeTemp(), 'state/runner.state.json');
-  const state: RunnerState = { pid: process.pid, startTime: '', startedWithCliVersion: null, lastHeartbeat: '' };
+  const state: RunnerState = { pid: process.pid, startTime: '', lastHeartbeat: '' };
   let isDone = false;
   const writing = writeState(path, state).finally(() => {
     isDone = true;

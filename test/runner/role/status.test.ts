@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isRunnerRunningInstalledVersion, readRunnerStatus, waitForRunnerHandoff } from '../../../src/runner/index.ts';
-import { claim } from '../../../src/runner/role/lock.ts';
+import { acquire } from '../../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
 import { isPosix, needs } from '../../helpers/needs.ts';
 import { gone, me, type Written, writeRole } from '../../helpers/role.ts';
@@ -34,8 +34,8 @@ describe('isRunnerRunningInstalledVersion', () => {
   });
 
   it('is false where it died, also where its PID is used again', () => {
-    expect(isInstalled(makeRole({ owner: gone }))).toBe(false);
-    expect(isInstalled(makeRole({ owner: { ...gone, pid: 2 ** 22 } }))).toBe(false);
+    expect(isInstalled(makeRole({ holder: gone }))).toBe(false);
+    expect(isInstalled(makeRole({ holder: { ...gone, pid: 2 ** 22 } }))).toBe(false);
   });
 
   it('is true where it runs what is installed, and false where it runs something else', () => {
@@ -44,7 +44,7 @@ describe('isRunnerRunningInstalledVersion', () => {
   });
 
   it('is true where it was told not to check', () => {
-    expect(isInstalled(makeRole({ own: OTHER, fields: { startedWithVersionHandoffDisabled: true } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, handoffDisabled: true } }))).toBe(true);
   });
 
   it('is true while an install is under way: nothing can be concluded', () => {
@@ -73,19 +73,19 @@ describe('readRunnerStatus', () => {
     expect(readRunnerStatus({ stateFile })).toMatchObject({
       stateFile,
       isRunning: true,
-      owner: { process: me, generation: 3 },
+      holder: { process: me, generation: 3 },
       state: { pid: process.pid, distprint: { generation: 3 } },
       problem: null,
       installed: { verdict: 'current', version: '1.2.3' },
     });
   });
 
-  it('gives no state that is not of the process that has the role', () => {
+  it('gives no state that is not of the process that holds the lock', () => {
     for (const own of [{ started: gone.started }, { started: '' }]) {
       const stateFile = makeRole({ own });
       const { state, problem, installed } = readRunnerStatus({ stateFile });
       expect({ state, installed }).toEqual({ state: null, installed: null });
-      expect(problem).toBe(`${stateFile} is not of the process that has the role`);
+      expect(problem).toBe(`${stateFile} is not of the process that holds the lock`);
     }
   });
 
@@ -124,12 +124,12 @@ describe('waitForRunnerHandoff', () => {
   const wait = (stateFile: string, oldPid = OLD_PID, timeoutMs = 0) =>
     waitForRunnerHandoff(oldPid, { stateFile, timeoutMs, pollIntervalMs: 10 });
 
-  it('is true for another owner that is alive, ready, and on what is installed', async () => {
+  it('is true for another holder that is alive, ready, and on what is installed', async () => {
     expect(await wait(makeRole())).toBe(true);
   });
 
   it.each<[string, Written]>([
-    ['is dead', { owner: gone }],
+    ['is dead', { holder: gone }],
     ['is not ready', { own: { ready: false } }],
     ['runs something else', { own: OTHER }],
     ['says nothing of itself in its state', { own: { started: gone.started } }],
@@ -157,7 +157,7 @@ describe('waitForRunnerHandoff', () => {
     const stateFile = makeRole();
     const done = wait(stateFile, process.pid, 300);
     await sleep(30);
-    claim(lockBaseOf(stateFile), me); // its state still is as the old code left it
+    acquire(lockBaseOf(stateFile), me); // its state still is as the old code left it
     expect(await done).toBe(false);
   });
 
@@ -167,12 +167,11 @@ describe('waitForRunnerHandoff', () => {
     const done = wait(runner.stateFile, runner.pid, 15_000);
     runner.upgrade('2.0.0');
     expect(await done).toBe(true);
-    const { state, owner } = readRunnerStatus({ stateFile: runner.stateFile });
-    expect(owner?.generation).toBe(2);
+    const { state, holder } = readRunnerStatus({ stateFile: runner.stateFile });
+    expect(holder?.generation).toBe(2);
     expect(state?.pid).not.toBe(runner.pid);
     expect(state).toMatchObject({
-      startedWithCliVersion: '2.0.0',
-      distprint: { ready: true, handOffs: [expect.any(Number)] },
+      distprint: { version: '2.0.0', ready: true, handOffs: [expect.any(Number)] },
     });
     expect(await runner.ended).toBe(0);
     expect(await wait(runner.stateFile, runner.pid)).toBe(true); // it is still so for who asks late

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Owner } from '../../../src/runner/supervisor/find-supervisor.ts';
+import type { Supervisor } from '../../../src/runner/supervisor/find-supervisor.ts';
 import { type Decision, decideStrategy, STRATEGIES, type Strategy } from '../../../src/runner/supervisor/strategy.ts';
 import type { SystemdUnit } from '../../../src/runner/supervisor/systemd.ts';
 
 const OLD_RUNTIME = 'this runtime has no process.execve';
 
-const unit = (restart: string, restarts: boolean, adoption: SystemdUnit['adoption'] = null): Owner => ({
+const unit = (restart: string, restarts: boolean, adoption: SystemdUnit['adoption'] = null): Supervisor => ({
   kind: 'systemd',
   unit: {
     unit: 'a.service',
@@ -44,17 +44,17 @@ const OWNERS = {
   's6, restarts': { kind: 's6', restarts: true },
   's6, does not': { kind: 's6', restarts: false },
   's6, unknown': { kind: 's6', restarts: null },
-} as const satisfies Record<string, Owner>;
+} as const satisfies Record<string, Supervisor>;
 
 type Name = keyof typeof OWNERS;
-type Row = readonly [owner: Name, autoNow: Strategy, autoOnOld: Strategy, respawn: Strategy, exit: Strategy];
+type Row = readonly [supervisor: Name, autoNow: Strategy, autoOnOld: Strategy, respawn: Strategy, exit: Strategy];
 
 /**
  * What is decided, by who owns the process: with `auto`, on a runtime that can replace the code in place and on one that can't;
  * and where `respawn` and `exit` are asked for, on either.
  */
 const TABLE: readonly Row[] = [
-  // owner                                         auto       auto, old  respawn    exit
+  // supervisor                                         auto       auto, old  respawn    exit
   ['nobody', /*                                 */ 'respawn', 'respawn', 'respawn', 'none'],
   ['terminal', /*                               */ 'exec', /**/ 'none', /**/ 'none', 'none'],
   ['parent', /*                                 */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
@@ -84,7 +84,7 @@ const TABLE: readonly Row[] = [
 
 interface Case {
   readonly name: string;
-  readonly owner: Owner;
+  readonly supervisor: Supervisor;
   readonly execBlocker: string | null;
   readonly wanted: Strategy | 'auto';
   readonly expected: Strategy;
@@ -101,7 +101,7 @@ const CASES: readonly Case[] = TABLE.flatMap(([name, autoNow, autoOnOld, respawn
     } as const;
     const toCase = (wanted: Strategy | 'auto') => ({
       name,
-      owner: OWNERS[name],
+      supervisor: OWNERS[name],
       execBlocker,
       wanted,
       expected: expected[wanted],
@@ -110,30 +110,30 @@ const CASES: readonly Case[] = TABLE.flatMap(([name, autoNow, autoOnOld, respawn
   }),
 );
 
-const decide = ({ owner, execBlocker, wanted }: Case): Decision =>
-  decideStrategy(wanted, { owner, execBlocker, exitStatus: 75 });
+const decide = ({ supervisor, execBlocker, wanted }: Case): Decision =>
+  decideStrategy(wanted, { supervisor, execBlocker, exitStatus: 75 });
 
 describe('the strategy', () => {
-  it('has a row in the table for every owner', () => {
+  it('has a row in the table for every supervisor', () => {
     expect(TABLE.map(([name]) => name)).toEqual(Object.keys(OWNERS));
   });
 
   it.each(CASES)('$name; $wanted is wanted; in place: $execBlocker: $expected', (each) => {
     const decision = decide(each);
     expect(decision.strategy).toBe(each.expected);
-    expect(decision.owner).toBe(each.owner.kind);
+    expect(decision.supervisor).toBe(each.supervisor.kind);
   });
 });
 
 /** All decisions that there are. */
 const ALL = CASES.map((each) => ({ ...each, decision: decide(each) }));
 
-describe('whoever the owner, whatever is wanted', () => {
+describe('whoever the supervisor, whatever is wanted', () => {
   const of = (strategy: Strategy) => ALL.filter(({ decision }) => decision.strategy === strategy);
-  const restartsOf = (owner: Owner) => {
-    if (owner.kind === 'systemd') return owner.unit?.restarts ?? null;
-    if ('restarts' in owner) return owner.restarts;
-    return owner.kind === 'nobody' || owner.kind === 'terminal' ? false : null;
+  const restartsOf = (supervisor: Supervisor) => {
+    if (supervisor.kind === 'systemd') return supervisor.unit?.restarts ?? null;
+    if ('restarts' in supervisor) return supervisor.restarts;
+    return supervisor.kind === 'nobody' || supervisor.kind === 'terminal' ? false : null;
   };
 
   it('what is done is what was asked for, or nothing', () => {
@@ -142,21 +142,21 @@ describe('whoever the owner, whatever is wanted', () => {
   });
 
   it('respawn under systemd is never chosen where systemd would not follow the replacement', () => {
-    const owners = of('respawn').map(({ owner }) => owner);
-    const underSystemd = owners.filter((owner) => owner.kind === 'systemd');
+    const supervisors = of('respawn').map(({ supervisor }) => supervisor);
+    const underSystemd = supervisors.filter((supervisor) => supervisor.kind === 'systemd');
     expect(underSystemd.length).toBeGreaterThan(0);
     for (const { unit } of underSystemd) expect(unit?.adoption ?? null).not.toBeNull();
   });
 
   it('respawn is never chosen where anybody waits for this very process', () => {
-    for (const { owner } of of('respawn')) expect(['nobody', 'systemd']).toContain(owner.kind);
+    for (const { supervisor } of of('respawn')) expect(['nobody', 'systemd']).toContain(supervisor.kind);
   });
 
   it('exit is never chosen where nobody starts it again, and not by itself where that can not be told', () => {
     expect(of('exit').length).toBeGreaterThan(0);
-    for (const { owner, wanted } of of('exit')) {
-      expect(restartsOf(owner)).not.toBe(false);
-      if (wanted === 'auto') expect(restartsOf(owner)).toBe(true);
+    for (const { supervisor, wanted } of of('exit')) {
+      expect(restartsOf(supervisor)).not.toBe(false);
+      if (wanted === 'auto') expect(restartsOf(supervisor)).toBe(true);
     }
   });
 
@@ -182,11 +182,11 @@ describe('whoever the owner, whatever is wanted', () => {
   });
 
   it('with auto, to stay on old code says of each way why it is closed', () => {
-    for (const { decision, owner } of of('none').filter(({ wanted }) => wanted === 'auto')) {
+    for (const { decision, supervisor } of of('none').filter(({ wanted }) => wanted === 'auto')) {
       const [, exec, respawn, exit] = decision.reasons;
       expect(exec).toBe(OLD_RUNTIME);
       expect(respawn).toMatch(/replacement|ends with this process|its end/);
-      expect(exit).toContain(restartsOf(owner) === null ? "can't be told" : 'nobody would start it again');
+      expect(exit).toContain(restartsOf(supervisor) === null ? "can't be told" : 'nobody would start it again');
     }
   });
 });

@@ -1,0 +1,60 @@
+/**
+ * One beat of a runner: keep the lock, look at what is installed, begin a hand-off where one is due, write the state.
+ * @module
+ */
+
+import { callHost } from './call-host.ts';
+import { considerHandOff } from './hand-off.ts';
+import { withoutCall } from './role/journal.ts';
+import { keepLock, type LockHolder } from './role/lock.ts';
+import { isAlive, isSameProcess } from './role/process-id.ts';
+import { type Running, update } from './running.ts';
+
+/** @returns the milliseconds after which another beat is worth while, where that is sooner than the interval */
+export async function beat(running: Running): Promise<number | undefined> {
+  const isHandingOff = () => running.situation.handingOff !== null;
+  if (!isHandingOff() && !(await isStillRunner(running))) return undefined;
+  const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
+  await running.journal.tryWrite();
+  return retryInMs;
+}
+
+async function look(running: Running): Promise<number | undefined> {
+  const check = await running.detector.check();
+  update(running, { verdict: check.verdict });
+  if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
+  if (check.verdict === 'changed') {
+    const { fingerprint, versions } = check;
+    await considerHandOff(running, { fingerprint: fingerprint as string, version: versions?.installed ?? null });
+  }
+  return check.retryInMs;
+}
+
+/** Whether this process still is the runner. Once another one serves in its place, it leaves. */
+async function isStillRunner(running: Running): Promise<boolean> {
+  const { settings, journal, say, hooks, stopped } = running;
+  const other = findOther(running);
+  if (other === undefined) return true;
+  const { pid } = other.process;
+  const state = journal.read();
+  if (state?.pid !== pid || state.distprint?.ready !== true || !isAlive(other.process)) {
+    say('lock', `process ${pid} has taken the lock, and does not serve yet`);
+    return true;
+  }
+  settings.log(`process ${pid} holds the lock, generation ${other.generation}, and serves; this process leaves`);
+  await callHost('release', hooks.release, settings.hookTimeoutMs).catch((error) => settings.log(error.message));
+  stopped.abort();
+  process.exit(0);
+}
+
+/** Who holds the lock in our place. Undefined where we hold it, or nobody can tell. */
+function findOther({ lock, say }: Running): LockHolder | undefined {
+  try {
+    const holder = keepLock(lock.base, lock.holder);
+    if (!isSameProcess(holder.process, lock.holder.process)) return holder;
+    lock.holder = holder;
+  } catch (error) {
+    say('lock', `the lock can't be written at ${lock.base}: ${withoutCall(error)}`);
+  }
+  return undefined;
+}

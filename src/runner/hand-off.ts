@@ -1,0 +1,129 @@
+/**
+ * Decides whether new code is moved to now, and records what came of it.
+ * @module
+ */
+
+import { callHost } from './call-host.ts';
+import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './handoff/gate.ts';
+import { findExecBlocker } from './handoff/launch.ts';
+import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
+import type { Step } from './handoff/protocol.ts';
+import { type Running, update } from './running.ts';
+import { findSupervisor } from './supervisor/find-supervisor.ts';
+import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
+import type { SystemdUnit } from './supervisor/systemd.ts';
+
+/** Which way would be taken now. Returns the unit that must follow a replacement. */
+export async function decide(running: Running): Promise<SystemdUnit | null> {
+  const { exitStatus, strategy } = running.settings;
+  const supervisor = await findSupervisor(exitStatus);
+  const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus });
+  update(running, { decision });
+  return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
+}
+
+/** Begins a hand-off to the target, unless a gate is closed; then the state and the log say which. */
+export async function considerHandOff(running: Running, target: Target): Promise<void> {
+  const { limits } = running.settings;
+  const unit = await decide(running);
+  const { strategy, reasons, advice } = running.situation.decision;
+  if (strategy === 'none') {
+    const reason = [...reasons, ...(advice === null ? [] : [advice])].join('; ');
+    return holdBack(running, target, 'strategy', reason);
+  }
+  const isIdle = await canHandOff(running);
+  const nowMs = Date.now();
+  update(running, withoutFuture(running.situation, limits, nowMs));
+  const judged = judgeHandoff(target.fingerprint, running.situation, limits, nowMs, isIdle);
+  if (!judged.go) {
+    if (judged.gate === 'idle') update(running, { postponedSinceMs: running.situation.postponedSinceMs ?? nowMs });
+    return holdBack(running, target, judged.gate, judged.reason);
+  }
+  void move(running, target, strategy, unit);
+}
+
+/** Milliseconds. The beat waits for the answer. */
+const CAN_HAND_OFF_MS = 5_000;
+
+async function canHandOff({ hooks, say }: Running): Promise<boolean> {
+  try {
+    return (await callHost('canHandOff', hooks.canHandOff, CAN_HAND_OFF_MS)) === true;
+  } catch (error) {
+    say('host', `${(error as Error).message}; taken for a no`);
+    return false;
+  }
+}
+
+function holdBack(running: Running, target: Target, gate: string, reason: string): void {
+  update(running, { heldBack: { target: target.fingerprint, gate, reason } });
+  running.say('target', `${sayTarget(target)} is installed; ${sayStaying(running)}: ${reason}`);
+}
+
+async function move(
+  running: Running,
+  target: Target,
+  strategy: Exclude<Strategy, 'none'>,
+  unit: SystemdUnit | null,
+): Promise<void> {
+  const { settings, journal, stopped } = running;
+  const { handOffs, tried, postponedSinceMs } = running.situation;
+  const handingOff = { step: 'rehearse', target: target.fingerprint, sinceMs: Date.now() };
+  update(running, { heldBack: null, handingOff });
+  settings.log(`${sayTarget(target)} is installed; handing off (${strategy})`);
+  try {
+    await handOff(toPredecessor(running, unit), strategy, target);
+  } catch (error) {
+    if (stopped.signal.aborted) return;
+    const reason = (error as Error).message;
+    const before = { handOffs, tried, postponedSinceMs };
+    update(running, recordFailure(before, target, reason, settings.limits, Date.now(), Math.random()));
+    settings.log(`hand-off to ${sayTarget(target)} failed, ${sayStaying(running)}: ${reason}`);
+  } finally {
+    update(running, { handingOff: null });
+    if (!stopped.signal.aborted) journal.reopen();
+  }
+  await journal.tryWrite();
+}
+
+function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
+  const { settings, lock, sockets, journal, detector, stopped, hooks } = running;
+  return {
+    lock,
+    sockets,
+    unit,
+    readyTimeoutMs: settings.readyTimeoutMs,
+    proveMs: settings.proveMs,
+    drainTimeoutMs: settings.drainTimeoutMs,
+    exitStatus: settings.exitStatus,
+    stopped: stopped.signal,
+    announce: (step) => announce(running, step),
+    async isStill({ fingerprint }) {
+      const check = await detector.check();
+      return check.verdict === 'changed' && check.fingerprint === fingerprint;
+    },
+    async recordHandOff() {
+      update(running, recordHandOff(running.situation, settings.limits, Date.now()));
+      await journal.write();
+    },
+    stopWriting: () => journal.close(),
+    release: async () => void (await callHost('release', hooks.release, settings.hookTimeoutMs)),
+    resume: () =>
+      callHost('resume', hooks.resume, settings.hookTimeoutMs).then(
+        () => {},
+        (error) => settings.log(error.message),
+      ),
+  };
+}
+
+async function announce(running: Running, step: Step): Promise<void> {
+  const { handingOff } = running.situation;
+  if (handingOff !== null) update(running, { handingOff: { ...handingOff, step } });
+  await running.journal.tryWrite();
+  await running.settings.onStep(step);
+  if (running.stopped.signal.aborted) throw new Error('the runner was stopped');
+}
+
+const sayTarget = ({ version, fingerprint }: Target) =>
+  version === null ? fingerprint : `${version} (${fingerprint})`;
+
+const sayStaying = ({ identity: { started } }: Running) => `staying on ${started.version ?? started.fingerprint}`;

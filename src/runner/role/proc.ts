@@ -1,0 +1,62 @@
+/**
+ * What Linux tells of a process in /proc (proc(5)). Elsewhere, and of a process that has ended, every answer is undefined.
+ *
+ * Texts are read as latin1, a character a byte: they may hold bytes that are not UTF-8 (disk/raw-path.ts).
+ * @module
+ */
+
+import { readFileSync, readlinkSync } from 'node:fs';
+
+type Pid = number | 'self';
+
+function orUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+const readNulls = (path: string) => orUndefined(() => readFileSync(path, 'latin1').split('\0').slice(0, -1));
+
+/** The words of its command line. */
+export const readCommandLine = (pid: Pid): string[] | undefined => readNulls(`/proc/${pid}/cmdline`);
+
+/** `NAME=value` each, as they were when it started. */
+export const readEnvironment = (pid: Pid): string[] | undefined => readNulls(`/proc/${pid}/environ`);
+
+export const readWorkingDirectory = (pid: Pid): string | undefined =>
+  orUndefined(() => readlinkSync(`/proc/${pid}/cwd`, 'latin1'));
+
+/** The first 15 bytes of its command's name. */
+export const readCommandName = (pid: Pid): string | undefined =>
+  orUndefined(() => readFileSync(`/proc/${pid}/comm`, 'latin1').trimEnd());
+
+/** All of its cgroups, a line each: `ID:CONTROLLERS:PATH`. */
+export const readCgroups = (pid: Pid): string | undefined =>
+  orUndefined(() => readFileSync(`/proc/${pid}/cgroup`, 'latin1'));
+
+export interface Stat {
+  /** `Z` and `X`: it has ended, and its parent has not waited for it. */
+  readonly state: string;
+  readonly parent: number;
+  readonly session: number;
+  /** In clock ticks since the machine was started. */
+  readonly startTicks: string;
+}
+
+export function readStat(pid: Pid): Stat | undefined {
+  return orUndefined(() => {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command's name, field 2, may itself hold spaces and parentheses.
+    const [state = '', parent, , session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state, parent: Number(parent), session: Number(session), startTicks: rest[22 - 7] as string };
+  });
+}
+
+/** Where a PID and its ticks mean anything: this start of this machine, and this PID namespace (pid_namespaces(7)). */
+export function readWorld(): string | undefined {
+  return orUndefined(() =>
+    [readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), readlinkSync('/proc/self/ns/pid')].join('/'),
+  );
+}

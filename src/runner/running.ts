@@ -1,0 +1,42 @@
+/**
+ * A runner that holds the lock: the data that its beats and hand-offs share.
+ * @module
+ */
+
+import type { Detector } from '../change/detector.ts';
+import type { HeldLock } from './handoff/predecessor.ts';
+import type { Sockets } from './handoff/sockets.ts';
+import type { HostHooks, Settings } from './options.ts';
+import type { Journal } from './role/journal.ts';
+import type { Identity, Situation } from './situation.ts';
+
+export interface Running {
+  readonly settings: Settings;
+  readonly identity: Identity;
+  readonly detector: Detector;
+  readonly lock: HeldLock;
+  readonly journal: Journal;
+  readonly sockets: Sockets;
+  /** Aborted by `stop()`. */
+  readonly stopped: AbortController;
+  readonly say: Say;
+  hooks: Required<HostHooks>;
+  /** What the host adds to the state. */
+  hostFields: Readonly<Record<string, unknown>>;
+  situation: Situation;
+}
+
+/** Logs what stays true over many beats once. */
+export type Say = (topic: 'lock' | 'state' | 'aside' | 'target' | 'host', line: string) => void;
+
+export function createSay(log: (line: string) => void): Say {
+  const lastSaid = new Map<string, string>();
+  return (topic, line) => {
+    if (lastSaid.get(topic) !== line) log(line);
+    lastSaid.set(topic, line);
+  };
+}
+
+export function update(running: Running, change: Partial<Situation>): void {
+  running.situation = { ...running.situation, ...change };
+}
