@@ -38,7 +38,7 @@ export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprin
   };
 }
 
-/** A daemon that does nothing but hold the lock; a version `…-hangs` never gets ready. `busy` and `stuck` are what its host says when it may hand off. */
+/** A daemon that does nothing but hold the lock; a version `…-hangs` never gets ready. `busy` and `stuck` are its host's answers whether it may hand off; `throws` and `never ends` are what its release does. */
 const MAIN = `
 import { writeSync } from 'node:fs';
 import release from './release.js';
@@ -46,6 +46,7 @@ import { claimRunner } from ${JSON.stringify(built('runner/index.js'))};
 import { HAPI } from ${JSON.stringify(built('drop-in.js'))};
 const { fields, host, redact, isHapi, ...options } = JSON.parse(process.env.RUNNER);
 const say = (what) => writeSync(1, JSON.stringify(what) + '\\n');
+const atRelease = { throws: () => { throw new Error('not now'); }, 'never ends': () => new Promise(() => {}) }[host];
 const canHandOff = { busy: () => false, stuck: () => new Promise(() => {}) }[host];
 const runner = await claimRunner({
   ...(isHapi && HAPI),
@@ -53,7 +54,10 @@ const runner = await claimRunner({
   ...(canHandOff && { canHandOff }),
   ...(redact && { redact: (args) => args.map((argument) => argument.replace(new RegExp(redact), '[redacted]')) }),
   log: (log) => say({ log }),
-  release: () => say({ host: 'releases' }),
+  release: () => {
+    say({ host: 'releases' });
+    return atRelease?.();
+  },
   resume: () => say({ host: 'resumes' }),
 });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
@@ -66,7 +70,7 @@ setInterval(() => {}, 1000);
 export interface RunnerSetup extends Omit<RunnerOptions, 'redact'> {
   /** Of the host, in the state. */
   fields?: Record<string, unknown>;
-  host?: 'busy' | 'stuck';
+  host?: 'busy' | 'stuck' | 'throws' | 'never ends';
   /** It is to keep HAPI's fields in its state. */
   isHapi?: boolean;
   /** A pattern of what is redacted in arguments. */

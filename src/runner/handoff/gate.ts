@@ -1,27 +1,27 @@
 /**
- * Whether to hand off now: the operator's word, the circuit breaker, the back-off and the idle gate. Pure.
+ * Decides whether to hand off now: circuit breaker, back-off and idle gate. Pure.
  * @module
  */
 
-/** What was tried last and failed. Kept apart from what started, which no failure rewrites. */
+/** The target that failed last. No failure rewrites what started. */
 export interface Tried {
   readonly fingerprint: string;
   readonly version: string | null;
   readonly reason: string;
-  /** In a row, of this target. */
+  /** How often this target failed in a row. */
   readonly failures: number;
   /** Date.now() of the last one. */
   readonly atMs: number;
-  /** Date.now() before which it isn't tried again. */
+  /** Date.now() before which it is not tried again. */
   readonly retryAtMs: number;
 }
 
-/** Outlives the process, in the state file. Times are Date.now(). */
+/** Kept in the state file, so it outlives the process. Times are Date.now(). */
 export interface History {
-  /** When the role last passed on, oldest first. */
+  /** When the lock passed on, oldest first. */
   readonly handOffs: readonly number[];
   readonly tried: Tried | null;
-  /** Since when the host has postponed. */
+  /** Since when the host postpones. */
   readonly postponedSinceMs: number | null;
 }
 
@@ -29,9 +29,9 @@ export const EMPTY_HISTORY: History = { handOffs: [], tried: null, postponedSinc
 
 /** All times in milliseconds. */
 export interface Limits {
-  /** The breaker opens when more than `max` hand-offs fell into the last `windowMs`. Default 3 in 15 minutes. */
+  /** The breaker opens after `max` hand-offs in `windowMs`. Default 3 in 15 minutes. */
   readonly breaker: { readonly max: number; readonly windowMs: number };
-  /** After the nth failure of a target: `baseMs` * 2^(n-1), at most `maxMs`, of which a random half is taken off. Default 10 s and 1 h. */
+  /** After the nth failure of a target it waits `baseMs` * 2^(n-1), at most `maxMs`, less a random part of up to a half. Default 10 s and 1 h. */
   readonly backOff: { readonly baseMs: number; readonly maxMs: number };
   /** For how long `canHandOff` may postpone. Default 1 h. */
   readonly maxPostponeMs: number;
@@ -43,7 +43,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxPostponeMs: 60 * 60_000,
 };
 
-/** `gate` says which one is closed, `untilMs` (Date.now()) for how long. */
+/** `gate` is the closed one, until `untilMs` (Date.now()). */
 export type Judgement =
   | { readonly go: true }
   | {
@@ -111,7 +111,7 @@ export function recordHandOff(history: History, { breaker }: Limits, nowMs: numb
   return { ...history, handOffs, postponedSinceMs: null };
 }
 
-/** After the clock was set back, what lies in the future counts as just now: so every gate opens again in its time. */
+/** If the clock was set back, times in the future count as now: so every gate opens again in its time. */
 export function withoutFuture(history: History, { backOff }: Limits, nowMs: number): History {
   const { tried, postponedSinceMs } = history;
   return {

@@ -1,5 +1,5 @@
 /**
- * The runner's listening sockets: passed on open where the runtime allows it, so that a port answers without a gap.
+ * The runner's listening sockets. Where the runtime allows it, they are passed on open, so that a port answers without a gap.
  * @module
  */
 
@@ -12,17 +12,17 @@ import type { Handoff } from './protocol.ts';
 type Passed = Handoff['sockets'];
 
 export interface Sockets {
-  /** As `server.listen` does; on the predecessor's socket where it passed on one of that port. A port of 0 stays the one it was. */
+  /** As `server.listen`; on the predecessor's socket where it passed on one of that port. A port of 0 stays the one it was. */
   listen(server: Server, options: ListenOptions): Promise<void>;
-  /** The ports that are listened on, with the descriptors that a replacement may be given; null where the runtime shows none (Bun's http). */
+  /** The open ports, with the descriptors to pass on. Null where the runtime shows none (Bun's http). */
   readonly open: () => { port: number; fd: number | null }[];
-  /** Stops listening. What is connected stays connected. */
+  /** Stops listening. Open connections stay. */
   release(): void;
-  /** Listens again, where it did. */
+  /** Listens again. */
   resume(): Promise<void>;
-  /** Waits until what was connected is done, but no longer than this. */
+  /** Waits until the open connections have ended, for `timeoutMs` at most. */
   drain(timeoutMs: number): Promise<void>;
-  /** Closes what was passed on and nobody listens on. */
+  /** Closes sockets that were passed on and that nobody listens on. */
   dropUnused(): void;
 }
 
@@ -77,7 +77,7 @@ export function createSockets(passed: Passed): Sockets {
   };
 }
 
-/** Whoever had the port may be a moment from letting go of it. */
+/** Whoever had the port may be about to let go of it. */
 async function listenOn(server: Server, options: ListenOptions): Promise<void> {
   const deadlineMs = performance.now() + PORT_WAIT_MS;
   for (;;) {
@@ -90,7 +90,7 @@ async function listenOn(server: Server, options: ListenOptions): Promise<void> {
   }
 }
 
-/** Leaves no listener behind, for it may be called many times until a port is free. */
+/** Leaves no listener behind: it may be called many times until a port is free. */
 function listenOnce(server: Server, options: ListenOptions | { fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     const listening = () => {
@@ -105,7 +105,7 @@ function listenOnce(server: Server, options: ListenOptions | { fd: number }): Pr
   });
 }
 
-/** Node shows it on an object that it calls private, and has done so since its first version; else a port is let go and taken again. */
+/** Node has shown it on a private object since its first version. Without it, the port is let go and taken again. */
 function descriptorOf(server: Server): number | null {
   const handle = (server as { _handle?: { fd?: number } | null })._handle;
   return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : null;

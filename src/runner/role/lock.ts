@@ -45,7 +45,7 @@ export function acquire(base: string, me: ProcessId): LockHolder {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const holder = readHolder(base);
     if (holder !== undefined && !isSameProcess(holder.process, me) && isAlive(holder.process)) {
-      const message = `another runner holds ${base}: process ${holder.process.pid}, generation ${holder.generation}; stop it first`;
+      const message = `another runner holds ${base}: process ${holder.process.pid}, generation ${holder.generation}; \`distprint status\` says what it runs`;
       throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
     }
     const taken = take(base, { process: me, generation: (holder?.generation ?? 0) + 1 });

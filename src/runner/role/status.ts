@@ -8,7 +8,7 @@ import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { runSync } from '../../steps.ts';
 import { type LockHolder, readHolder } from './lock.ts';
 import { isAlive } from './process-id.ts';
-import { defaultStateFile, lockBaseOf, type RunnerState, readState } from './state-file.ts';
+import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
 
 export interface StatusOptions {
   /** Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
@@ -41,14 +41,21 @@ export function readRunnerStatus(options: StatusOptions = {}): RunnerStatus {
 }
 
 /**
- * Whether a runner runs what is installed. False where none runs. True also while nothing can be concluded (an install is under way),
- * and where the operator opted out: returning false makes callers restart the runner.
+ * Whether a runner runs what is installed, or moves to it without help. False where none runs, and where it stays on old code (no safe
+ * strategy, the breaker, a back-off): returning false makes callers restart the runner. True also while nothing can be concluded (an
+ * install is under way), and where the operator opted out.
  */
 export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): boolean {
   const { isRunning, state } = find(options);
   if (!isRunning) return false;
-  if (state === null || state.distprint?.handoffDisabled === true) return true;
-  return lookAt(state, options)?.verdict !== 'changed';
+  if (state?.distprint === undefined || state.distprint.handoffDisabled) return true;
+  return willMoveItself(state.distprint) || lookAt(state, options)?.verdict !== 'changed';
+}
+
+/** Whether a hand-off is under way, or waits only for the next beat or an idle host. */
+function willMoveItself({ ready, handingOff, heldBack, decision }: OwnState): boolean {
+  if (!ready || handingOff !== null) return true;
+  return decision.strategy !== 'none' && (heldBack === null || heldBack.gate === 'idle');
 }
 
 export interface WaitOptions extends StatusOptions {

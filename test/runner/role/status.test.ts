@@ -43,6 +43,18 @@ describe('isRunnerRunningInstalledVersion', () => {
     expect(isInstalled(makeRole({ own: OTHER }))).toBe(false);
   });
 
+  it('is true where it moves to the new code without help, and false where it stays', () => {
+    const decision = { strategy: 'exec', supervisor: 'systemd', reasons: [], advice: null };
+    const heldBack = (gate: string) => ({ target: 'x', gate, reason: 'it is so' });
+    const handingOff = { step: 'rehearse', target: 'x', sinceMs: 0 };
+    expect(isInstalled(makeRole({ own: { ...OTHER, decision } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, handingOff } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, ready: false } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('idle') } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('breaker') } }))).toBe(false);
+    expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('back-off') } }))).toBe(false);
+  });
+
   it('is true where it was told not to check', () => {
     expect(isInstalled(makeRole({ own: { ...OTHER, handoffDisabled: true } }))).toBe(true);
   });
