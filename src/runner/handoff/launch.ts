@@ -12,8 +12,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { executablePath, isCompiledByBun } from '../../change/running-program.ts';
-import { toRaw } from '../../disk/raw-path.ts';
+import { toFsPath, toRaw } from '../../disk/raw-path.ts';
 import { readCommandLine, readEnvironment, readWorkingDirectory } from '../role/proc.ts';
+import { whyNotDirectory, whyNotExecutable } from './executable.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
 /** All words are raw. */
@@ -79,12 +80,19 @@ export function spawnAlike(
   }
 }
 
+/** Why this process can't be launched again in place just now, as far as that can be told; null where it can. */
+export function whyNoExec({ file, cwd }: Launch = launch): string | null {
+  return whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd));
+}
+
 /**
  * Becomes a process launched in the same way, keeping PID, children and stdio. Doesn't return.
- * @throws what execve(2) failed with
+ * @throws what speaks against it; what execve(2) failed with, where the runtime survives that
  */
 export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): never {
   if (execve === undefined) throw new Error('this runtime has no process.execve');
+  const problem = whyNoExec({ file, argv, cwd, env, umask });
+  if (problem !== null) throw new Error(problem);
   const before = { umask: process.umask(umask), cwd: process.cwd() };
   try {
     if (!isAllText({ file, argv, cwd, env })) {

@@ -9,7 +9,7 @@ import { isAlive, isSameProcess } from '../role/process-id.ts';
 import type { Strategy } from '../supervisor/strategy.ts';
 import { adopt, type SystemdUnit } from '../supervisor/systemd.ts';
 import { type Child, HandoffFailure, startChild } from './child.ts';
-import { execAlike, getLaunch } from './launch.ts';
+import { execAlike, getLaunch, whyNoExec } from './launch.ts';
 import { HANDOFF_VARIABLE, type Handoff, type Report, type Step } from './protocol.ts';
 import type { Sockets } from './sockets.ts';
 
@@ -62,6 +62,7 @@ export async function handOff(old: Predecessor, strategy: Exclude<Strategy, 'non
   if (strategy === 'respawn') return respawn(old, target);
   await old.announce(strategy);
   await assertStill(old, target);
+  if (strategy === 'exec') assertExecutable(); // before the host releases anything
   await old.recordHandOff();
   try {
     await old.release();
@@ -72,6 +73,11 @@ export async function handOff(old: Predecessor, strategy: Exclude<Strategy, 'non
     await old.resume();
     throw toFailure(error);
   }
+}
+
+function assertExecutable(): void {
+  const problem = whyNoExec();
+  if (problem !== null) throw new HandoffFailure(`it can't be executed: ${problem}`);
 }
 
 async function assertStill(old: Predecessor, target: Target): Promise<void> {

@@ -1,0 +1,88 @@
+/**
+ * Checks, before an exec, that it can't fail: Node 22 and 24 abort where `process.execve` fails, with nothing to catch.
+ *
+ * The ELF format: elf(5). Scripts: execve(2), "Interpreter scripts".
+ * @module
+ */
+
+import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+
+/** Why the file can't be executed; null where nothing speaks against it. On Linux only, for the formats that Linux knows. */
+export function whyNotExecutable(file: string | Buffer): string | null {
+  try {
+    accessSync(file, constants.X_OK);
+    if (process.platform !== 'linux') return null;
+    const fd = openSync(file, 'r');
+    try {
+      return examine(fd, fstatSync(fd).size);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Why nothing can be started there; null where it can. */
+export function whyNotDirectory(directory: string | Buffer): string | null {
+  try {
+    accessSync(directory, constants.X_OK);
+    return statSync(directory).isDirectory() ? null : `${directory} is no directory`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** The kernel reads no more of a script's first line. */
+const SCRIPT_LINE_BYTES = 256;
+const ELF = Buffer.from('\x7fELF', 'latin1');
+
+function examine(fd: number, size: number): string | null {
+  const head = readAt(fd, 0, SCRIPT_LINE_BYTES);
+  if (head.subarray(0, 4).equals(ELF)) return examineElf(fd, head, size);
+  const interpreter = head.toString('latin1').match(/^#![ \t]*([^ \t\n]+)/)?.[1];
+  if (interpreter === undefined) return 'it is neither an ELF executable nor a script with an interpreter';
+  return whyMissing(interpreter, 'its interpreter');
+}
+
+const PT_LOAD = 1;
+const PT_INTERP = 3;
+
+/** That all segments lie within the file, and that its loader is there. */
+function examineElf(fd: number, head: Buffer, size: number): string | null {
+  const is64 = head[4] === 2;
+  const isLittle = head[5] === 1;
+  if (!is64 || !isLittle) return null; // no machine of ours; the kernel will say
+  if (head.length < 64) return 'its ELF header is cut off';
+  const [offset, entrySize, count] = [Number(head.readBigUInt64LE(32)), head.readUInt16LE(54), head.readUInt16LE(56)];
+  const headers = readAt(fd, offset, entrySize * count);
+  if (headers.length < entrySize * count || entrySize < 56) return 'its ELF program headers are cut off';
+  for (let at = 0; at < headers.length; at += entrySize) {
+    const type = headers.readUInt32LE(at);
+    const start = Number(headers.readBigUInt64LE(at + 8));
+    const length = Number(headers.readBigUInt64LE(at + 32));
+    if (type === PT_LOAD && start + length > size) return `it is cut off at ${size} bytes`;
+    if (type !== PT_INTERP) continue;
+    const missing = whyMissing(readAt(fd, start, length).toString('latin1').replace(/\0.*$/s, ''), 'its loader');
+    if (missing !== null) return missing;
+  }
+  return null;
+}
+
+function whyMissing(path: string, what: string): string | null {
+  try {
+    accessSync(Buffer.from(path, 'latin1'), constants.X_OK);
+    return null;
+  } catch (error) {
+    return `${what}: ${(error as Error).message}`;
+  }
+}
+
+/** Fewer bytes where the file ends before. */
+function readAt(fd: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(Math.min(length, MAX_READ_BYTES));
+  return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, position));
+}
+
+/** No table of program headers, and no path, is larger. */
+const MAX_READ_BYTES = 65_536;
