@@ -10,6 +10,7 @@ import type { Step } from './handoff/protocol.ts';
 import { defaultStateFile } from './role/state-file.ts';
 import type { Strategy } from './supervisor/strategy.ts';
 
+/** What a host may set. Callbacks may be asynchronous, `redact` and `log` aside; docs/runner.md says how long each is awaited. */
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>> {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;

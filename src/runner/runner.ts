@@ -34,6 +34,7 @@ import { findOwner } from './supervisor/find-supervisor.ts';
 import { type Decision, decideStrategy, type Strategy } from './supervisor/strategy.ts';
 import { notify } from './supervisor/systemd.ts';
 
+/** A process that has the role. */
 export interface Runner {
   /** One more than that of whoever had the role before. */
   readonly generation: number;

@@ -1,46 +1,147 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { compile } from './helpers/compile.ts';
-import { repository } from './helpers/run.ts';
-import { makeSharedTemp } from './helpers/tree.ts';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { compile } from '../helpers/compile.ts';
+import { findFreePort } from '../helpers/free-port.ts';
+import { nodeCommand, run } from '../helpers/run.ts';
+import { makeTempToRemove, removeTree, writeTree } from '../helpers/temp.ts';
+import { until } from '../helpers/wait.ts';
+import { BLOCKS } from './pages.ts';
+import { makePlayground, playgroundEnv } from './playground.ts';
 
-/** What the examples leave to their reader. */
-const READERS_OWN = `
+/** What the examples leave to their reader: for the compiler, and as a module that is loaded before them. */
+const TYPES = `
 declare const packageDirectory: string;
-declare const log: { info(...things: unknown[]): void };
 declare const jobs: Map<string, unknown>;
 declare const scheduler: { start(): void; stop(): void };
 declare const answer: import('node:http').RequestListener;
 `;
+const VALUES = `
+import { mkdirSync, writeFileSync } from 'node:fs';
+mkdirSync('some/dist', { recursive: true });
+writeFileSync('some/package.json', '{"version":"1.0.0"}');
+writeFileSync('some/dist/a.js', '');
+globalThis.packageDirectory = 'some';
+globalThis.jobs = new Map();
+globalThis.scheduler = { start() {}, stop() {} };
+globalThis.answer = (_, response) => response.end('release 1\\n');
+`;
 
-const readme = readFileSync(join(repository, 'README.md'), 'utf8');
-const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ''], i) => ({
+const examples = BLOCKS.filter(({ language }) => language === 'ts').map(({ page, line, code }, i) => ({
   name: `example${i}.ts`,
+  at: `${page}:${line}`,
   code,
 }));
-const temp = makeSharedTemp();
+const isDaemon = ({ code }: { code: string }) => code.includes('runner.listen');
+
+let temp: string;
+let playground: string;
 let errors: Map<string, string[]>;
 
 beforeAll(async () => {
-  errors = await compile(temp, Object.fromEntries(examples.map(({ name, code }) => [name, code + READERS_OWN])));
+  temp = makeTempToRemove();
+  playground = makePlayground();
+  const modules = examples.map(({ name, code }): [string, string] => [name, `${code}${TYPES}export {};\n`]);
+  errors = await compile(temp, Object.fromEntries(modules));
 }, 60_000);
+afterAll(() => [temp, playground].forEach(removeTree));
 
-describe('the examples of the README', () => {
-  it('are there for the detector, the runner and the drop-in', () => {
-    expect(examples.map(({ code }) => /from '(distprint[^']*)'/.exec(code)?.[1]).sort()).toEqual([
-      'distprint',
-      'distprint/drop-in',
-      'distprint/runner',
-    ]);
-  });
+it('the README and each page of the library have examples', () => {
+  const doors = examples.map(({ at, code }) => `${at.split(':')[0]} ${/from '(distprint[^']*)'/.exec(code)?.[1]}`);
+  expect(doors).toEqual(
+    expect.arrayContaining([
+      'README.md distprint',
+      'README.md distprint/drop-in',
+      'README.md distprint/runner',
+      'docs/api.md distprint',
+      'docs/drop-in.md distprint/drop-in',
+      'docs/runner.md distprint/runner',
+    ]),
+  );
+});
 
-  it.each(examples)('compile: $name', ({ name }) => {
+it('a whole daemon takes at most 20 lines', () => {
+  for (const { code } of examples.filter(isDaemon)) expect(code.trim().split('\n').length).toBeLessThanOrEqual(20);
+});
+
+describe.each(examples)('the example at $at', (example) => {
+  const { name, code } = example;
+
+  it('compiles', () => {
     expect(errors.get(name)).toEqual([]);
   });
 
-  it('show the whole integration of a runner in at most 20 lines', () => {
-    const runner = examples.find(({ code }) => code.includes('distprint/runner'));
-    expect(runner?.code.trim().split('\n').length).toBeLessThanOrEqual(20);
+  it.skipIf(isDaemon(example))(
+    'runs to its end',
+    async () => {
+      writeFileSync(join(playground, 'values.mjs'), VALUES);
+      // A heartbeat keeps no process alive: this does, until the first beats were due.
+      writeFileSync(join(playground, name), `${code}\nsetTimeout(() => {}, 300);`);
+      const values = ['--import', pathToFileURL(join(playground, 'values.mjs')).href];
+      const command = [...nodeCommand, ...values, name];
+      const ran = await run(command, { cwd: playground, env: playgroundEnv(playground) });
+      expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code: 0, stderr: '' });
+    },
+    30_000,
+  );
+});
+
+/** Installs the example as release `release` of a daemon. */
+function writeDaemon(root: string, code: string, release: number): void {
+  const main = `// release ${release}\n${VALUES.replace('release 1', `release ${release}`)}${code.replace('release 1', `release ${release}`)}`;
+  writeTree(root, {
+    'package.json': { name: 'daemon', version: `${release}.0.0`, type: 'module', bin: 'dist/main.js' },
+    'dist/main.js': main,
+  });
+}
+
+describe.each(examples.filter(isDaemon))('the daemon at $at', ({ code }) => {
+  it('serves, and moves to the next release by itself', { timeout: 90_000 }, async () => {
+    const folder = makePlayground();
+    const port = await findFreePort();
+    const root = join(folder, 'daemon');
+    mkdirSync(root);
+    writeDaemon(root, code, 1);
+    const stateFile = join(folder, 'state/runner.state.json');
+    const child = spawn(process.execPath, [join(root, 'dist/main.js')], {
+      cwd: folder,
+      detached: true,
+      stdio: 'ignore',
+      env: { ...playgroundEnv(folder), PORT: String(port), DISTPRINT_STATE_FILE: stateFile },
+    });
+    const pids = new Set([child.pid as number]);
+    onTestFinished(() => {
+      for (const pid of pids) tryKill(pid);
+      removeTree(folder);
+    });
+    await until('release 1', async () => ((await ask(port)) === 'release 1\n' ? true : undefined), 50, 20_000);
+    writeDaemon(root, code, 2);
+    await until('release 2', async () => ((await ask(port)) === 'release 2\n' ? true : undefined), 50, 60_000);
+    const { readState } = await import('../../src/runner/index.ts');
+    pids.add(readState(stateFile)?.pid ?? (child.pid as number));
+    expect(readState(stateFile)).toMatchObject({ httpPort: port, distprint: { generation: 2 } });
   });
 });
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
+
+function ask(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    get({ port, host: '127.0.0.1', agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (more) => {
+        text += more;
+      });
+      response.on('end', () => resolve(text));
+    }).on('error', () => resolve(''));
+  });
+}

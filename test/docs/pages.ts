@@ -52,7 +52,12 @@ export function readTable(page: string, heading: string): string[][] {
     .trim()
     .split('\n')
     .slice(2)
-    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim().replaceAll('\\|', '|')));
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim().replaceAll('\\|', '|')),
+    );
 }
 
 /** The words in backticks. */

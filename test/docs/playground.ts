@@ -29,6 +29,7 @@ export const playgroundEnv = (folder: string): NodeJS.ProcessEnv => ({
   HOME: folder,
   XDG_STATE_HOME: '',
   DISTPRINT_STATE_FILE: '',
+  npm_config_update_notifier: 'false',
   PATH: `${join(folder, 'node_modules/.bin')}:${plainEnv.PATH}`,
 });
 

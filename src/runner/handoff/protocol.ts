@@ -41,6 +41,7 @@ export const STEPS = [
   'granted',
   'serve',
 ] as const;
+/** A step of a hand-off, as `onStep` is told. */
 export type Step = (typeof STEPS)[number];
 
 /** The old process's word to the new one: a `Handoff` in JSON. It is taken out of the environment at once, and never replayed. */
