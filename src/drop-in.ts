@@ -10,6 +10,7 @@ import { loadFastGlob } from './disk/on-demand.ts';
 import { toToken } from './manifest/manifest.ts';
 import { runSync } from './steps.ts';
 
+/** What to look at. Without a path: the program that is running. */
 export interface InstalledCliProbeOptions {
   /** The package to look at. */
   packageDir?: string;

@@ -98,7 +98,7 @@ function writeDaemon(root: string, code: string, release: number): void {
   });
 }
 
-describe.each(examples.filter(isDaemon))('the daemon at $at', ({ code }) => {
+describe.each(examples.filter(isDaemon))('the daemon at $at', ({ at, code }) => {
   it('serves, and moves to the next release by itself', { timeout: 90_000 }, async () => {
     const folder = makePlayground();
     const port = await findFreePort();
@@ -118,6 +118,7 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ code }) => {
       removeTree(folder);
     });
     await until('release 1', async () => ((await ask(port)) === 'release 1\n' ? true : undefined), 50, 20_000);
+    if (at.startsWith('docs/runner.md')) expect(await askDaemon(folder, stateFile)).toEqual(documentedAnswers());
     writeDaemon(root, code, 2);
     await until('release 2', async () => ((await ask(port)) === 'release 2\n' ? true : undefined), 50, 60_000);
     const { readState } = await import('../../src/runner/index.ts');
@@ -125,6 +126,28 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ code }) => {
     expect(readState(stateFile)).toMatchObject({ httpPort: port, distprint: { generation: 2 } });
   });
 });
+
+/** What `status` and `doctor` say of it, without what differs from run to run. */
+async function askDaemon(folder: string, stateFile: string): Promise<string> {
+  const { stdout } = await run(
+    ['sh', '-c', "echo '$ distprint status'; distprint status; echo '$ distprint doctor'; distprint doctor"],
+    { cwd: folder, env: { ...playgroundEnv(folder), DISTPRINT_STATE_FILE: stateFile } },
+  );
+  return withoutChance(stdout);
+}
+
+function documentedAnswers(): string {
+  const [block] = BLOCKS.filter(({ code }) => code.startsWith('$ distprint status\nrunner     process'));
+  return withoutChance(block?.code ?? '');
+}
+
+const withoutChance = (text: string) =>
+  text
+    .replace(/process \d+/g, 'process PID')
+    .replace(/^port .*$/m, 'port N')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replace(/^watches .*$/m, 'watches PATH')
+    .replace(/xxh64-\w+/g, 'FINGERPRINT');
 
 function tryKill(pid: number): void {
   try {

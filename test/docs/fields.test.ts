@@ -1,14 +1,16 @@
+import { spawn } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { createInterface } from 'node:readline';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/runner/handoff/gate.ts';
 import { STEPS } from '../../src/runner/index.ts';
 import { toSettings } from '../../src/runner/options.ts';
-import { distprint } from '../helpers/cli.ts';
-import { repository } from '../helpers/run.ts';
+import { distprint, distprintCommand } from '../helpers/cli.ts';
+import { plainEnv, repository } from '../helpers/run.ts';
 import { startRunner } from '../helpers/runner.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
-import { codeIn, readPage, readTable } from './pages.ts';
+import { BLOCKS, codeIn, readPage, readTable } from './pages.ts';
 
 /** The fields that a page gives to a command. A cell that is empty is that of the row above. */
 function documented(command: string): string[] {
@@ -48,9 +50,17 @@ describe('docs/cli.md names the JSON fields', { timeout: 60_000 }, () => {
 
   it('of watch', async () => {
     const root = makePackage({ 'dist/a.js': '1' });
-    const changing = printedBy(['watch', root, '--interval', '700ms', '--beats', '8']);
-    setTimeout(() => writeFileSync(join(root, 'dist/a.js'), '2'), 1_000);
-    expect(unique(documented('watch'))).toEqual(await changing);
+    const [file = '', ...words] = [...distprintCommand, 'watch', root, '--interval', '200ms', '--json'];
+    const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'ignore'], env: plainEnv });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const names: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      const beat = JSON.parse(line) as { beat: number; verdict: string };
+      names.push(...Object.keys(beat));
+      if (beat.beat === 0) writeFileSync(join(root, 'dist/a.js'), '2');
+      if (beat.verdict === 'changed') child.kill('SIGTERM');
+    }
+    expect(unique(documented('watch'))).toEqual(unique(names));
   });
 
   it('of status and doctor, with a runner and without', async () => {
@@ -59,6 +69,26 @@ describe('docs/cli.md names the JSON fields', { timeout: 60_000 }, () => {
     const states = [runner.stateFile, none].map((file) => ['--state', file]);
     expect(unique(documented('status'))).toEqual(await printedBy(...states.map((state) => ['status', ...state])));
     expect(unique(documented('doctor'))).toEqual(await printedBy(...states.map((state) => ['doctor', ...state])));
+  });
+});
+
+describe('docs/cli.md gives the usage', () => {
+  const [usage] = BLOCKS.filter(({ page, code }) => page === 'docs/cli.md' && code.startsWith('distprint ['));
+  const lines = (usage?.code ?? '').trim().split('\n');
+
+  it.each(lines)('%s', async (line) => {
+    const [, command = ''] = /^distprint \[?(\w+)/.exec(line) ?? [];
+    const { stdout } = await distprint([command, '--help']);
+    const toOptions = (text: string) => unique([...text.matchAll(/--[a-z]+/g)].map(([option]) => option));
+    const written = line.includes('-o <file>') ? [...toOptions(line), '--output'] : toOptions(line);
+    expect(unique([...written, '--help'])).toEqual(toOptions(stdout.replace(/^Examples:[\s\S]*/m, '')));
+  });
+
+  it('of every command', async () => {
+    const { stdout } = await distprint(['--help']);
+    const commands = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name);
+    const named = lines.map((line) => /^distprint \[?(\w+)/.exec(line)?.[1]);
+    expect([...named, 'help']).toEqual(expect.arrayContaining(commands.filter((name) => name !== 'distprint')));
   });
 });
 

@@ -67,11 +67,19 @@ describe('paths of the repository that a page names', () => {
 const NOT_RUN: Record<string, string> = {
   'npm install distprint': 'it is installed by test/package.test.ts',
   'npm ci && npm start': '.ci/run runs npm ci and npm test; npm start does not end',
-  'distprint [fingerprint] <path>...': 'the usage; compared with --help in cli.test.ts',
+  'distprint [fingerprint] <path>...': 'the usage; compared with --help in fields.test.ts',
   'distprint manifest 1 ': 'the format with its explanations; manifest.test.ts has it to the byte',
-  '$ distprint status\nrunner     process': 'PIDs, paths and times are made up; runner.test.ts compares the rest',
-  'disk  ->  scan': 'a drawing; rooms.test.ts has the order',
+  '$ distprint status\nrunner     process':
+    'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
+  'disk  ->  scan': 'a drawing; below, its order is compared with rooms.test.ts',
 };
+
+it('CONTRIBUTING.md draws the rooms in the order that is checked', () => {
+  const [, drawn = ''] = /^(disk .*)$/m.exec(readPage('CONTRIBUTING.md')) ?? [];
+  const [, checked = ''] = /const ROOMS = \[(.*?)\]/s.exec(readPage('test/rooms.test.ts')) ?? [];
+  const rooms = [...checked.matchAll(/'([\w/]+)'/g)].map(([, room]) => room);
+  expect(drawn.split(/ +-> +/)).toEqual(rooms);
+});
 
 describe('a block that is no console and no example', () => {
   const others = BLOCKS.filter(({ language }) => language !== 'console' && language !== 'ts');
