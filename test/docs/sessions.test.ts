@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { hasProgram, needs } from '../helpers/needs.ts';
 import { removeTree } from '../helpers/temp.ts';
 import { BLOCKS, type Block, PAGES } from './pages.ts';
 import { makePlayground, runSession } from './playground.ts';
@@ -50,6 +51,9 @@ const sessions = PAGES.map((page) => ({
   commands: BLOCKS.filter((block) => block.page === page && block.language === 'console').flatMap(readCommands),
 })).filter(({ commands }) => commands.length > 0);
 
+const withXxhsum = needs('xxhsum', hasProgram('xxhsum'));
+const toIt = (command: string) => (command.includes('xxhsum') ? withXxhsum : it);
+
 describe.each(sessions)('the sessions of $page', ({ commands }) => {
   let ran: Promise<string[]> | undefined;
   const runAll = () => {
@@ -61,15 +65,13 @@ describe.each(sessions)('the sessions of $page', ({ commands }) => {
     );
   };
 
-  it.each(commands.map((each, i) => ({ ...each, i, line: each.block.line })))(
-    'line $line: $command',
-    async ({ i, printed }) => {
+  for (const [i, { block, command, printed }] of commands.entries()) {
+    toIt(command)(`line ${block.line}: ${command}`, { timeout: 60_000 }, async () => {
       ran ??= runAll();
       const said = (await ran)[i] ?? 'the session ended before this command';
       if (!toPattern(printed).test(withoutTimes(said))) expect(said).toBe(printed);
-    },
-    60_000,
-  );
+    });
+  }
 });
 
 it('are there in the README and for the command line', () => {
