@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { readState } from '../../src/runner/index.ts';
 import { compile } from '../helpers/compile.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { nodeCommand, run } from '../helpers/run.ts';
@@ -112,17 +113,14 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ at, code }) => 
       stdio: 'ignore',
       env: { ...playgroundEnv(folder), PORT: String(port), DISTPRINT_STATE_FILE: stateFile },
     });
-    const pids = new Set([child.pid as number]);
     onTestFinished(() => {
-      for (const pid of pids) tryKill(pid);
+      for (const pid of [child.pid, readState(stateFile)?.pid]) if (pid !== undefined) tryKill(pid);
       removeTree(folder);
     });
     await until('release 1', async () => ((await ask(port)) === 'release 1\n' ? true : undefined), 50, 20_000);
     if (at.startsWith('docs/runner.md')) expect(await askDaemon(folder, stateFile)).toEqual(documentedAnswers());
     writeDaemon(root, code, 2);
     await until('release 2', async () => ((await ask(port)) === 'release 2\n' ? true : undefined), 50, 60_000);
-    const { readState } = await import('../../src/runner/index.ts');
-    pids.add(readState(stateFile)?.pid ?? (child.pid as number));
     expect(readState(stateFile)).toMatchObject({ httpPort: port, distprint: { generation: 2 } });
   });
 });
