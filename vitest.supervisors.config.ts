@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** The runner under real supervisors, upgraded by real installs: fixtures/supervisors/OPERATORS.md has the outcome. */
+/** The runner under real supervisors, upgraded by real installs: docs/supervisors.md has the outcome. */
 export default defineConfig({
   test: {
     include: ['test/supervisors/**/*.test.ts'],

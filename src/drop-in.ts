@@ -12,6 +12,7 @@ import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
 
+/** What to look at. Without a path: the program that is running. */
 export interface InstalledCliProbeOptions {
   /** The package to look at. */
   packageDir?: string;

@@ -40,6 +40,7 @@ interface Where {
   cause?: unknown;
 }
 
+/** Thrown for everything that distprint finds wrong. `code` is stable, `message` is for people. */
 export class DistprintError extends Error {
   override readonly name = 'DistprintError';
   readonly code: DistprintErrorCode;

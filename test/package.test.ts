@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dependenciesOf, installInto, type Packed, packInto } from './helpers/installed.ts';
 import { fingerprintOf } from './helpers/manifest.ts';
@@ -29,15 +29,39 @@ describe('the published package', { timeout: SLOW }, () => {
         'README.md',
         'LICENSE',
         'CHANGELOG.md',
+        'CONTRIBUTING.md',
+        'docs/runner.md',
+        'fixtures/supervisors/systemd/runner.service',
         'dist/index.js',
         'dist/index.d.ts',
         'dist/cli/main.js',
         'dist/runner/index.js',
       ]),
     );
-    const strangers =
-      /^(?!dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
-    expect(packed.files.filter((path) => strangers.test(path))).toEqual([]);
+    const known = [
+      /^dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$/,
+      /^docs\/[\w-]+\.(?:md|svg)$/,
+      /^fixtures\/supervisors\/\w+\/[\w-]+(?:\.\w+)*$/,
+      /^(?:package\.json|LICENSE|(?:README|CHANGELOG|CONTRIBUTING)\.md)$/,
+    ];
+    expect(packed.files.filter((path) => !known.some((pattern) => pattern.test(path)))).toEqual([]);
+  });
+
+  it('holds each page and file that the README and the pages lead to, but tests', () => {
+    const pages = ['README.md', ...packed.files.filter((path) => path.startsWith('docs/') && path.endsWith('.md'))];
+    const linked = pages.flatMap((page) => {
+      const text = readFileSync(join(temp, 'project', page), 'utf8');
+      const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, to = '']) => to);
+      return links.filter((to) => !to.startsWith('https:')).map((to) => normalize(join(dirname(page), to)));
+    });
+    const missing = linked.filter((path) => !packed.files.includes(path) && !path.startsWith('test/'));
+    expect(linked.length).toBeGreaterThan(20);
+    expect(missing).toEqual([]);
+  });
+
+  it('names no repository or page that there is not', () => {
+    const fields = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as object;
+    for (const field of ['repository', 'homepage', 'bugs']) expect(fields).not.toHaveProperty(field);
   });
 
   it('is clean to publint', async () => {

@@ -17,6 +17,7 @@ import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.
 import { isRunningProgram } from './running-program.ts';
 import type { Predecessor, Sighting } from './settle.ts';
 
+/** What to look at, and how. */
 export interface DetectorOptions extends CoverageOptions {
   /** A package directory, an executable or a plain directory. */
   path: string;
@@ -54,6 +55,7 @@ export interface Check extends Readonly<ScanCost> {
   readonly retryInMs?: number;
 }
 
+/** Tells, as often as it is asked, whether what started is what is installed. */
 export interface Detector {
   /** What started. Never changes. With name and size, where the detector itself looked. */
   readonly baseline: Manifest & Partial<BuiltManifest>;

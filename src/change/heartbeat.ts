@@ -6,6 +6,7 @@
 import { DistprintError } from '../errors.ts';
 import type { Check, Detector } from './detector.ts';
 
+/** How often to look, and whom to tell. */
 export interface HeartbeatOptions {
   detector: Pick<Detector, 'check'>;
   /** Milliseconds from the end of one beat to the next. Default 10,000. A settling tree is looked at sooner, once it may have settled. */

@@ -8,6 +8,7 @@ import { DistprintError } from '../errors.ts';
 import type { Coverage } from '../scan/subject.ts';
 import type { Manifest } from './manifest.ts';
 
+/** What leads from one manifest to another. */
 export interface ManifestDiff {
   /** Both versions where they differ, else null. */
   readonly version: { readonly from: string | null; readonly to: string | null } | null;
@@ -47,6 +48,7 @@ export function diffManifests(a: Manifest, b: Manifest): ManifestDiff {
   return { version, added, removed, changed };
 }
 
+/** Whether both manifests say the same. */
 export function isEmptyDiff(diff: ManifestDiff): boolean {
   return diff.version === null && diff.added.length + diff.removed.length + diff.changed.length === 0;
 }

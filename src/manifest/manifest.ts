@@ -32,6 +32,7 @@ import type { Scan } from '../scan/scan.ts';
 import type { Coverage, Kind } from '../scan/subject.ts';
 import { PAUSE, type Work } from '../steps.ts';
 
+/** A line of a manifest: one file. */
 export interface ManifestEntry {
   /** The written path. */
   readonly path: string;
@@ -39,6 +40,7 @@ export interface ManifestEntry {
   readonly content: string;
 }
 
+/** What is installed, by content. */
 export interface Manifest extends Coverage {
   readonly version: string | null;
   /** Sorted by the bytes of the raw paths. */

@@ -22,6 +22,7 @@ export interface HostHooks {
   resume?: () => unknown;
 }
 
+/** What a host may set. docs/runner.md says what each callback may do. */
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;

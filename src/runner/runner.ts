@@ -25,6 +25,7 @@ import { createSay, type Running } from './running.ts';
 import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 
+/** A process that has the role. */
 export interface Runner {
   /** One more than that of the runner before. */
   readonly generation: number;

@@ -19,6 +19,7 @@ import { type KnownId, statOrNothing, toKnownId } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
 
+/** What lies at a path; a package is a directory with a `package.json`. */
 export type Kind = 'package' | 'executable' | 'directory';
 
 /** What a manifest covers. Two manifests can be compared only where this is equal. */
@@ -30,6 +31,7 @@ export interface Coverage {
   readonly exclude: readonly string[];
 }
 
+/** What is to be covered. Globs that leave the root, or begin with `!`, are an ERR_DISTPRINT_OPTION. */
 export interface CoverageOptions {
   /** Globs (fast-glob's syntax, relative to the root) in place of the usual ones. A directory stands for all below it. */
   include?: readonly string[];

@@ -7,9 +7,12 @@ const MATERIAL = [
   'tsconfig.json',
   'tsconfig.build.json',
   'src',
+  'docs',
+  'fixtures/supervisors',
   'README.md',
   'LICENSE',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
 ];
 
 export interface Packed {

@@ -1,5 +1,5 @@
 /**
- * The matrix: what each cell came to, against the table that is committed in OPERATORS.md.
+ * The matrix: what each cell came to, against the table that is committed in docs/supervisors.md.
  */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { repository } from '../helpers/run.ts';
 
-const PAGE = join(repository, 'fixtures/supervisors/OPERATORS.md');
+const PAGE = join(repository, 'docs/supervisors.md');
 const BEGIN = '<!-- matrix: begin -->';
 const END = '<!-- matrix: end -->';
 export const isRewrite = process.env.REWRITE_MATRIX === '1';

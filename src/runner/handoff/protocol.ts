@@ -41,6 +41,7 @@ export const STEPS = [
   'granted',
   'serve',
 ] as const;
+/** A step of a hand-off, as `onStep` is told. */
 export type Step = (typeof STEPS)[number];
 
 /** Holds a `Handoff` in JSON. The new process takes it out of its environment at once, so it is never replayed. */

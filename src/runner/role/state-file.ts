@@ -72,7 +72,9 @@ const State = v.looseObject({
   distprint: v.optional(Own),
 });
 
+/** What `runner.state.json` holds. Fields of others survive a write. */
 export type RunnerState = v.InferOutput<typeof State>;
+/** The part of the state under `distprint`. */
 export type OwnState = v.InferOutput<typeof Own>;
 
 /**

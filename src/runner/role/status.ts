@@ -10,6 +10,7 @@ import { type LockHolder, readHolder } from './lock.ts';
 import { isAlive } from './process-id.ts';
 import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
 
+/** Which runner to ask about. */
 export interface StatusOptions {
   /** Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
@@ -17,6 +18,7 @@ export interface StatusOptions {
   cacheFile?: string;
 }
 
+/** What is known of a runner from outside. */
 export interface RunnerStatus {
   readonly stateFile: string;
   readonly isRunning: boolean;
@@ -58,6 +60,7 @@ function willMoveItself({ ready, handingOff, heldBack, decision }: OwnState): bo
   return decision.strategy !== 'none' && (heldBack === null || heldBack.gate === 'idle');
 }
 
+/** How long to wait, and how often to look. */
 export interface WaitOptions extends StatusOptions {
   /** Milliseconds. Default 30,000. */
   timeoutMs?: number;

@@ -22,6 +22,7 @@ export interface Facts {
   readonly exitStatus: number;
 }
 
+/** How the runner would move to new code, and why. */
 export interface Decision {
   readonly strategy: Strategy;
   readonly supervisor: Supervisor['kind'];
