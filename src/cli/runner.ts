@@ -42,10 +42,10 @@ export function doctor(options: RunnerCliOptions): void {
     return;
   }
   const { decision, heldBack, tried } = own;
-  const optedOut = found.state?.distprint?.handoffDisabled === true;
-  if (options.json) print(JSON.stringify({ ...decision, optedOut, heldBack, tried }));
-  else for (const line of toDoctorLines(toShown(own), optedOut)) print(line);
-  process.exitCode = decision.strategy === 'none' || optedOut || heldBack !== null ? DIFFERENT : SAME;
+  const handoffDisabled = found.state?.distprint?.handoffDisabled === true;
+  if (options.json) print(JSON.stringify({ ...decision, handoffDisabled, heldBack, tried }));
+  else for (const line of toDoctorLines(toShown(own), handoffDisabled)) print(line);
+  process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
 }
 
 /** All that stands in it, safe on a terminal. */
@@ -86,14 +86,14 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
 }
 
 /** What `doctor` says: who owns the process, what it would do about new code, why, and what the operator can do. */
-function toDoctorLines({ decision, heldBack, tried }: OwnState, optedOut: boolean): string[] {
+function toDoctorLines({ decision, heldBack, tried }: OwnState, handoffDisabled: boolean): string[] {
   const { strategy, supervisor, reasons, advice } = decision;
   const lines = [
     `strategy ${colors.bold(strategy)}, supervisor ${supervisor}`,
     ...reasons.map((reason) => `- ${reason}`),
   ];
   if (advice !== null) lines.push(`what you can do: ${advice}`);
-  if (optedOut) lines.push('drift is not checked: the operator disabled it');
+  if (handoffDisabled) lines.push('drift is not checked: the operator disabled it');
   if (heldBack !== null) lines.push(`held back: ${heldBack.gate}: ${heldBack.reason}`);
   if (tried !== null) lines.push(`last tried and failed: ${tried.reason}`);
   return lines;

@@ -123,7 +123,7 @@ describe('both', () => {
     });
     const doctor = await ask('doctor', stateFile, '--json');
     expect(doctor.code).toBe(1);
-    expect(JSON.parse(doctor.stdout)).toEqual({ ...none, optedOut: false, heldBack: held, tried });
+    expect(JSON.parse(doctor.stdout)).toEqual({ ...none, handoffDisabled: false, heldBack: held, tried });
     const nobody = await ask('doctor', join(temp, 'none.json'), '--json');
     expect({ code: nobody.code, ...JSON.parse(nobody.stdout) }).toEqual({ code: 2, problem: 'no runner runs' });
   });

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/runner/handoff/gate.ts';
 import { STEPS } from '../../src/runner/index.ts';
-import { toSettings } from '../../src/runner/options.ts';
+import { toHooks, toSettings } from '../../src/runner/options.ts';
 import { distprint, distprintCommand } from '../helpers/cli.ts';
 import { plainEnv, repository } from '../helpers/run.ts';
 import { startRunner } from '../helpers/runner.ts';
@@ -112,7 +112,11 @@ describe('docs/runner.md', () => {
   });
 
   it('gives the real defaults of the options, and forgets none', () => {
-    const { isOptedOut: _, limits, ...settings } = toSettings({}, { DISTPRINT_STATE_FILE: '/x' });
+    const {
+      isOptedOut: _,
+      limits,
+      ...settings
+    } = { ...toSettings({}, { DISTPRINT_STATE_FILE: '/x' }), ...toHooks({}) };
     const rows = new Map(
       readTable('docs/runner.md', 'Options').map(([option = '', , fallback = '']) => [codeIn(option)[0], fallback]),
     );
@@ -120,7 +124,15 @@ describe('docs/runner.md', () => {
     expect(unique(names as string[])).toEqual(
       unique([...Object.keys(settings), ...Object.keys(limits).map((name) => `limits.${name}`)]),
     );
-    for (const name of ['strategy', 'intervalMs', 'readyTimeoutMs', 'proveMs', 'exitStatus'] as const) {
+    for (const name of [
+      'strategy',
+      'intervalMs',
+      'hookTimeoutMs',
+      'readyTimeoutMs',
+      'proveMs',
+      'drainTimeoutMs',
+      'exitStatus',
+    ] as const) {
       expect(codeIn(rows.get(name) ?? '')[0]?.replaceAll("'", ''), name).toBe(String(settings[name]));
     }
     for (const [name, value] of Object.entries(DEFAULT_LIMITS)) {
