@@ -20,7 +20,10 @@ export function parseDuration(text: string): number {
       ? ms(text as ms.StringValue)
       : undefined;
   if (value === undefined || !(value >= 1) || value > MAX_MS) {
-    throw new DistprintError('ERR_DISTPRINT_OPTION', `not a duration: ${JSON.stringify(text)}; write 500ms, 10s or 2m, up to 24 days`);
+    throw new DistprintError(
+      'ERR_DISTPRINT_OPTION',
+      `not a duration: ${JSON.stringify(text)}; write 500ms, 10s or 2m, up to 24 days`,
+    );
   }
   return value;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-import writeFileAtomic from 'write-file-atomic';
+import { writeFileAtomic } from '../disk/write-file.ts';
 import { buildManifest } from '../manifest/build.ts';
 import { serializeManifest } from '../manifest/manifest.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
@@ -17,15 +17,5 @@ export async function manifest(path: string, options: ManifestCliOptions): Promi
   assertCoversFiles(path, options, built);
   const text = serializeManifest(built);
   if (options.output === undefined) process.stdout.write(text);
-  else await writeTo(options.output, text);
-}
-
-/** The system's message names a temporary file, which nobody asked for. */
-async function writeTo(file: string, text: string): Promise<void> {
-  try {
-    await writeFileAtomic(file, text);
-  } catch (error) {
-    const [reason] = (error as Error).message.split(/, \w+ '/);
-    throw new Error(`cannot write ${file}: ${reason}`, { cause: error });
-  }
+  else await writeFileAtomic(options.output, text);
 }

@@ -1,12 +1,12 @@
 /**
- * `distprint watch`: a heartbeat to look at. Loaded when it is asked for, as Node opens all modules of a program at once.
+ * `distprint watch`: a heartbeat for people to see.
  * @module
  */
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
 import { startHeartbeat } from '../change/heartbeat.ts';
 import type { CoverageOptions } from '../scan/subject.ts';
-import { colors, plural, roundMs, toDiffSummary, toMs, toShownPath, toSize, VERDICT_COLOURS } from './output.ts';
+import { colors, plural, print, roundMs, toDiffSummary, toMs, toShown, toSize, VERDICT_COLOURS } from './output.ts';
 
 export interface WatchOptions {
   coverage: CoverageOptions;
@@ -15,8 +15,6 @@ export interface WatchOptions {
   beats?: number;
   json?: boolean;
 }
-
-const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 /**
  * Ends after `beats` beats, or at SIGINT or SIGTERM.
@@ -61,7 +59,10 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
 }
 
 function toStartLine(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
-  const name = [baseline.name ?? toShownPath(path), baseline.version].filter((part) => part !== null).join(' ');
+  const name = [baseline.name ?? path, baseline.version]
+    .filter((part) => part !== null)
+    .map(toShown)
+    .join(' ');
   const files = `${plural(baseline.entries.length, 'file')}, ${toSize(baseline.bytes ?? 0)}`;
   return `${colors.bold(name)}  ${files}  ${baseline.fingerprint}  read in ${toMs(elapsedMs)}`;
 }
