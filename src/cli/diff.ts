@@ -10,7 +10,7 @@ import { buildManifest } from '../manifest/build.ts';
 import { diffManifests, isEmptyDiff } from '../manifest/diff.ts';
 import { looksLikeManifest, type Manifest, parseManifest } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/subject.ts';
-import { DIFFERENT, print, SAME, toDiffLines } from './output.ts';
+import { DIFFERENT, print, printJson, SAME, toDiffLines } from './output.ts';
 
 export interface DiffCliOptions {
   json?: boolean;
@@ -40,7 +40,7 @@ function buildLike(other: Manifest | undefined, path: string): Promise<Manifest>
 function report(a: Manifest, b: Manifest, options: DiffCliOptions): void {
   const found = diffManifests(a, b);
   const same = isEmptyDiff(found);
-  if (options.json) print(JSON.stringify({ same, from: a.fingerprint, to: b.fingerprint, ...found }));
+  if (options.json) printJson({ same, from: a.fingerprint, to: b.fingerprint, ...found });
   else for (const line of toDiffLines(found)) print(line);
   process.exitCode = same ? SAME : DIFFERENT;
 }

@@ -6,7 +6,7 @@
 import { type BuiltManifest, buildManifest } from '../manifest/build.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
-import { complain, print, roundMs, toSumLine } from './output.ts';
+import { complain, print, printJson, roundMs, toSumLine } from './output.ts';
 
 export interface FingerprintCliOptions extends GlobOptions {
   json?: boolean;
@@ -16,19 +16,15 @@ export interface FingerprintCliOptions extends GlobOptions {
 export async function fingerprint(paths: string[], options: FingerprintCliOptions): Promise<void> {
   for (const path of paths) {
     try {
-      print(await toLine(path, options));
+      const startedMs = performance.now();
+      const built = await buildManifest(path, toCoverage(options));
+      assertCoversFiles(path, options, built);
+      if (options.json) printJson(toReport(path, built, performance.now() - startedMs));
+      else print(toSumLine(built.fingerprint, path));
     } catch (error) {
       complain(error);
     }
   }
-}
-
-async function toLine(path: string, options: FingerprintCliOptions): Promise<string> {
-  const startedMs = performance.now();
-  const built = await buildManifest(path, toCoverage(options));
-  assertCoversFiles(path, options, built);
-  if (!options.json) return toSumLine(built.fingerprint, path);
-  return JSON.stringify(toReport(path, built, performance.now() - startedMs));
 }
 
 function toReport(path: string, built: BuiltManifest, elapsedMs: number) {

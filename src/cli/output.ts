@@ -21,6 +21,10 @@ export const colors = colorsFor(process.stdout);
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`);
 
+/** One object a line. JSON itself lets C1 control characters through, which some terminals obey. */
+export const printJson = (value: unknown) =>
+  print(JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`));
+
 /** Says on stderr, in one line, what went wrong, and sets the exit code. */
 export function complain(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);

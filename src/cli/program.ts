@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
-import { type GlobOptions, toCoverage } from './coverage.ts';
+import type { GlobOptions } from './coverage.ts';
 import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import type { FingerprintCliOptions } from './fingerprint.ts';
@@ -163,11 +163,17 @@ function addWatch(program: Command): void {
       program,
       'watch',
       `Examples:
-  distprint watch node_modules/typescript         prints a line when something changes; Ctrl-C ends it
-  distprint watch . --interval 2s --beats 30
-  distprint watch . --json                        prints every beat
+  distprint watch node_modules/typescript         look every 10 s until Ctrl-C
+  distprint watch . --interval 2s --beats 30      look 30 times
+  distprint watch . --json                        one JSON object a beat; the start is beat 0
 
-A beat that is like the one before prints no line of its own; on a terminal it takes the place of the last line.
+Verdicts:
+  current   what is there has the content of the start
+  settling  something is changing, or cannot be read; no conclusion yet
+  changed   settled, complete, and different
+  missing   nothing is there
+
+On a terminal, a beat that is current again takes the place of the last line.
 
 Exit codes: 0 ended by a signal or by --beats, 2 trouble at the start.`,
     ),
@@ -179,11 +185,9 @@ Exit codes: 0 ended by a signal or by --beats, 2 trouble at the start.`,
         .argParser(parseDuration)
         .default(10_000, '10s'),
     )
-    .option('--beats <n>', 'end after so many beats, printed or not', parseCount)
+    .option('--beats <n>', 'end after so many beats', parseCount)
     .option('--json', 'print one JSON object for each beat')
-    .action(async (path: string, options: GlobOptions & Omit<WatchOptions, 'coverage'>) =>
-      (await import('./watch.ts')).watch(path, { ...options, coverage: toCoverage(options) }),
-    );
+    .action(async (path: string, options: WatchOptions) => (await import('./watch.ts')).watch(path, options));
 }
 
 function addStatus(program: Command): void {

@@ -5,7 +5,17 @@
 
 import type { OwnState } from '../runner/role/state-file.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
-import { colors, DIFFERENT, escapeControls, print, SAME, TROUBLE, toShown, VERDICT_COLOURS } from './output.ts';
+import {
+  colors,
+  DIFFERENT,
+  escapeControls,
+  print,
+  printJson,
+  SAME,
+  TROUBLE,
+  toShown,
+  VERDICT_COLOURS,
+} from './output.ts';
 
 export interface RunnerCliOptions {
   state?: string;
@@ -20,7 +30,7 @@ const read = ({ state }: RunnerCliOptions) => readRunnerStatus({ ...(state !== u
  */
 export function status(options: RunnerCliOptions): void {
   const found = read(options);
-  if (options.json) print(JSON.stringify(found));
+  if (options.json) printJson(found);
   else for (const line of toStatusLines(toShownStrings(found))) print(line);
   process.exitCode = toStatusCode(found);
 }
@@ -37,13 +47,13 @@ export function doctor(options: RunnerCliOptions): void {
   const own = found.isRunning ? found.state?.distprint : undefined;
   if (own === undefined) {
     const problem = found.problem ?? 'no runner runs';
-    if (options.json) print(JSON.stringify({ problem }));
+    if (options.json) printJson({ problem });
     else process.stderr.write(`distprint: ${escapeControls(problem)}\n`);
     process.exitCode = TROUBLE;
     return;
   }
   const { decision, handoffDisabled, heldBack, tried } = own;
-  if (options.json) print(JSON.stringify({ ...decision, handoffDisabled, heldBack, tried }));
+  if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried });
   else for (const line of toDoctorLines(toShownStrings(own))) print(line);
   process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
 }
