@@ -14,11 +14,11 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { writeFileAtomic, writeFileAtomicSync } from '../../src/disk/write-file.ts';
-import { isPosix, isRoot, needs } from '../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith } from '../helpers/needs.ts';
 import { makeTemp } from '../helpers/temp.ts';
 
-const itOnPosix = needs('POSIX modes and links', isPosix);
-const itAsRoot = needs('root', isRoot);
+const itOnPosix = onlyWith('POSIX modes and links', isPosix);
+const itAsRoot = onlyWith('root', isRoot);
 const TEMPORARY = /^file\.[0-9a-f]{16}\.tmp$/;
 const nothingLeft = (directory: string) =>
   expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);

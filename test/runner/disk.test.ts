@@ -6,7 +6,7 @@ import { errnoOf } from '../../src/errors.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
-import { isRoot, needs, succeeds } from '../helpers/needs.ts';
+import { isRoot, onlyWith, succeeds } from '../helpers/needs.ts';
 import { type RunnerProgram, startRunner } from '../helpers/runner.ts';
 import { makeTemp, makeTempToRemove, removeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
@@ -19,7 +19,7 @@ const mayMount = (() => {
   removeTree(place);
   return did;
 })();
-const withDisk = needs('root, who may mount a disk', mayMount);
+const withDisk = onlyWith('root, who may mount a disk', mayMount);
 
 /** A small disk of its own, until the test is over. */
 function makeDisk(): string {
