@@ -65,8 +65,16 @@ const Handoff = v.object({
   from: v.object({ pid: v.pipe(WholeNumber, v.minValue(1)), started: v.string() }),
   /** The predecessor's generation. */
   generation: WholeNumber,
-  /** The ports that the predecessor listens on; `fd` is set where it passes the socket itself on. */
-  sockets: v.array(v.object({ port: v.pipe(WholeNumber, v.maxValue(65_535)), fd: v.nullable(WholeNumber) })),
+  /** What the predecessor listens on; `fd` is set where it passes the socket itself on. */
+  sockets: v.array(
+    v.object({
+      /** As the host asked for it (sockets.ts). */
+      asked: v.string(),
+      /** 0 for a Unix socket. */
+      port: v.pipe(WholeNumber, v.maxValue(65_535)),
+      fd: v.nullable(WholeNumber),
+    }),
+  ),
   /** For how long a replacement waits for the lock, at least. */
   grantMs: Milliseconds,
   /** For how long a replacement must live on once it is ready. */
