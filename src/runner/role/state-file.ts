@@ -4,11 +4,11 @@
  */
 
 import { mkdirSync, renameSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { readWholeFile } from '../../disk/whole-file.ts';
+import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
 
 /** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
@@ -143,26 +143,10 @@ export function readOrSetAside(path: string, note: (what: string) => void): Runn
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']);
 
 /**
- * Writes the state, atomically: a temporary file, fsync, rename. 0600; a folder that is missing is made, 0700. A process writes one at a time.
- *
- * Not with write-file-atomic: while it writes it listens to SIGTERM and the like, and one that comes in the moment in which it stops
- * listening is lost. A daemon that writes each beat, and leaves its end to the signal's default, would now and then outlive it.
- * @throws the operating system's errors as they are
+ * Writes the state, atomically. 0600; a folder that is missing is made, 0700.
+ * @throws what `writeFileAtomic` throws
  */
 export async function writeState(path: string, state: RunnerState): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
+  await writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
 }
