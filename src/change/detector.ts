@@ -4,7 +4,6 @@
  */
 
 import { resolve } from 'node:path';
-import { loadFastGlob } from '../disk/on-demand.ts';
 import { writePath } from '../disk/raw-path.ts';
 import { type BuiltManifest, toBuiltManifest } from '../manifest/build.ts';
 import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
@@ -64,9 +63,6 @@ export interface Detector {
   /** The same, blocking. */
   checkSync(): Check;
 }
-
-// Now, while it can be loaded: a detector is needed most when the modules around it are being replaced.
-loadFastGlob();
 
 /**
  * **How the baseline ties to the code that was loaded.** Where the subject is the running program itself, a file whose

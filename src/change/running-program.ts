@@ -59,7 +59,7 @@ function locateEntryScript(): string | undefined {
   let path = resolve(given);
   if (statOrNothing(path)?.isFile() !== true) {
     try {
-      path = createRequire(import.meta.url).resolve(path); // `node app` for app.js or app/index.js
+      path = createRequire(path).resolve(path); // `node app` for app.js or app/index.js
     } catch {
       return undefined;
     }

@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
+import type { Kind } from '../../scan/subject.ts';
 
 /** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
 const Time = v.union([v.string(), v.number()]);
@@ -70,8 +71,51 @@ const State = v.looseObject({
   distprint: v.optional(Own),
 });
 
-export type RunnerState = v.InferOutput<typeof State>;
-export type OwnState = v.InferOutput<typeof Own>;
+// Spelled out, and not inferred: the published types would else need those of valibot, which is not installed with them.
+
+/** The part that is distprint's own. */
+export interface OwnState {
+  format: 1;
+  started: string;
+  generation: number;
+  path: string;
+  coverage: {
+    kind?: Kind | undefined;
+    include?: readonly string[] | undefined;
+    exclude?: readonly string[] | undefined;
+  };
+  fingerprint: string;
+  ready: boolean;
+  verdict: string | null;
+  decision: { strategy: string; owner: string; reasons: readonly string[]; advice: string | null };
+  handingOff: { step: string; target: string; sinceMs: number } | null;
+  heldBack: { target: string; gate: string; reason: string } | null;
+  tried: {
+    fingerprint: string;
+    version: string | null;
+    reason: string;
+    failures: number;
+    atMs: number;
+    retryAtMs: number;
+  } | null;
+  handOffs: readonly number[];
+  postponedSinceMs: number | null;
+  [unknown: string]: unknown;
+}
+
+export interface RunnerState {
+  pid: number;
+  httpPort?: number | undefined;
+  startTime: string | number;
+  startedWithCliVersion: string | null;
+  startedWithCliMtimeMs?: number | undefined;
+  startedWithArgv?: string[] | undefined;
+  startedWithVersionHandoffDisabled?: boolean | undefined;
+  lastHeartbeat: string | number;
+  runnerLogPath?: string | undefined;
+  distprint?: OwnState | undefined;
+  [unknown: string]: unknown;
+}
 
 /** `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification). */
 export function defaultStateFile(env: NodeJS.ProcessEnv = process.env): string {
