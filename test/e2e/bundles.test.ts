@@ -132,7 +132,7 @@ async function hear(what: string, said: readonly Said[], fits: (each: Said) => b
   });
 }
 
-describe.concurrent.each(BUNDLERS)('$name', (bundler) => {
+describe.concurrent.each(BUNDLERS)('$name', { timeout: 240_000 }, (bundler) => {
   const itHere = needs(bundler.name, !bundler.needs.some((tool) => tool === undefined));
 
   itHere('finds, watches, remembers, and moves to new code', async (context) => {
