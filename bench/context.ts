@@ -77,8 +77,8 @@ function isAlive(pid: number): boolean {
 
 /** What `npm run build` does, to a place where no other build removes it under us. */
 function build(dist: string): string {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
-  const args = [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', dist];
+  const rolldown = join(dirname(createRequire(import.meta.url).resolve('rolldown/package.json')), 'bin', 'cli.mjs');
+  const args = [rolldown, '--config', join(ROOT, 'rolldown.config.js'), '--dir', dist];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
   if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
   return dist;

@@ -108,12 +108,13 @@ function toSources(
   return {
     [FLOOR]: `
     import { lstatSync, readFileSync } from 'node:fs';
-    import { hashBytes } from ${toImport(bench, 'disk/hash.js')};
+    import xxhash from ${JSON.stringify(import.meta.resolve('xxhash-wasm'))};
+    const { h64Raw } = await xxhash();
     const files = JSON.parse(readFileSync(${JSON.stringify(files)}, 'utf8'));
     const started = performance.now();
     const cache = readFileSync(${JSON.stringify(options.cacheFile)});
     const [checksum] = cache.toString('latin1', 0, 64).match(/[0-9a-f]{16}(?=\\n)/);
-    if (hashBytes(cache.subarray(cache.indexOf('\\n') + 1)) !== checksum) throw new Error('the cache is damaged');
+    if (h64Raw(cache.subarray(cache.indexOf('\\n') + 1)) !== BigInt('0x' + checksum)) throw new Error('the cache is damaged');
     for (const file of files) lstatSync(file);
     console.log(JSON.stringify({ ms: performance.now() - started, filesRead: 0, notes: [] }));`,
     'which content': toSource('createDetector(options)'),

@@ -7,7 +7,6 @@
 import { resolve } from 'node:path';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
 import { executablePath, locateRunningProgram } from './change/running-program.ts';
-import { loadFastGlob } from './disk/on-demand.ts';
 import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
@@ -21,9 +20,6 @@ export interface InstalledCliProbeOptions {
   /** Where to keep the stat cache, so that the next process need not read every file again. */
   cacheFile?: string;
 }
-
-/** A process of this age is no short-lived command. */
-const WARM_UP_AFTER_MS = 1_000;
 
 /**
  * A function that returns the token (`toToken`) of what is installed, or undefined where that can't be told. It never throws.
@@ -72,18 +68,8 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
   if (root === undefined) return undefined;
   const isExecutable = executable !== undefined || root === executablePath();
-  if (!isExecutable) setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
-}
-
-/** A long-lived process needs it while the modules around it are being replaced. A short one with a cache file never does. */
-function warmUp(): void {
-  try {
-    loadFastGlob();
-  } catch {
-    // then it is tried again when it is needed
-  }
 }
 
 function block(ms: number): void {

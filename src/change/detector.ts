@@ -4,7 +4,6 @@
  */
 
 import { resolve } from 'node:path';
-import { loadFastGlob } from '../disk/on-demand.ts';
 import { writePath } from '../disk/raw-path.ts';
 import { type BuiltManifest, toBuiltManifest } from '../manifest/build.ts';
 import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
@@ -66,9 +65,6 @@ export interface Detector {
   /** The same, blocking. */
   checkSync(): Check;
 }
-
-// Load it now: a detector is needed most while the modules around it are being replaced.
-loadFastGlob();
 
 /**
  * **How the baseline ties to the loaded code.** If the subject is the running program, a file whose ctime is later than the start of

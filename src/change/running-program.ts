@@ -12,18 +12,18 @@ import { parseJson } from '../scan/subject.ts';
 declare const Bun: { readonly main: string } | undefined;
 
 /**
- * The executable, if Bun compiled the program into one; else the package directory around the entry script.
+ * The executable, if the program is in it; else the package directory around the entry script.
  * Undefined where there is neither (`node -e`, a REPL).
  */
 export function locateRunningProgram(): string | undefined {
-  if (isCompiledByBun()) return executablePath();
+  if (isExecutableItself()) return executablePath();
   const entry = locateEntryScript();
   return entry === undefined ? undefined : findPackageAround(dirname(entry));
 }
 
 /** Whether the running program was loaded from `root` (absolute), through any links. */
 export function isRunningProgram(root: string): boolean {
-  const running = isCompiledByBun() ? executablePath() : locateEntryScript();
+  const running = isExecutableItself() ? executablePath() : locateEntryScript();
   if (running === undefined) return false;
   try {
     const real = realpathSync(running);
@@ -43,9 +43,13 @@ export function executablePath(seen = process.execPath): string {
   return installed === seen || statOrNothing(seen) !== undefined ? seen : installed;
 }
 
-/** In a compiled executable, Bun shows the entry script in a virtual file system (`/$bunfs/root/…`, `B:/~BUN/root/…`). */
-export function isCompiledByBun(): boolean {
-  return typeof Bun !== 'undefined' && /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
+/**
+ * Whether the program is in the executable: one that Bun compiled, or a single executable application of Node. Bun shows the
+ * entry script in a virtual file system (`/$bunfs/root/…`, `B:/~BUN/root/…`). In both, the arguments begin at `process.argv[2]`.
+ */
+export function isExecutableItself(): boolean {
+  if (typeof Bun !== 'undefined') return /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
+  return process.getBuiltinModule?.('node:sea')?.isSea() === true;
 }
 
 /**
@@ -59,7 +63,7 @@ function locateEntryScript(): string | undefined {
   let path = resolve(given);
   if (statOrNothing(path)?.isFile() !== true) {
     try {
-      path = createRequire(import.meta.url).resolve(path); // `node app` for app.js or app/index.js
+      path = createRequire(path).resolve(path); // `node app` for app.js or app/index.js
     } catch {
       return undefined;
     }

@@ -235,4 +235,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+void main();

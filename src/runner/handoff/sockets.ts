@@ -10,9 +10,9 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { errnoOf } from '../../errors.ts';
-import type { Handoff } from './protocol.ts';
+import type { PassedSocket } from './protocol.ts';
 
-type Passed = Handoff['sockets'];
+type Passed = readonly PassedSocket[];
 
 export interface Sockets {
   /** As `server.listen`; on the predecessor's socket where it listened on the same host and port, or path. A port of 0 stays the one it was. */
