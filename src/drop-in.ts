@@ -22,16 +22,15 @@ export interface InstalledCliProbeOptions {
   cacheFile?: string;
 }
 
-/** No process of that age is a short-lived command. */
+/** A process of this age is no short-lived command. */
 const WARM_UP_AFTER_MS = 1_000;
 
 /**
  * A function that returns the token (`toToken`) of what is installed, or undefined where that can't be told. It never throws.
  *
- * While an install is under way it returns the last settled token; once the subject has been gone for longer than an install
- * takes to bring it back, undefined. Should the very first call find a tree that is not settled, it blocks for up to `SETTLE_MS`:
- * callers keep its answer as "what started", so it must be neither torn nor absent just because the program was started right
- * after its install.
+ * While an install is under way it returns the last settled token. It returns undefined once the subject has been gone for longer than
+ * an install takes. If the very first call finds a tree that has not settled, it blocks for up to 2 s (`SETTLE_MS`): callers keep the
+ * answer as "what started", and it must be neither torn nor absent just because the program started right after its install.
  *
  * Without options, the subject is the program that is running (see `locateRunningProgram`).
  */
@@ -64,12 +63,12 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
     try {
       return look();
     } catch {
-      return token; // nothing on disk leads here; should anything else, the caller is a heartbeat that must go on
+      return token; // whatever went wrong, the caller is a heartbeat that must go on
     }
   };
 }
 
-/** A package stays a package while its package.json is away, in the middle of an install, instead of becoming a plain directory. */
+/** In the middle of an install package.json may be away: what was a package must not become a plain directory. */
 function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
   if (root === undefined) return undefined;
   const isExecutable = executable !== undefined || root === executablePath();
@@ -78,7 +77,7 @@ function observe(root: string | undefined, { executable, cacheFile }: InstalledC
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
 }
 
-/** A process that lives on will need it when the modules around it are being replaced; a short one, with a cache file, never. */
+/** A long-lived process needs it while the modules around it are being replaced. A short one with a cache file never does. */
 function warmUp(): void {
   try {
     loadFastGlob();

@@ -85,7 +85,6 @@ describe('the published package', { timeout: SLOW }, () => {
       'ms',
       'picocolors',
       'valibot',
-      'write-file-atomic',
       'xxhash-wasm',
       'distprint',
     ];

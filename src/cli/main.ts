@@ -6,8 +6,8 @@
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import writeFileAtomic from 'write-file-atomic';
 import { statOrNothing } from '../disk/stat.ts';
+import { writeFileAtomic } from '../disk/write-file.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { type BuiltManifest, buildManifest } from '../manifest/build.ts';
 import { diffManifests, isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';

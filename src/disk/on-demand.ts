@@ -8,7 +8,6 @@
 
 import { createRequire } from 'node:module';
 import type fastGlob from 'fast-glob';
-import type writeFileAtomic from 'write-file-atomic';
 import { DistprintError } from '../errors.ts';
 
 const requireHere = createRequire(import.meta.url);
@@ -29,8 +28,4 @@ export function loadFastGlob(): typeof fastGlob {
     const message = `fast-glob, which distprint needs to list a directory, can't be loaded (${(error as Error).message})`;
     throw new DistprintError('ERR_DISTPRINT_UNREADABLE', message, { cause: error });
   }
-}
-
-export function loadWriteFileAtomic(): typeof writeFileAtomic {
-  return typeof require === 'function' ? require('write-file-atomic') : requireHere('write-file-atomic');
 }

@@ -1,15 +1,15 @@
 /**
- * A seal is a manifest that a build leaves inside what it built, so that a copy of it can tell whether it is whole.
+ * A seal is a manifest that a build leaves inside the package, so that a copy of the package can tell whether it is whole.
  *
- * It lies in `dist`, which every packer takes along, or at the root where there is no `dist`, and never counts as content.
+ * It lies in `dist`, which every packer takes along; without a `dist`, at the root. It never counts as content.
  * @module
  */
 
 import { join } from 'node:path';
-import { loadWriteFileAtomic } from '../disk/on-demand.ts';
 import { toRaw } from '../disk/raw-path.ts';
 import { statOrNothing } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
+import { writeFileAtomic } from '../disk/write-file.ts';
 import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
 import { type CoverageOptions, findDist, SEAL_NAME } from '../scan/subject.ts';
 import { buildManifest } from './build.ts';
@@ -30,7 +30,7 @@ export async function writeSeal(
     throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
   }
   const file = places(path)[findDist(toRaw(path)) ? 0 : 1] as string;
-  await loadWriteFileAtomic()(file, serializeManifest(manifest));
+  await writeFileAtomic(file, serializeManifest(manifest));
   return { file, manifest };
 }
 

@@ -20,9 +20,9 @@ import { isAscii } from 'node:buffer';
 import { endianness } from 'node:os';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from '../disk/directory.ts';
 import { hashBytes } from '../disk/hash.ts';
-import { loadWriteFileAtomic } from '../disk/on-demand.ts';
 import { toRaw } from '../disk/raw-path.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
+import { writeFileAtomic, writeFileAtomicSync } from '../disk/write-file.ts';
 import { errnoOf } from '../errors.ts';
 import { perform, type Work } from '../steps.ts';
 import { getId, NUMBERS_EACH, setId } from './readings.ts';
@@ -90,8 +90,8 @@ export function* saveCache(path: string, cached: CachedPass, notes: string[]): W
   const options = { mode: 0o600 };
   try {
     yield* perform({
-      sync: () => loadWriteFileAtomic().sync(path, bytes, options),
-      async: () => loadWriteFileAtomic()(path, bytes, options),
+      sync: () => writeFileAtomicSync(path, bytes, options),
+      async: () => writeFileAtomic(path, bytes, options),
     });
   } catch (error) {
     notes.push(`${path} could not be written: ${(error as Error).message}`);

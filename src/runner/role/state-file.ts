@@ -11,7 +11,7 @@ import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
 
-/** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
+/** A time for people. Ours are ISO 8601; a host may write another form. */
 const Time = v.union([v.string(), v.number()]);
 const Pid = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Ms = v.pipe(v.number(), v.finite());
