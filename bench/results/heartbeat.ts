@@ -6,7 +6,7 @@ import { type Row, toRow } from './table.ts';
 /** How often a runner looks by default. */
 export const HEARTBEAT_MS = 10_000;
 export const SHARE_TABLE = 'share of a 10 s heartbeat';
-export const EVENT_LOOP = 'event loop';
+export const CPU = 'CPU';
 export const FILES = 'files';
 
 export function toShareRow(corpus: string, what: string, ms: number, note: string): Row {

@@ -1,6 +1,6 @@
 /** Draws what a beat costs against its heartbeat, as an SVG on a logarithmic scale. */
 
-import { EVENT_LOOP, FILES, HEARTBEAT_MS, SHARE_TABLE } from './heartbeat.ts';
+import { CPU, FILES, HEARTBEAT_MS, SHARE_TABLE } from './heartbeat.ts';
 import { type Row, toNumber } from './table.ts';
 
 export interface Beat {
@@ -14,7 +14,7 @@ export function toBeats(rows: readonly Row[]): Beat[] {
   const shares = rows.filter(({ table }) => table === SHARE_TABLE);
   const filesOf = (corpus: string) => shares.find((row) => row.corpus === corpus && row.what === FILES)?.value;
   const beats = shares.flatMap(({ corpus, what, value }): Beat[] => {
-    if (what !== EVENT_LOOP || value === null) return [];
+    if (what !== CPU || value === null) return [];
     const files = filesOf(corpus);
     const label = files == null ? corpus : `${corpus}, ${toNumber(files)} ${files === 1 ? 'file' : 'files'}`;
     return [{ label, ms: (value / 100) * HEARTBEAT_MS }];
@@ -59,7 +59,7 @@ export function drawBeats(beats: readonly Beat[]): string {
   </style>
   <rect class="panel" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="6"/>
   <text class="title" x="16" y="28">What a beat costs when nothing has changed</text>
-  <text class="quiet small" x="16" y="48">Event loop time of one check(), out of the 10 s until the next. Logarithmic: each line is ten times the one before.</text>
+  <text class="quiet small" x="16" y="48">CPU time of one check(), out of the 10 s until the next. Logarithmic: each line is ten times the one before.</text>
 ${DECADES.map((ms) => drawDecade(ms, bottom)).join('\n')}
 ${beats.map(drawBeat).join('\n')}
 </svg>

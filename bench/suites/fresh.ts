@@ -80,6 +80,13 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
   for (const finding of await judgeAll(measure, claims, quick ? 7 : 21)) report(toRatioRow(finding));
 }
 
+/** The clock of measure.ts that leaves out the wait for a core. */
+const START = 'const started = performance.now(), cpuBefore = process.cpuUsage();';
+const READ = `(() => {
+      const ms = performance.now() - started, { user, system } = process.cpuUsage(cpuBefore);
+      return Math.min(ms, (user + system) / 1000);
+    })()`;
+
 /** A process each, so that each answer is the first of its process. */
 function toSources(
   dist: string,
@@ -93,9 +100,9 @@ function toSources(
     const options = ${JSON.stringify(options)};
     const baseline = parseManifest(readFileSync(${JSON.stringify(manifest)}, 'utf8'));
     let first;
-    const started = performance.now();
+    ${START}
     const detector = ${work};
-    const ms = performance.now() - started;
+    const ms = ${READ};
     const { verdict, filesRead } = first ?? detector.checkSync();
     if (verdict !== 'current') throw new Error('nobody touched it, yet the verdict is ' + verdict);
     console.log(JSON.stringify({ ms, filesRead, notes: detector.notes }));`;
@@ -104,12 +111,12 @@ function toSources(
     import { lstatSync, readFileSync } from 'node:fs';
     import { hashBytes } from ${toImport(dist, 'disk/hash.js')};
     const files = JSON.parse(readFileSync(${JSON.stringify(files)}, 'utf8'));
-    const started = performance.now();
+    ${START}
     const cache = readFileSync(${JSON.stringify(options.cacheFile)});
     const [checksum] = cache.toString('latin1', 0, 64).match(/[0-9a-f]{16}(?=\\n)/);
     if (hashBytes(cache.subarray(cache.indexOf('\\n') + 1)) !== checksum) throw new Error('the cache is damaged');
     for (const file of files) lstatSync(file);
-    console.log(JSON.stringify({ ms: performance.now() - started, filesRead: 0, notes: [] }));`,
+    console.log(JSON.stringify({ ms: ${READ}, filesRead: 0, notes: [] }));`,
     'which content': toSource('createDetector(options)'),
     [COMPILED]: toSource('createDetector(options)'),
     'is it what started': toSource(`createDetector({ ...options, baseline });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Bench } from '../context.ts';
 import { statAll } from '../peers/floor.ts';
 import { atMost, type Claim, judge, shown } from '../results/claims.ts';
-import { EVENT_LOOP, toShareRow } from '../results/heartbeat.ts';
+import { CPU, toShareRow } from '../results/heartbeat.ts';
 import { toRatioRow, toRow, toSpread } from '../results/table.ts';
 import { generateTree, waitUntilNotRacy } from '../subjects/trees.ts';
 import { type Contender, interleave, median, type Round } from '../timing/measure.ts';
@@ -44,7 +44,7 @@ function reportSize({ report }: Bench, size: number, rounds: readonly Round[]): 
   const finding = judge(claim, rounds);
   report(toRatioRow(finding));
   report(toRow({ table: TABLE, corpus, what: 'check, a file' }, (finding.oursMs * 1000) / size, 'us', shown));
-  if (size === SIZES.at(-1)) report(toShareRow(corpus, EVENT_LOOP, finding.oursMs, `median of ${rounds.length}`));
+  if (size === SIZES.at(-1)) report(toShareRow(corpus, CPU, finding.oursMs, `median of ${rounds.length}`));
 }
 
 function reportGrowth({ report }: Bench, rounds: readonly Round[]): void {

@@ -14,7 +14,7 @@ import { atMost, type Claim, type Finding, judgeAll, shown } from '../results/cl
 import { toRatioRow, toRow } from '../results/table.ts';
 import { type Corpus, toFiles } from '../subjects/corpora.ts';
 import { copyCorpus, noteWrite, waitUntilNotRacy } from '../subjects/trees.ts';
-import { median, type Round, shuffle } from '../timing/measure.ts';
+import { median, type Round, shuffle, startWorkClock } from '../timing/measure.ts';
 import { slowed } from '../timing/slowdown.ts';
 
 const CHANGES = { 'in-place': changeInPlace, rename: changeByRename } as const;
@@ -151,9 +151,9 @@ async function measureRound(
 }
 
 async function time<T>(work: () => Promise<T>): Promise<[number, T]> {
-  const started = performance.now();
+  const readMs = startWorkClock();
   const answer = await work();
-  return [performance.now() - started, answer];
+  return [readMs(), answer];
 }
 
 const toMiddle = (files: readonly string[]) => files[Math.floor(files.length / 2)] as string;
