@@ -7,7 +7,9 @@
  *   of them. A slower product lifts all of them: what is 20 % slower has its lower quartile 20 % higher too.
  * - **Second try.** A missed claim is measured again, once, with twice the rounds. All rounds of both tries count, so no
  *   lucky try can be picked, and a burst of load during the first try is outvoted. If the true ratio lies exactly on its
- *   target, each round is over it by the toss of a coin: 33 rounds then miss by chance in about 1 run of 400.
+ *   target, each round is over it by the toss of a coin: 33 rounds then miss by chance in about 1 run of 400, 63 hardly ever.
+ * - **Work, not waiting.** Contenders of this process are timed without the wait for a core (measure.ts), so their ratios hold still
+ *   on a busy machine. A process can be timed by the wall clock only: load spreads those ratios, and slows the peer too.
  * - **No noise, no quartile.** Counts (files read, memory, an outage that must not happen) are judged by the worst of them.
  */
 
