@@ -44,8 +44,9 @@ interface Where {
 export class DistprintError extends Error {
   override readonly name = 'DistprintError';
   readonly code: DistprintErrorCode;
-  readonly path?: string;
-  readonly line?: number;
+  // Declared, not defined: an uncaught error would print `line: undefined`.
+  declare readonly path?: string;
+  declare readonly line?: number;
 
   constructor(code: DistprintErrorCode, message: string, where: Where = {}) {
     super(message, where.cause === undefined ? undefined : { cause: where.cause });

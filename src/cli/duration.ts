@@ -11,7 +11,7 @@ const MAX_MS = 2 ** 31 - 1;
 
 /**
  * Milliseconds of `text`. A bare number is seconds, as in sleep(1).
- * @throws ERR_DISTPRINT_OPTION where it is no duration above 0 and below 24.8 days
+ * @throws ERR_DISTPRINT_OPTION if it is not a duration from 1 ms to 24.8 days
  */
 export function parseDuration(text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text)
@@ -20,7 +20,10 @@ export function parseDuration(text: string): number {
       ? ms(text as ms.StringValue)
       : undefined;
   if (value === undefined || !(value >= 1) || value > MAX_MS) {
-    throw new DistprintError('ERR_DISTPRINT_OPTION', `${JSON.stringify(text)} is no duration: say 500ms, 10s or 2m`);
+    throw new DistprintError(
+      'ERR_DISTPRINT_OPTION',
+      `not a duration: ${JSON.stringify(text)}; write 500ms, 10s or 2m, up to 24 days`,
+    );
   }
   return value;
 }

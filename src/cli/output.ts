@@ -1,5 +1,5 @@
 /**
- * How the command line shows things to people.
+ * What the command line prints, and how it shows things to people.
  * @module
  */
 
@@ -12,14 +12,26 @@ export const SAME = 0;
 export const DIFFERENT = 1;
 export const TROUBLE = 2;
 
-/** Colours are for a terminal, or for who forces them. picocolors alone also colours pipes wherever `CI` is set. */
+/** Colours are for a terminal, or if forced. picocolors alone also colours pipes if `CI` is set. */
 export const colorsFor = (stream: { isTTY?: boolean }) =>
   picocolors.createColors(picocolors.isColorSupported && (stream.isTTY === true || !!process.env.FORCE_COLOR));
 
-/** For what goes to stdout. */
+/** For stdout. */
 export const colors = colorsFor(process.stdout);
 
-/** How a verdict is shown. */
+export const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** One object a line. JSON itself lets C1 control characters through, which some terminals obey. */
+export const printJson = (value: unknown) =>
+  print(JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`));
+
+/** Says on stderr, in one line, what went wrong, and sets the exit code. */
+export function complain(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`distprint: ${colorsFor(process.stderr).red('error')}: ${escapeControls(message)}\n`);
+  process.exitCode = TROUBLE;
+}
+
 export const VERDICT_COLOURS = {
   current: colors.green,
   settling: colors.yellow,
@@ -27,21 +39,25 @@ export const VERDICT_COLOURS = {
   missing: colors.magenta,
 };
 
-/** A path as sha256sum shows it: where a newline or backslash stands in it, escaped, with a backslash before the line. */
+/** As sha256sum prints it: a path that holds a newline or a backslash is escaped, and its line starts with a backslash. */
 export function toSumLine(digest: string, path: string): string {
   const escaped = path.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/\r/g, '\\r');
   return `${escaped === path ? '' : '\\'}${digest}  ${escaped}`;
 }
 
-/** A path that is safe on a terminal. */
-export const toShownPath = (path: string) => writePath(toRaw(path));
+/** A path, name or version, safe on a terminal and safe to tell from another. */
+export const toShown = (text: string) => writePath(toRaw(text));
 
-/** A line per difference, in the manner of `git diff --name-status`. */
+/** A message on one line, with nothing that a terminal would obey. Paths in it may be escaped already. */
+export const escapeControls = (message: string) => message.replace(/\p{Cc}/gu, toShown);
+
+const toVersionLine = ({ from, to }: { from: string | null; to: string | null }) =>
+  `version ${toShown(from ?? 'none')} -> ${toShown(to ?? 'none')}`;
+
+/** A line for each difference, like `git diff --name-status`. */
 export function toDiffLines(diff: ManifestDiff): string[] {
-  const version =
-    diff.version === null ? [] : [`version ${diff.version.from ?? 'none'} -> ${diff.version.to ?? 'none'}`];
   return [
-    ...version,
+    ...(diff.version === null ? [] : [toVersionLine(diff.version)]),
     ...diff.added.map((path) => colors.green(`A  ${path}`)),
     ...diff.removed.map((path) => colors.red(`D  ${path}`)),
     ...diff.changed.map((path) => colors.yellow(`M  ${path}`)),
@@ -54,7 +70,7 @@ export function toDiffSummary(diff: ManifestDiff): string {
   const count = (paths: readonly string[], what: string) => (paths.length === 0 ? [] : [`${paths.length} ${what}`]);
   const only = [...diff.added, ...diff.removed, ...diff.changed];
   return [
-    ...(diff.version === null ? [] : [`version ${diff.version.from ?? 'none'} -> ${diff.version.to ?? 'none'}`]),
+    ...(diff.version === null ? [] : [toVersionLine(diff.version)]),
     ...count(diff.added, 'added'),
     ...count(diff.removed, 'removed'),
     ...count(diff.changed, 'changed'),
@@ -75,7 +91,7 @@ export function toSize(bytes: number): string {
 
 export const toMs = (elapsedMs: number) => `${elapsedMs < 10 ? elapsedMs.toFixed(2) : elapsedMs.toFixed(1)} ms`;
 
-/** Milliseconds for a machine to read: to the microsecond. */
+/** Milliseconds for a program to read, to the microsecond. */
 export const roundMs = (elapsedMs: number) => Math.round(elapsedMs * 1000) / 1000;
 
 export const plural = (count: number, what: string) => `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;

@@ -1,13 +1,21 @@
 /**
- * `distprint status` and `distprint doctor`. Loaded when they are asked for: most calls are about fingerprints.
+ * `distprint status` and `distprint doctor`.
  * @module
  */
 
 import type { OwnState } from '../runner/role/state-file.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
-import { colors, DIFFERENT, SAME, TROUBLE, toShownPath, VERDICT_COLOURS } from './output.ts';
-
-const print = (line: string) => void process.stdout.write(`${line}\n`);
+import {
+  colors,
+  DIFFERENT,
+  escapeControls,
+  print,
+  printJson,
+  SAME,
+  TROUBLE,
+  toShown,
+  VERDICT_COLOURS,
+} from './output.ts';
 
 export interface RunnerCliOptions {
   state?: string;
@@ -17,42 +25,44 @@ export interface RunnerCliOptions {
 const read = ({ state }: RunnerCliOptions) => readRunnerStatus({ ...(state !== undefined && { stateFile: state }) });
 
 /**
- * 0 where a runner runs what is installed, where nothing else can be concluded, or where the operator has drift not checked;
- * 1 where not; 2 where its state can't be read.
+ * Exit code 0: a runner runs what is installed, or no conclusion is possible, or the operator disabled the hand-off.
+ * 1: no runner runs, or it runs old code. 2: the state cannot be read or trusted.
  */
 export function status(options: RunnerCliOptions): void {
   const found = read(options);
-  if (options.json) print(JSON.stringify(found));
-  else for (const line of toStatusLines(toShown(found))) print(line);
-  const { isRunning, state, installed } = found;
-  const isFine = state?.distprint?.handoffDisabled === true || installed?.verdict !== 'changed';
-  if (isRunning && state === null) process.exitCode = TROUBLE;
-  else process.exitCode = isRunning && isFine ? SAME : DIFFERENT;
+  if (options.json) printJson(found);
+  else for (const line of toStatusLines(toShownStrings(found))) print(line);
+  process.exitCode = toStatusCode(found);
 }
 
-/** 0 where new code would be moved to, 1 where it would not, or is held back just now, 2 where there is nobody to ask. */
+function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): number {
+  if (problem !== null || (isRunning && state === null)) return TROUBLE;
+  const isFine = state?.distprint?.handoffDisabled === true || installed?.verdict !== 'changed';
+  return isRunning && isFine ? SAME : DIFFERENT;
+}
+
+/** Exit code 0: the runner would move to new code. 1: it would not, or not now. 2: there is nobody to ask. */
 export function doctor(options: RunnerCliOptions): void {
   const found = read(options);
   const own = found.isRunning ? found.state?.distprint : undefined;
   if (own === undefined) {
     const problem = found.problem ?? 'no runner runs';
-    if (options.json) print(JSON.stringify({ problem }));
-    else process.stderr.write(`distprint: ${toShownPath(problem)}\n`);
+    if (options.json) printJson({ problem });
+    else process.stderr.write(`distprint: ${escapeControls(problem)}\n`);
     process.exitCode = TROUBLE;
     return;
   }
-  const { decision, heldBack, tried } = own;
-  const handoffDisabled = found.state?.distprint?.handoffDisabled === true;
-  if (options.json) print(JSON.stringify({ ...decision, handoffDisabled, heldBack, tried }));
-  else for (const line of toDoctorLines(toShown(own), handoffDisabled)) print(line);
+  const { decision, handoffDisabled, heldBack, tried } = own;
+  if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried });
+  else for (const line of toDoctorLines(toShownStrings(own))) print(line);
   process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
 }
 
-/** All that stands in it, safe on a terminal. */
-const toShown = <T>(found: T): T =>
-  JSON.parse(JSON.stringify(found), (_, each) => (typeof each === 'string' ? toShownPath(each) : each));
+/** Each string in it is made safe on a terminal. */
+const toShownStrings = <T>(found: T): T =>
+  JSON.parse(JSON.stringify(found), (_, each) => (typeof each === 'string' ? toShown(each) : each));
 
-/** What `status` says: who runs, since when, on what, and what became of new code. */
+/** Who runs, since when, on what code, and what became of new code. */
 function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
@@ -85,15 +95,15 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
   return lines;
 }
 
-/** What `doctor` says: who owns the process, what it would do about new code, why, and what the operator can do. */
-function toDoctorLines({ decision, heldBack, tried }: OwnState, handoffDisabled: boolean): string[] {
+/** What the runner would do about new code, why, and what the operator can do. */
+function toDoctorLines({ decision, handoffDisabled, heldBack, tried }: OwnState): string[] {
   const { strategy, supervisor, reasons, advice } = decision;
   const lines = [
     `strategy ${colors.bold(strategy)}, supervisor ${supervisor}`,
     ...reasons.map((reason) => `- ${reason}`),
   ];
   if (advice !== null) lines.push(`what you can do: ${advice}`);
-  if (handoffDisabled) lines.push('drift is not checked: the operator disabled it');
+  if (handoffDisabled) lines.push('the operator disabled the hand-off');
   if (heldBack !== null) lines.push(`held back: ${heldBack.gate}: ${heldBack.reason}`);
   if (tried !== null) lines.push(`last tried and failed: ${tried.reason}`);
   return lines;

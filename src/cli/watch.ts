@@ -1,36 +1,47 @@
 /**
- * `distprint watch`: a heartbeat to look at. Loaded when it is asked for, as Node opens all modules of a program at once.
+ * `distprint watch`: a heartbeat for people to see.
  * @module
  */
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
 import { startHeartbeat } from '../change/heartbeat.ts';
-import type { CoverageOptions } from '../scan/subject.ts';
-import { colors, plural, roundMs, toDiffSummary, toMs, toShownPath, toSize, VERDICT_COLOURS } from './output.ts';
+import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
+import {
+  colors,
+  escapeControls,
+  plural,
+  print,
+  printJson,
+  roundMs,
+  toDiffSummary,
+  toMs,
+  toShown,
+  toSize,
+  VERDICT_COLOURS,
+} from './output.ts';
 
-export interface WatchOptions {
-  coverage: CoverageOptions;
+export interface WatchOptions extends GlobOptions {
   /** Milliseconds. */
   interval: number;
   beats?: number;
   json?: boolean;
 }
 
-const print = (line: string) => void process.stdout.write(`${line}\n`);
-
 /**
  * Ends after `beats` beats, or at SIGINT or SIGTERM.
- * @throws what `createDetector` throws, where there is nothing to watch at the start
+ * @throws what `createDetector` throws: nothing to watch at the start, say
  */
 export async function watch(path: string, options: WatchOptions): Promise<void> {
   const startedMs = performance.now();
-  const detector = createDetector({ path, ...options.coverage });
+  const detector = createDetector({ path, ...toCoverage(options) });
   const elapsedMs = performance.now() - startedMs;
-  // Before anything is said: who reads it may end us at once.
+  assertCoversFiles(path, options, detector.baseline);
+  // Before the first line: its reader may end us at once.
   const stop = new AbortController();
   const end = () => stop.abort();
   process.once('SIGINT', end).once('SIGTERM', end);
-  print((options.json ? toStartJson : toStartLine)(path, detector.baseline, elapsedMs));
+  if (options.json) printJson(toStartJson(path, detector.baseline, elapsedMs));
+  else print(toStartLine(path, detector.baseline, elapsedMs));
 
   const seen: Verdict[] = [];
   await new Promise<void>((resolve) => {
@@ -47,9 +58,11 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
       },
     };
     const onBeat = (check: Check) => {
-      seen.push(check.verdict);
       const elapsedMs = performance.now() - beatStartedMs;
-      print(options.json ? toBeatJson(seen.length, check, elapsedMs) : toBeatLine(seen.length, check, elapsedMs));
+      const isRepeated = check.verdict === 'current' && seen.at(-1) === 'current';
+      seen.push(check.verdict);
+      if (options.json) printJson(toBeatJson(seen.length, check, elapsedMs));
+      else print((isRepeated ? OVER_LAST_LINE : '') + toBeatLine(seen.length, check, elapsedMs));
       if (seen.length === options.beats) end();
     };
     startHeartbeat({ detector: timed, intervalMs: options.interval, onBeat, signal: stop.signal });
@@ -60,38 +73,45 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
   else print(summary);
 }
 
+/** On a terminal: up one line, and clear it. */
+const OVER_LAST_LINE = process.stdout.isTTY && process.env.TERM !== 'dumb' ? '\x1b[1A\x1b[2K' : '';
+
 function toStartLine(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
-  const name = [baseline.name ?? toShownPath(path), baseline.version].filter((part) => part !== null).join(' ');
+  const name = [baseline.name ?? path, baseline.version]
+    .filter((part) => part !== null)
+    .map(toShown)
+    .join(' ');
   const files = `${plural(baseline.entries.length, 'file')}, ${toSize(baseline.bytes ?? 0)}`;
   return `${colors.bold(name)}  ${files}  ${baseline.fingerprint}  read in ${toMs(elapsedMs)}`;
 }
 
 /** The start is beat 0. */
-function toStartJson(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
+function toStartJson(path: string, baseline: Detector['baseline'], elapsedMs: number) {
   const { kind, name, version, fingerprint, entries, bytes } = baseline;
   const beat = toBeat(0, { verdict: 'current', fingerprint, filesRead: entries.length }, elapsedMs);
-  return JSON.stringify({ ...beat, path, kind, name, version, files: entries.length, bytes });
+  return { ...beat, path, kind, name, version, files: entries.length, bytes };
 }
 
 function toBeat(beat: number, check: Pick<Check, 'verdict' | 'fingerprint' | 'filesRead'>, elapsedMs: number) {
   const { verdict, fingerprint, filesRead } = check;
-  return { beat, verdict, fingerprint, elapsedMs: roundMs(elapsedMs), filesRead };
+  return { beat, time: new Date().toISOString(), verdict, fingerprint, elapsedMs: roundMs(elapsedMs), filesRead };
 }
 
-function toBeatJson(beat: number, check: Check, elapsedMs: number): string {
+function toBeatJson(beat: number, check: Check, elapsedMs: number) {
   const { changes, versions, reason } = check;
-  return JSON.stringify({
+  return {
     ...toBeat(beat, check, elapsedMs),
     ...(changes && { changes }),
     ...(versions && { versions }),
     ...(reason && { reason }),
-  });
+  };
 }
 
 function toBeatLine(beat: number, check: Check, elapsedMs: number): string {
   const cost = `${toMs(elapsedMs)}, ${plural(check.filesRead, 'file')} read`;
   const detail = check.reason ?? (check.changes && toDiffSummary(check.changes));
-  return `beat ${beat}  ${VERDICT_COLOURS[check.verdict](check.verdict)}  ${cost}${detail ? `  ${detail}` : ''}`;
+  const time = new Date().toTimeString().slice(0, 8);
+  return `${time}  beat ${beat}  ${VERDICT_COLOURS[check.verdict](check.verdict)}  ${cost}${detail ? `  ${escapeControls(detail)}` : ''}`;
 }
 
 function toSummary(seen: readonly Verdict[]): string {

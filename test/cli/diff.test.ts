@@ -30,10 +30,11 @@ describe('distprint diff <a> <b>', () => {
       stderr: '',
     };
     const [a, b] = [old(), next()];
+    const [ofA, ofB] = [await manifestOf(a), await manifestOf(b)];
     expect(await distprint(['diff', a, b])).toEqual(changes);
-    expect(await distprint(['diff', await manifestOf(a), b])).toEqual(changes);
-    expect(await distprint(['diff', a, await manifestOf(b)])).toEqual(changes);
-    expect(await distprint(['diff', await manifestOf(a), await manifestOf(b)])).toEqual(changes);
+    expect(await distprint(['diff', ofA, b])).toEqual(changes);
+    expect(await distprint(['diff', a, ofB])).toEqual(changes);
+    expect(await distprint(['diff', ofA, ofB])).toEqual(changes);
   });
 
   it('--json says the same as one object', async () => {
@@ -99,5 +100,14 @@ describe('distprint diff <a> <b>', () => {
   it('names files so that no name can pass for another line', async () => {
     const [a, b] = [makeDirectory({}), makeDirectory({ 'x\nD  y': '', '\x1b[2J': '' })];
     expect((await distprint(['diff', a, b])).stdout).toBe('A  \\x1b[2J\nA  x\\nD  y\n');
+  });
+
+  it('lets no control character of a version through to the terminal', async () => {
+    const [a, b] = ['1\x1b[2J', '2\x9b\n'].map((version) => makePackage({ 'package.json': { version } }));
+    const { stdout } = await distprint(['diff', a as string, b as string]);
+    expect(stdout).toBe('version 1\\x1b[2J -> 2\\xc2\\x9b\\n\n');
+    const json = await distprint(['diff', a as string, b as string, '--json']);
+    expect(json.stdout).not.toMatch(/[\x1b\x9b]/);
+    expect(JSON.parse(json.stdout).version).toEqual({ from: '1\x1b[2J', to: '2\x9b\n' });
   });
 });

@@ -38,6 +38,19 @@ describe('distprint <path>', () => {
     expect((await distprint(args)).stdout).toBe(`${expected}  ${root}\n`);
   });
 
+  it('an --include that matches nothing is an error, and one of two that does is none', async () => {
+    const cwd = makeDirectory({ 'p/package.json': '{"version":"1.0.0"}', 'p/a.js': '' });
+    expect(await distprint(['p', '--include', 'lib/**'], { cwd })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'distprint: error: --include "lib/**" matches no file in p; globs are relative to it\n',
+    });
+    const excluded = await distprint(['p', '--include', 'a.*', '--exclude', '*.js'], { cwd });
+    expect(excluded.code).toBe(2);
+    expect(excluded.stderr).toContain('--include "a.*" without --exclude "*.js" matches no file in p');
+    expect((await distprint(['p', '--include', 'lib/**', '--include', '*.js'], { cwd })).code).toBe(0);
+  });
+
   needs('sha256sum', isPosix && hasProgram('sha256sum'))('escapes paths just as sha256sum does', async () => {
     const names = ['a\nb', 'a\\b', 'a\rb', '\\', 'a b', '  ', 'é', '-dash', 'a\tb', '\\\n\r'];
     const cwd = makeDirectory(Object.fromEntries(names.map((name) => [name, ''])));

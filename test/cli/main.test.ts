@@ -4,7 +4,7 @@ import { hasProgram, isPosix, needs } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makeDirectory } from '../helpers/temp.ts';
 
-const COMMANDS = ['fingerprint', 'manifest', 'diff', 'verify', 'watch'];
+const COMMANDS = ['fingerprint', 'manifest', 'diff', 'verify', 'seal', 'watch', 'status', 'doctor'];
 
 describe('the command line', () => {
   it('--help says each command on stdout and exits with 0', async () => {
@@ -18,6 +18,13 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await distprint([command, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`distprint ${command}`);
+    expect(stdout).toMatch(/^Examples?:\n {2}\S/m);
+    expect(stdout).toContain('Exit codes');
+  });
+
+  it('without arguments prints its help, on stderr, and exits with 2', async () => {
+    const { stdout: help } = await distprint(['--help']);
+    expect(await distprint([])).toEqual({ code: 2, stdout: '', stderr: help });
   });
 
   it('--version says the version alone', async () => {
@@ -29,7 +36,6 @@ describe('the command line', () => {
   });
 
   it.each([
-    [[], 'path'],
     [['--bogus', '.'], '--bogus'],
     [['fingerprint', '--bogus', '.'], '--bogus'],
     [['manifest'], 'path'],
@@ -38,10 +44,10 @@ describe('the command line', () => {
     [['diff', '.'], 'b'],
     [['diff', '.', '.', '.'], 'too many arguments'],
     [['verify', '.'], '--manifest'],
-    [['watch', '.', '--interval', 'abc', '--beats', '1'], '"abc" is no duration'],
-    [['watch', '.', '--interval', '0s', '--beats', '1'], '"0s" is no duration'],
-    [['watch', '.', '--interval', '-1s', '--beats', '1'], '"-1s" is no duration'],
-    [['watch', '.', '--interval', '30d', '--beats', '1'], '"30d" is no duration'],
+    [['watch', '.', '--interval', 'abc', '--beats', '1'], 'not a duration: "abc"'],
+    [['watch', '.', '--interval', '0s', '--beats', '1'], 'not a duration: "0s"'],
+    [['watch', '.', '--interval', '-1s', '--beats', '1'], 'not a duration: "-1s"'],
+    [['watch', '.', '--interval', '30d', '--beats', '1'], 'not a duration: "30d"'],
     [['watch', '.', '--beats', 'x'], '--beats'],
     [['watch', '.', '--beats', '0'], '--beats'],
     [['--include', '', '.'], 'include'],
@@ -55,6 +61,39 @@ describe('the command line', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(says);
     expect(stderr).not.toMatch(/^ +at /m); // no stack trace
+  });
+});
+
+describe('a first word that is no path', () => {
+  it.each([
+    ['watchh', 'watch'],
+    ['wach', 'watch'],
+    ['mainfest', 'manifest'],
+    ['fingerprnt', 'fingerprint'],
+    ['dif', 'diff'],
+    ['saal', 'seal'],
+    ['stats', 'status'],
+    ['version', '--version'],
+    ['halp', 'help'],
+  ])('%s: is an error that suggests %s, and nothing is done', async (word, meant) => {
+    const cwd = makeDirectory({ a: '' });
+    expect(await distprint([word, 'a'], { cwd })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `distprint: error: ${word} is neither a command nor a path; did you mean: distprint ${meant}\n`,
+    });
+  });
+
+  it.each(['watchh', 'version', 'dif'])('%s: is a path if something is there', async (word) => {
+    const cwd = makeDirectory({ [word]: '' });
+    expect(await distprint([word], { cwd })).toMatchObject({ code: 0, stdout: expect.stringMatching(`  ${word}\n$`) });
+  });
+
+  it.each(['gone', 'dist', './watchh', 'node_modules/watch'])('%s: is like no command', async (word) => {
+    const { code, stderr } = await distprint([word], { cwd: makeDirectory({}) });
+    expect(code).toBe(2);
+    expect(stderr).toContain('no such file or directory');
+    expect(stderr).not.toContain('did you mean');
   });
 });
 
@@ -108,5 +147,25 @@ describe('a reader that has had enough', () => {
     const script = '{ "$@"; echo "exit $?" >&2; } | true';
     const ran = await run(['sh', '-c', script, 'sh', ...distprintCommand, large(), large()], { env: plainEnv });
     expect(ran).toEqual({ code: 0, stdout: '', stderr: 'exit 0\n' });
+  });
+});
+
+describe('a full stdout', () => {
+  const toFull = (...args: string[]) =>
+    run(['sh', '-c', 'exec "$@" >/dev/full', 'sh', ...distprintCommand, ...args], { env: plainEnv });
+  const withFull = needs('/dev/full', process.platform === 'linux');
+
+  withFull.each([
+    ['fingerprint', () => [makeDirectory({ a: '' })]],
+    ['manifest', () => ['manifest', makeDirectory({ a: '' })]],
+    ['diff', () => ['diff', makeDirectory({ a: '1' }), makeDirectory({ a: '2' })]],
+    ['watch', () => ['watch', makeDirectory({ a: '' })]],
+    ['--help', () => ['--help']],
+  ])('is trouble, said in one line: %s', async (_, make) => {
+    const { code, stderr } = await toFull(...make());
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(/^distprint: error: cannot write to stdout: .*ENOSPC.*\n$/),
+    });
   });
 });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { distprint, distprintCommand } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { plainEnv } from '../helpers/run.ts';
+import { hasProgram, needs } from '../helpers/needs.ts';
+import { plainEnv, run } from '../helpers/run.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { makeSharedTemp, writePackage } from '../helpers/tree.ts';
 import { notRacy, until } from '../helpers/wait.ts';
@@ -61,7 +62,8 @@ describe('distprint watch --json', () => {
       .slice(0, -1)
       .map((line) => JSON.parse(line) as Beat);
     const elapsedMs = expect.any(Number);
-    const same = { verdict: 'current', fingerprint, elapsedMs };
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    const same = { time, verdict: 'current', fingerprint, elapsedMs };
     expect(lines).toEqual([
       {
         beat: 0,
@@ -122,7 +124,7 @@ describe('distprint watch for people', () => {
     expect(start).toContain('example 1.2.3  2 files, 9 B');
     expect(start).toContain(fingerprintOf(quiet));
     for (const [i, line] of beats.entries())
-      expect(line).toMatch(new RegExp(`^beat ${i + 1}  current  .* 0 files read$`));
+      expect(line).toMatch(new RegExp(`^\\d\\d:\\d\\d:\\d\\d  beat ${i + 1}  current  .* 0 files read$`));
     expect(last).toBe(`${beats.length} beats: ${beats.length} current; at the end current`);
   });
 
@@ -132,9 +134,37 @@ describe('distprint watch for people', () => {
     await until('a beat', () => (watch.lines().length >= 2 ? true : undefined));
     writeFileSync(join(root, 'dist/b.js'), 'BETA');
     const line = await until('changed', () => watch.lines().find((each) => each.includes('changed')));
-    expect(line).toMatch(/^beat \d+ {2}changed .* 1 changed, dist\/b\.js$/);
+    expect(line).toMatch(/^[\d:]{8} {2}beat \d+ {2}changed .* 1 changed, dist\/b\.js$/);
     expect((await watch.stop('SIGINT')).code).toBe(0);
   });
+
+  it('prints the time of each beat', async () => {
+    const clock = (ms: number) => new Date(ms).toTimeString().slice(0, 8);
+    const beforeMs = Date.now();
+    const { stdout } = await distprint(['watch', quiet, '--beats', '1', '--interval', '10ms']);
+    const time = stdout.split('\n')[1]?.slice(0, 8);
+    const possible = Array.from({ length: (Date.now() - beforeMs) / 1000 + 2 }, (_, i) => clock(beforeMs + i * 1000));
+    expect(possible).toContain(time);
+  });
+
+  it('lets no control character of a name or version through to the terminal', async () => {
+    const root = makePackage({ 'package.json': { name: 'a\x1b[2J', version: '1\x9b2J' } });
+    const { code, stdout } = await distprint(['watch', root, '--beats', '1', '--interval', '10ms']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('a\\x1b[2J 1\\xc2\\x9b2J  ');
+    expect(stdout).not.toMatch(/[\x1b\x9b]/);
+  });
+
+  needs('script(1)', hasProgram('script'))(
+    'on a terminal, a beat that is current again replaces the last line',
+    async () => {
+      const words = [...distprintCommand, 'watch', quiet, '--beats', '3', '--interval', '20ms'];
+      const command = words.map((word) => `'${word}'`).join(' ');
+      const { stdout } = await run(['script', '-qec', command, '/dev/null'], { env: { ...plainEnv, TERM: 'xterm' } });
+      const replaced = stdout.split('\n').map((line) => line.startsWith('\x1b[1A\x1b[2K'));
+      expect(replaced).toEqual([false, false, true, true, false, false]);
+    },
+  );
 
   it('ends by itself after --beats', async () => {
     const { code, stdout } = await distprint(['watch', quiet, '--beats', '1', '--interval', '10ms']);
@@ -152,6 +182,7 @@ describe('distprint watch for people', () => {
 describe('distprint watch is trouble, said on stderr,', () => {
   it.each([
     ['for a path that is not there', [join('none', 'such')], 'none/such'],
+    ['for an --include that matches nothing', [quiet, '--include', 'lib/**'], 'matches no file'],
     ['for no whole number of beats', [quiet, '--beats', '0.5'], '--beats'],
     ['for an interval that is none', [quiet, '--interval', 'soon'], 'soon'],
   ])('%s', async (_, args, named) => {

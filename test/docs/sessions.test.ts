@@ -30,6 +30,7 @@ function readCommands(block: Block): Command[] {
 
 const TIMES: readonly [RegExp, string][] = [
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
+  [/\b\d\d:\d\d:\d\d\b/g, 'TIME'],
   [/\b[\d.,]+ ms\b/g, 'N ms'],
   [/"(\w+Ms)":[\d.]+/g, '"$1":N'],
 ];

@@ -229,7 +229,7 @@ interface Doctor {
   owner: string;
   reasons: string[];
   advice: string | null;
-  optedOut: boolean;
+  handoffDisabled: boolean;
 }
 
 export async function doctor(cell: Cell, at: Supervised): Promise<Doctor> {

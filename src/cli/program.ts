@@ -1,0 +1,250 @@
+/**
+ * The commands, their options and their help. Each command's code is loaded when it runs: Node opens all modules of an
+ * import at once, and `ulimit -n` may be low.
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { DistprintError } from '../errors.ts';
+import type { GlobOptions } from './coverage.ts';
+import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
+import { parseDuration } from './duration.ts';
+import type { FingerprintCliOptions } from './fingerprint.ts';
+import type { ManifestCliOptions } from './manifest.ts';
+import { escapeControls } from './output.ts';
+import type { RunnerCliOptions } from './runner.ts';
+import type { WatchOptions } from './watch.ts';
+
+export function createProgram(): Command {
+  const program = new Command('distprint')
+    .description('Tells by content, never by mtime, what is installed and whether it changed.')
+    .version(readVersion())
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`distprint: ${text.split('\n').map(escapeControls).join('\n')}`),
+    })
+    .showHelpAfterError('(distprint --help lists the commands)')
+    .addHelpText('after', HELP);
+  addFingerprint(program);
+  addManifest(program);
+  addDiff(program);
+  addVerify(program);
+  addSeal(program);
+  addWatch(program);
+  addStatus(program);
+  addDoctor(program);
+  return program;
+}
+
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+const HELP = `
+Examples:
+  distprint node_modules/typescript               print one line: fingerprint, two spaces, path
+  distprint manifest . -o release.manifest        keep what was built, file by file
+  distprint verify . --manifest release.manifest  is it still that?
+  distprint diff old/ new/                        what does a new release change?
+  distprint watch node_modules/typescript         look every 10 s; a touch changes nothing
+  distprint status                                does the runner run what is installed?
+
+A first word that is no command is a path. For a path that is named like a command, type ./status.
+
+Exit codes:
+  0  same, or done
+  1  different (diff, verify; for status and doctor, see their --help)
+  2  trouble: stderr says what`;
+
+/** A command whose errors point to its own help, and whose help ends with examples. */
+function add(program: Command, name: string, help: string, options: { isDefault?: boolean } = {}): Command {
+  return program
+    .command(name, options)
+    .showHelpAfterError(`(distprint ${name} --help shows examples)`)
+    .addHelpText('after', `\n${help}`);
+}
+
+function addFingerprint(program: Command): void {
+  withGlobs(
+    add(
+      program,
+      'fingerprint',
+      `Examples:
+  distprint node_modules/typescript               the word fingerprint may be left out
+  distprint fingerprint dist bin/tool --json      one JSON object a line
+  distprint . --include 'lib/**' --exclude '**/*.map'
+
+Exit codes: 0 done, 2 trouble with a path (the other paths are still printed).`,
+      { isDefault: true },
+    ),
+  )
+    .description('print the fingerprint of each path')
+    .argument('<path...>', 'package directories, executables or plain directories')
+    .option('--json', 'print one JSON object a line')
+    .action(async (paths: string[], options: FingerprintCliOptions) =>
+      (await import('./fingerprint.ts')).fingerprint(paths, options),
+    );
+}
+
+function addManifest(program: Command): void {
+  withGlobs(
+    add(
+      program,
+      'manifest',
+      `Examples:
+  distprint manifest node_modules/typescript      print it
+  distprint manifest . -o release.manifest        write it to a file, all at once
+
+Exit codes: 0 done, 2 trouble.`,
+    ),
+  )
+    .description('print the manifest: a hash for each file that counts, and the fingerprint')
+    .argument('<path>', 'a package directory, an executable or a plain directory')
+    .option('-o, --output <file>', 'write it to a file instead')
+    .action(async (path: string, options: ManifestCliOptions) =>
+      (await import('./manifest.ts')).manifest(path, options),
+    );
+}
+
+function addDiff(program: Command): void {
+  add(
+    program,
+    'diff',
+    `Examples:
+  distprint diff old/ new/                        A added, D removed, M changed
+  distprint diff release.manifest .               a manifest file says what it covers; the other side covers the same
+
+Exit codes: 0 same, 1 different, 2 trouble.`,
+  )
+    .description('print what changed from <a> to <b>')
+    .argument('<a>', 'a package directory, an executable, a plain directory or a manifest file')
+    .argument('<b>', 'likewise')
+    .option('--json', 'print one JSON object')
+    .action(async (a: string, b: string, options: DiffCliOptions) => (await import('./diff.ts')).diff(a, b, options));
+}
+
+function addVerify(program: Command): void {
+  add(
+    program,
+    'verify',
+    `Example:
+  distprint manifest . -o release.manifest && distprint verify . --manifest release.manifest
+
+Exit codes: 0 same, 1 different, 2 trouble.`,
+  )
+    .description('print how <path> differs from a manifest')
+    .argument('<path>', 'a package directory, an executable or a plain directory')
+    .requiredOption('--manifest <file>', 'the manifest to compare with')
+    .option('--json', 'print one JSON object')
+    .action(async (path: string, options: VerifyCliOptions) => (await import('./diff.ts')).verify(path, options));
+}
+
+function addSeal(program: Command): void {
+  withGlobs(
+    add(
+      program,
+      'seal',
+      `Example:
+  npm run build && distprint seal .               the last step of a build
+
+Exit codes: 0 done, 2 trouble.`,
+    ),
+  )
+    .description('write a manifest into a package after its build, so that a copy can tell whether it is whole')
+    .argument('<path>', 'a package directory or a plain directory')
+    .action(async (path: string, options: GlobOptions) => (await import('./seal.ts')).seal(path, options));
+}
+
+function addWatch(program: Command): void {
+  withGlobs(
+    add(
+      program,
+      'watch',
+      `Examples:
+  distprint watch node_modules/typescript         look every 10 s until Ctrl-C
+  distprint watch . --interval 2s --beats 30      look 30 times
+  distprint watch . --json                        one JSON object a beat; the start is beat 0
+
+Verdicts:
+  current   what is there has the content of the start
+  settling  something is changing, or cannot be read; no conclusion yet
+  changed   settled, complete, and different
+  missing   nothing is there
+
+On a terminal, a beat that is current again takes the place of the last line.
+
+Exit codes: 0 ended by a signal or by --beats, 2 trouble at the start.`,
+    ),
+  )
+    .description('look again and again, and say what became of what was there at the start')
+    .argument('<path>', 'a package directory, an executable or a plain directory')
+    .addOption(
+      new Option('--interval <duration>', 'time from one beat to the next: 500ms, 10s, 2m; a bare number is seconds')
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
+    )
+    .option('--beats <n>', 'end after so many beats', parseCount)
+    .option('--json', 'print one JSON object for each beat')
+    .action(async (path: string, options: WatchOptions) => (await import('./watch.ts')).watch(path, options));
+}
+
+function addStatus(program: Command): void {
+  withState(
+    add(
+      program,
+      'status',
+      `Examples:
+  distprint status
+  distprint status --state /var/lib/app/runner.state.json --json
+
+Exit codes:
+  0  a runner runs what is installed (or no conclusion is possible, or the operator disabled the hand-off)
+  1  no runner runs, or it runs old code
+  2  the state file cannot be read or trusted, whether a runner runs or not`,
+    ),
+  )
+    .description('say which runner runs, on what code, and what became of new code')
+    .action(async (options: RunnerCliOptions) => (await import('./runner.ts')).status(options));
+}
+
+function addDoctor(program: Command): void {
+  withState(
+    add(
+      program,
+      'doctor',
+      `Example:
+  distprint doctor
+
+Exit codes:
+  0  the runner would move to new code
+  1  it would stay on old code, or new code is held back just now
+  2  no runner runs, or its state file cannot be read or trusted`,
+    ),
+  )
+    .description('say how the runner would move to new code, and why, and what you can do')
+    .action(async (options: RunnerCliOptions) => (await import('./runner.ts')).doctor(options));
+}
+
+function withGlobs(command: Command): Command {
+  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+  return command
+    .option('--include <glob>', 'cover what matches, in place of the usual files (repeatable)', collect)
+    .option('--exclude <glob>', 'leave out what matches (repeatable)', collect);
+}
+
+function withState(command: Command): Command {
+  return command
+    .option(
+      '--state <file>',
+      "the runner's state file (default: $DISTPRINT_STATE_FILE, else ~/.local/state/distprint/runner.state.json)",
+    )
+    .option('--json', 'print one JSON object');
+}
+
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `--beats: not a whole number above 0: ${JSON.stringify(text)}`);
+}
