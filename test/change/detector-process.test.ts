@@ -2,7 +2,7 @@ import { chmodSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
-import { isPosix, needs } from '../helpers/needs.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { nodeCommand, run } from '../helpers/run.ts';
 import { type Answer, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
@@ -94,7 +94,7 @@ describe('a program that looks at itself', () => {
   });
 });
 
-const withUlimit = needs('ulimit', isPosix);
+const withUlimit = onlyWith('ulimit', isPosix);
 const limited = ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'];
 
 /** Moves the timestamps of every file. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { distprint, distprintCommand } from '../helpers/cli.ts';
-import { hasProgram, isPosix, needs } from '../helpers/needs.ts';
+import { hasProgram, isPosix, needs, onlyWith } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makeDirectory } from '../helpers/temp.ts';
 
@@ -132,7 +132,7 @@ describe('colours', () => {
 });
 
 describe('a reader that has had enough', () => {
-  const withShell = needs('a POSIX shell', isPosix);
+  const withShell = onlyWith('a POSIX shell', isPosix);
   /** Its manifest is larger than a pipe holds, so that writing it has to meet the closed end. */
   const large = () =>
     makeDirectory(Object.fromEntries(Array.from({ length: 700 }, (_, i) => [`${'x'.repeat(200)}${i}`, ''])));
@@ -153,7 +153,7 @@ describe('a reader that has had enough', () => {
 describe('a full stdout', () => {
   const toFull = (...args: string[]) =>
     run(['sh', '-c', 'exec "$@" >/dev/full', 'sh', ...distprintCommand, ...args], { env: plainEnv });
-  const withFull = needs('/dev/full', process.platform === 'linux');
+  const withFull = onlyWith('/dev/full', process.platform === 'linux');
 
   withFull.each([
     ['fingerprint', () => [makeDirectory({ a: '' })]],

@@ -4,12 +4,12 @@ import { readPath } from '../../src/disk/raw-path.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
 import { contentsOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { hasProgram, needs } from '../helpers/needs.ts';
+import { hasProgram, onlyWith } from '../helpers/needs.ts';
 import { run } from '../helpers/run.ts';
 import { makeDirectory } from '../helpers/temp.ts';
 
 const isLinux = process.platform === 'linux';
-const withAnyBytes = needs('a file system whose names are any bytes (Linux)', isLinux);
+const withAnyBytes = onlyWith('a file system whose names are any bytes (Linux)', isLinux);
 
 /** A directory of files whose names are these bytes (a character each), each with its name as its content. */
 function makeNamed(...names: string[]): string {
@@ -104,7 +104,7 @@ withAnyBytes('both Unicode forms of one name stand side by side, each with its o
   expect(new Set(Object.values(contents)).size).toBe(2);
 });
 
-needs('sort -z', isLinux && hasProgram('sort'))('the order is that of `LC_ALL=C sort`', async () => {
+onlyWith('sort -z (Linux)', isLinux && hasProgram('sort'))('the order is that of `LC_ALL=C sort`', async () => {
   const names = [
     'a',
     'B',

@@ -2,14 +2,14 @@ import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { distprint } from '../helpers/cli.ts';
-import { isPosix, isRoot, needs } from '../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith } from '../helpers/needs.ts';
 import type { RunOptions } from '../helpers/run.ts';
 import { makePackage } from '../helpers/temp.ts';
 
 /** Root may read everything, so root runs it as nobody. */
 const asOrdinaryUser: RunOptions = isRoot ? { uid: 65534, gid: 65534, cwd: '/' } : {};
 const mayReadSources = isPosix && (await distprint(['--version'], asOrdinaryUser)).code === 0;
-const itAsUser = needs('an ordinary user who may read this repository', mayReadSources);
+const itAsUser = onlyWith('an ordinary user who may read this repository', mayReadSources);
 
 const RESTORED = 0o755;
 

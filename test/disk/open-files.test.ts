@@ -5,11 +5,11 @@ import { describe, expect } from 'vitest';
 import { buildManifest, buildManifestSync } from '../../src/manifest/build.ts';
 import { distprintCommand } from '../helpers/cli.ts';
 import { errorOf, fingerprintOf } from '../helpers/manifest.ts';
-import { isPosix, needs } from '../helpers/needs.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { nodeCommand, run } from '../helpers/run.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
 
-const withUlimit = needs('ulimit', isPosix);
+const withUlimit = onlyWith('ulimit', isPosix);
 const child = fileURLToPath(new URL('../helpers/emfile-child.ts', import.meta.url));
 const limited = (limit: number, command: readonly string[]) =>
   run(['sh', '-c', `ulimit -n ${limit} && exec "$@"`, 'sh', ...command]);
@@ -39,20 +39,23 @@ describe('too many open files', () => {
   });
 });
 
-needs('/proc/self/fd', process.platform === 'linux')('no descriptor is left open, whatever comes of it', async () => {
-  const openNow = () => readdirSync('/proc/self/fd').length;
-  const root = makePackage({ 'dist/a': 'x'.repeat(300_000), 'dist/b': '' });
-  const broken = makePackage({ 'package.json': '{' });
-  const large = openSync(join(root, 'dist/large'), 'w');
-  ftruncateSync(large, 20 * 1024 * 1024);
-  closeSync(large);
-  await buildManifest(root);
-  const before = openNow();
-  for (let i = 0; i < 5; i++) {
+onlyWith('/proc/self/fd', process.platform === 'linux')(
+  'no descriptor is left open, whatever comes of it',
+  async () => {
+    const openNow = () => readdirSync('/proc/self/fd').length;
+    const root = makePackage({ 'dist/a': 'x'.repeat(300_000), 'dist/b': '' });
+    const broken = makePackage({ 'package.json': '{' });
+    const large = openSync(join(root, 'dist/large'), 'w');
+    ftruncateSync(large, 20 * 1024 * 1024);
+    closeSync(large);
     await buildManifest(root);
-    buildManifestSync(root);
-    await errorOf(() => buildManifest(broken));
-    await errorOf(() => buildManifest('/dev/null'));
-  }
-  expect(openNow()).toBe(before);
-});
+    const before = openNow();
+    for (let i = 0; i < 5; i++) {
+      await buildManifest(root);
+      buildManifestSync(root);
+      await errorOf(() => buildManifest(broken));
+      await errorOf(() => buildManifest('/dev/null'));
+    }
+    expect(openNow()).toBe(before);
+  },
+);

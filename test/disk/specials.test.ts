@@ -3,12 +3,12 @@ import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { distprint } from '../helpers/cli.ts';
-import { hasProgram, isPosix, isRoot, needs } from '../helpers/needs.ts';
+import { hasProgram, isPosix, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { makeFifo, makeSocket } from '../helpers/specials.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
 
 const withFifos = needs('mkfifo', hasProgram('mkfifo'));
-const withSockets = needs('Unix sockets', isPosix);
+const withSockets = onlyWith('Unix sockets', isPosix);
 
 /** The manifest's lines for files. In a process of its own, which is killed where it hangs. */
 async function linesOf(root: string): Promise<string[]> {
@@ -68,14 +68,14 @@ describe('what has no content to read is named by its kind, and nobody waits for
     expect((await linesOf(root)).slice(1)).toEqual(['socket  s', 'socket  t']);
   });
 
-  needs('/dev/zero', isPosix)('a link to a device', async () => {
+  onlyWith('/dev/zero', isPosix)('a link to a device', async () => {
     const root = makeDirectory({ a: '' });
     symlinkSync('/dev/zero', join(root, 'endless'));
     symlinkSync('/dev/null', join(root, 'null'));
     expect((await linesOf(root)).slice(1)).toEqual(['device  endless', 'device  null']);
   });
 
-  needs('root, for mknod', isRoot && isPosix)('a device of its own', async () => {
+  onlyWith('root, for mknod', isRoot && isPosix)('a device of its own', async () => {
     const root = makeDirectory({});
     execFileSync('mknod', [join(root, 'char'), 'c', '1', '5']);
     execFileSync('mknod', [join(root, 'block'), 'b', '7', '0']);
@@ -98,7 +98,7 @@ describe('as what is to be fingerprinted, they are trouble, said at once', () =>
     expect((await distprint([socket])).code).toBe(2);
   });
 
-  needs('/dev/zero', isPosix)('a device', async () => {
+  onlyWith('/dev/zero', isPosix)('a device', async () => {
     expect((await distprint(['/dev/zero'])).code).toBe(2);
   });
 });

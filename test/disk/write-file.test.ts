@@ -15,12 +15,12 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { writeFileAtomic, writeFileAtomicSync } from '../../src/disk/write-file.ts';
-import { isPosix, isRoot, needs } from '../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith } from '../helpers/needs.ts';
 import { itWithDisk, makeSmallDisk } from '../helpers/small-disk.ts';
 import { makeTemp } from '../helpers/temp.ts';
 
-const itOnPosix = needs('POSIX modes and links', isPosix);
-const itAsRoot = needs('root', isRoot);
+const itOnPosix = onlyWith('POSIX modes and links', isPosix);
+const itAsRoot = onlyWith('root', isRoot);
 const TEMPORARY = /^file\.[0-9a-f]{16}\.tmp$/;
 const nothingLeft = (directory: string) =>
   expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);

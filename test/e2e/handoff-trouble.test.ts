@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
-import { isRoot, needs } from '../helpers/needs.ts';
+import { isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import { MOMENTS, reach } from './moments.ts';
 import { GENEROUS, kill, openShop, openSite, PATIENT, type Shop, type Site, type SiteOptions, signal } from './site.ts';
@@ -52,7 +52,7 @@ const onAnotherPort = (site: Site) => site.words().map((word) => (word === Strin
 
 for (const strategy of ['respawn', 'exec'] as const) {
   const itHere = needs(`a Node for ${strategy}`, runtimes[strategy] !== undefined);
-  const itAsRoot = needs('root, for a file system of its own', isRoot && runtimes[strategy] !== undefined);
+  const itAsRoot = onlyWith('root, for a file system of its own', isRoot && runtimes[strategy] !== undefined);
 
   describe.concurrent(`${strategy}, with the state folder deleted`, () => {
     itHere('is written again within a beat, with the same generation, and hands off', async (context) => {
@@ -160,7 +160,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
 }
 
 describe.concurrent('respawn, with the state on a disk', () => {
-  const itAsRoot = needs('root, for a file system of its own', isRoot && runtimes.respawn !== undefined);
+  const itAsRoot = onlyWith('root, for a file system of its own', isRoot && runtimes.respawn !== undefined);
 
   for (const step of ['granted', 'serve', 'prove', 'leave'] as const) {
     itAsRoot(

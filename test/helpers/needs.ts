@@ -3,13 +3,22 @@ import { it } from 'vitest';
 
 const told = new Set<string>();
 
-/** `it` where `available`; elsewhere the test is skipped, and stderr says why, once. */
-export function needs(what: string, available: boolean): typeof it.skip {
-  if (!available && !told.has(what)) {
+/**
+ * `it`, for a test that uses a tool. Where the tool is missing, the test is skipped, and stderr says why, once.
+ * @throws with CI=true, so that the gate fails instead: .ci/run installs every tool
+ */
+export function needs(tool: string, available: boolean): typeof it.skip {
+  if (!available && process.env.CI === 'true') throw new Error(`needs ${tool}, and CI=true: .ci/run has to install it`);
+  return onlyWith(tool, available);
+}
+
+/** `it`, for a test about a platform, a user or their rights. Elsewhere it is skipped, and stderr says why, once. */
+export function onlyWith(what: string, isHere: boolean): typeof it.skip {
+  if (!isHere && !told.has(what)) {
     told.add(what);
     process.stderr.write(`skipped: needs ${what}\n`);
   }
-  return it.skipIf(!available);
+  return it.skipIf(!isHere);
 }
 
 /** Whether a program can be run here. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { onTestFinished } from 'vitest';
-import { isRoot, needs, succeeds } from './needs.ts';
+import { isRoot, onlyWith, succeeds } from './needs.ts';
 import { makeTemp, makeTempToRemove, removeTree } from './temp.ts';
 
 const mayMount = (() => {
@@ -11,7 +11,7 @@ const mayMount = (() => {
   removeTree(place);
   return did;
 })();
-export const itWithDisk = needs('root, who may mount a disk', mayMount);
+export const itWithDisk = onlyWith('root, who may mount a disk', mayMount);
 
 /** A disk of 128 KiB, until the test is over. */
 export function makeSmallDisk(): string {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf, readState } from '../../src/runner/role/state-file.ts';
 import { built, startProgram } from '../helpers/built.ts';
-import { hasProgram, isRoot, needs } from '../helpers/needs.ts';
+import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { startRunner } from '../helpers/runner.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
@@ -56,7 +56,7 @@ describe('a process', () => {
     });
   });
 
-  needs('root and setpriv', isRoot && hasProgram('setpriv'))(
+  (isRoot ? needs('setpriv', hasProgram('setpriv')) : onlyWith('root', false))(
     'that has no home directory is told what to set',
     async () => {
       const source = `import { defaultStateFile } from ${JSON.stringify(built('runner/index.js'))};

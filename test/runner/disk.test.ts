@@ -103,6 +103,7 @@ describe('a disk that is full or read-only', () => {
         return holder?.generation === 2 ? holder : undefined;
       });
       expect(granted.process.pid).not.toBe(runner.pid);
+      await until('its state', () => runner.state().distprint.generation === 2 || undefined);
       fill(disk);
       await until('the hand-off to have failed', () =>
         runner.logs().find((line) => /hand-off to .* failed/.test(line)),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDetector, type Detector } from '../../src/change/detector.ts';
-import { hasProgram, isRoot, needs } from '../helpers/needs.ts';
+import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
 import { talkToLoop } from '../helpers/talk.ts';
 import { makeTemp } from '../helpers/temp.ts';
@@ -92,7 +92,7 @@ describe('a cache file is ignored with a note, and the answer is right, where it
     expectIgnored('future');
   });
 
-  needs('root, for chown', isRoot)('belongs to somebody else', () => {
+  onlyWith('root, for chown', isRoot)('belongs to somebody else', () => {
     chownSync(cacheFile, 65534, 65534);
     try {
       expectIgnored('another user');

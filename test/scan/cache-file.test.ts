@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createDetector, type Detector, type DetectorOptions } from '../../src/change/detector.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { hasProgram, isPosix, needs } from '../helpers/needs.ts';
+import { hasProgram, isPosix, onlyWith } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
 import { talkToLoop } from '../helpers/talk.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
@@ -110,7 +110,7 @@ describe('a fresh process with a cache file', () => {
 });
 
 describe('a cache file is written', () => {
-  needs('POSIX modes', isPosix)('for its owner alone', () => {
+  onlyWith('POSIX modes', isPosix)('for its owner alone', () => {
     const file = join(makeTemp(), 'cache');
     createDetector({ path: root, cacheFile: file });
     expect(statSync(file).mode & 0o777).toBe(0o600);

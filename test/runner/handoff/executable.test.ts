@@ -2,10 +2,10 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFi
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { whyNotDirectory, whyNotExecutable } from '../../../src/runner/handoff/executable.ts';
-import { needs } from '../../helpers/needs.ts';
+import { onlyWith } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
-const onLinux = needs('Linux: only its formats are examined', process.platform === 'linux');
+const onLinux = onlyWith('Linux: only its formats are examined', process.platform === 'linux');
 
 function makeFile(content: string | Buffer, mode = 0o755): string {
   const file = join(makeTemp(), 'program');

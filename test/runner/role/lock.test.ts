@@ -6,7 +6,7 @@ import { acquire, grant, keepLock, type LockHolder, readHolder } from '../../../
 import { identify, type ProcessId } from '../../../src/runner/role/process-id.ts';
 import { built, type Program, startProgram } from '../../helpers/built.ts';
 import { errorOf } from '../../helpers/manifest.ts';
-import { isPosix, needs } from '../../helpers/needs.ts';
+import { isPosix, onlyWith } from '../../helpers/needs.ts';
 import { makeFifo } from '../../helpers/specials.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
@@ -129,7 +129,7 @@ describe('a lock convinces nobody', () => {
     expect(acquire(base, me)).toEqual({ process: me, generation: 7 });
   });
 
-  needs('FIFOs', isPosix)('that is a FIFO or a directory, nor keeps anybody waiting', () => {
+  onlyWith('FIFOs', isPosix)('that is a FIFO or a directory, nor keeps anybody waiting', () => {
     const base = makeBase();
     makeFifo(`${base}.3`);
     expect(acquire(base, me).generation).toBe(4);

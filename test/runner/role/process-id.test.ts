@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { identify, isAlive, isSameProcess, type ProcessId } from '../../../src/runner/role/process-id.ts';
 import { built, startProgram } from '../../helpers/built.ts';
-import { isRoot, needs, succeeds } from '../../helpers/needs.ts';
+import { isRoot, needs, onlyWith, succeeds } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 
 const isLinux = process.platform === 'linux';
-const onLinux = needs('Linux', isLinux);
+const onLinux = onlyWith('Linux', isLinux);
 
 const idOf = (pid: number) => identify(pid) as ProcessId;
 
@@ -114,7 +114,7 @@ describe('a process', () => {
 
   const mayUnshare = isRoot && succeeds('unshare', '-p', '-f', '--mount-proc', 'true');
 
-  needs('a PID namespace, as root', isLinux && mayUnshare)(
+  onlyWith('a PID namespace, as root', isLinux && mayUnshare)(
     'of a container is none of ours that has its PID',
     async () => {
       const source = `

@@ -14,7 +14,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { toToken } from '../../../src/manifest/manifest.ts';
 import { defaultStateFile, readOrSetAside, readState, writeState } from '../../../src/runner/role/state-file.ts';
 import { errorOf, fingerprintOf } from '../../helpers/manifest.ts';
-import { isPosix, isRoot, needs } from '../../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith } from '../../helpers/needs.ts';
 import { makeState, startRunner } from '../../helpers/runner.ts';
 import { makeFifo } from '../../helpers/specials.ts';
 import { makeTemp } from '../../helpers/temp.ts';
@@ -146,14 +146,14 @@ describe('a state file that can not be trusted', () => {
 
   it.each(UNTRUSTED)('%s: is a typed error, and set aside', (_, make, says) => expectRefused(make(), says));
 
-  needs('FIFOs', isPosix)('a FIFO: is a typed error, and set aside, and keeps nobody waiting', async () => {
+  onlyWith('FIFOs', isPosix)('a FIFO: is a typed error, and set aside, and keeps nobody waiting', async () => {
     const path = makePath();
     mkdirSync(dirname(path));
     makeFifo(path);
     await expectRefused(path, /can't be read: .*no regular file/);
   });
 
-  needs('root', isRoot)('of another user: is a typed error, and set aside', async () => {
+  onlyWith('root', isRoot)('of another user: is a typed error, and set aside', async () => {
     const path = makeFile(makeState());
     chownSync(path, 65534, 65534);
     await expectRefused(path, /belongs to another user \(65534\)/);

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { isRunnerRunningInstalledVersion, readRunnerStatus, waitForRunnerHandoff } from '../../../src/runner/index.ts';
 import { acquire } from '../../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
-import { isPosix, needs } from '../../helpers/needs.ts';
+import { isPosix, onlyWith } from '../../helpers/needs.ts';
 import { gone, me, type Written, writeRole } from '../../helpers/role.ts';
 import { startRunner } from '../../helpers/runner.ts';
 import { makeFifo } from '../../helpers/specials.ts';
@@ -122,7 +122,7 @@ describe('readRunnerStatus', () => {
     expect(installed?.verdict).not.toBe('changed');
   });
 
-  needs('FIFOs', isPosix)('never throws, nor waits, where a FIFO lies in place of what is installed', () => {
+  onlyWith('FIFOs', isPosix)('never throws, nor waits, where a FIFO lies in place of what is installed', () => {
     const root = makePackage({});
     rmSync(root, { recursive: true });
     makeFifo(root);

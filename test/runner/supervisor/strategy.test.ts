@@ -18,7 +18,7 @@ const unit = (restart: string, restarts: boolean, adoption: SystemdUnit['adoptio
   },
 });
 
-const OWNERS = {
+const SUPERVISORS = {
   nobody: { kind: 'nobody' },
   terminal: { kind: 'terminal' },
   parent: { kind: 'parent', name: 'bash 7' },
@@ -31,7 +31,7 @@ const OWNERS = {
   'systemd, Restart=on-failure, NotifyAccess=all': unit('on-failure', true, 'notify'),
   'systemd, Restart=no, PIDFile=': unit('no', false, 'pidfile'),
   'systemd, Restart=always, PIDFile=': unit('always', true, 'pidfile'),
-  'systemd that can not be asked': { kind: 'systemd', unit: null },
+  'systemd that cannot be asked': { kind: 'systemd', unit: null },
   'supervisord, restarts': { kind: 'supervisord', restarts: true },
   'supervisord, does not': { kind: 'supervisord', restarts: false },
   'supervisord, unknown': { kind: 'supervisord', restarts: null },
@@ -46,11 +46,11 @@ const OWNERS = {
   's6, unknown': { kind: 's6', restarts: null },
 } as const satisfies Record<string, Supervisor>;
 
-type Name = keyof typeof OWNERS;
+type Name = keyof typeof SUPERVISORS;
 type Row = readonly [supervisor: Name, autoNow: Strategy, autoOnOld: Strategy, respawn: Strategy, exit: Strategy];
 
 /**
- * What is decided, by who owns the process: with `auto`, on a runtime that can replace the code in place and on one that can't;
+ * What is decided, by supervisor: with `auto`, on a runtime that can replace the code in place and on one that can't;
  * and where `respawn` and `exit` are asked for, on either.
  */
 const TABLE: readonly Row[] = [
@@ -67,7 +67,7 @@ const TABLE: readonly Row[] = [
   ['systemd, Restart=on-failure, NotifyAccess=all', 'exec', 'respawn', 'respawn', 'exit'],
   ['systemd, Restart=no, PIDFile=', /*          */ 'exec', /**/ 'respawn', 'respawn', 'none'],
   ['systemd, Restart=always, PIDFile=', /*      */ 'exec', /**/ 'respawn', 'respawn', 'exit'],
-  ['systemd that can not be asked', /*          */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['systemd that cannot be asked', /*          */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
   ['supervisord, restarts', /*                  */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
   ['supervisord, does not', /*                  */ 'exec', /**/ 'none', /**/ 'none', 'none'],
   ['supervisord, unknown', /*                   */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
@@ -83,7 +83,7 @@ const TABLE: readonly Row[] = [
 ];
 
 interface Case {
-  readonly name: string;
+  readonly name: Name;
   readonly supervisor: Supervisor;
   readonly execBlocker: string | null;
   readonly wanted: Strategy | 'auto';
@@ -101,7 +101,7 @@ const CASES: readonly Case[] = TABLE.flatMap(([name, autoNow, autoOnOld, respawn
     } as const;
     const toCase = (wanted: Strategy | 'auto') => ({
       name,
-      supervisor: OWNERS[name],
+      supervisor: SUPERVISORS[name],
       execBlocker,
       wanted,
       expected: expected[wanted],
@@ -115,7 +115,7 @@ const decide = ({ supervisor, execBlocker, wanted }: Case): Decision =>
 
 describe('the strategy', () => {
   it('has a row in the table for every supervisor', () => {
-    expect(TABLE.map(([name]) => name)).toEqual(Object.keys(OWNERS));
+    expect(TABLE.map(([name]) => name)).toEqual(Object.keys(SUPERVISORS));
   });
 
   it.each(CASES)('$name; $wanted is wanted; in place: $execBlocker: $expected', (each) => {
@@ -125,16 +125,33 @@ describe('the strategy', () => {
   });
 });
 
+/** Who is known to start the process again after its exit, and of whom it cannot be told. The others do not. */
+const RESTARTING: readonly Name[] = [
+  'systemd, Restart=on-failure',
+  'systemd, Restart=always',
+  'systemd, Restart=on-failure, NotifyAccess=all',
+  'systemd, Restart=always, PIDFile=',
+  'supervisord, restarts',
+  'pm2, restarts',
+  'runit, restarts',
+  's6, restarts',
+];
+const UNKNOWN: readonly Name[] = [
+  'parent',
+  'container',
+  'launchd',
+  'systemd that cannot be asked',
+  'supervisord, unknown',
+  'pm2, unknown',
+  'runit, unknown',
+  's6, unknown',
+];
+
 /** All decisions that there are. */
 const ALL = CASES.map((each) => ({ ...each, decision: decide(each) }));
 
 describe('whoever the supervisor, whatever is wanted', () => {
   const of = (strategy: Strategy) => ALL.filter(({ decision }) => decision.strategy === strategy);
-  const restartsOf = (supervisor: Supervisor) => {
-    if (supervisor.kind === 'systemd') return supervisor.unit?.restarts ?? null;
-    if ('restarts' in supervisor) return supervisor.restarts;
-    return supervisor.kind === 'nobody' || supervisor.kind === 'terminal' ? false : null;
-  };
 
   it('what is done is what was asked for, or nothing', () => {
     for (const { wanted, decision } of ALL.filter(({ wanted }) => wanted !== 'auto'))
@@ -152,20 +169,18 @@ describe('whoever the supervisor, whatever is wanted', () => {
     for (const { supervisor } of of('respawn')) expect(['nobody', 'systemd']).toContain(supervisor.kind);
   });
 
-  it('exit is never chosen where nobody starts it again, and not by itself where that can not be told', () => {
+  it('exit is never chosen where nobody starts it again, and not by itself where that cannot be told', () => {
     expect(of('exit').length).toBeGreaterThan(0);
-    for (const { supervisor, wanted } of of('exit')) {
-      expect(restartsOf(supervisor)).not.toBe(false);
-      if (wanted === 'auto') expect(restartsOf(supervisor)).toBe(true);
-    }
+    for (const { name, wanted } of of('exit'))
+      expect(wanted === 'auto' ? RESTARTING : [...RESTARTING, ...UNKNOWN]).toContain(name);
   });
 
-  it('exec is never chosen where the runtime can not do it', () => {
+  it('exec is never chosen where the runtime cannot do it', () => {
     expect(of('exec').length).toBeGreaterThan(0);
     for (const { execBlocker } of of('exec')) expect(execBlocker).toBeNull();
   });
 
-  it('every decision says who owns the process and why it is so', () => {
+  it('every decision names the supervisor and says why', () => {
     for (const { decision } of ALL) {
       expect(decision.reasons.length).toBeGreaterThanOrEqual(2);
       for (const reason of decision.reasons) expect(reason).toMatch(/^\S.*\S$/);
@@ -182,11 +197,11 @@ describe('whoever the supervisor, whatever is wanted', () => {
   });
 
   it('with auto, to stay on old code says of each way why it is closed', () => {
-    for (const { decision, supervisor } of of('none').filter(({ wanted }) => wanted === 'auto')) {
+    for (const { decision, name } of of('none').filter(({ wanted }) => wanted === 'auto')) {
       const [, exec, respawn, exit] = decision.reasons;
       expect(exec).toBe(OLD_RUNTIME);
       expect(respawn).toMatch(/replacement|ends with this process|its end/);
-      expect(exit).toContain(restartsOf(supervisor) === null ? "can't be told" : 'nobody would start it again');
+      expect(exit).toContain(UNKNOWN.includes(name) ? "can't be told" : 'nobody would start it again');
     }
   });
 });
