@@ -18,15 +18,22 @@ const FIRST_ANSWER = 'first answer of a fresh process with a cacheFile';
 const UNCOMPILED =
   'a fresh process compiles each function at its first call; the least work calls few. Compiled at import (--no-lazy), the answer of hapi takes 1.2 x';
 
+const COLD = 'cold build (all files read)';
+const LOOKED_AT_TWICE =
+  'each file is looked at before and after it is read, or a torn reading would be trusted; the floor looks at none. Met at 1.28 to 1.30, missed at 1.32';
+
 const KNOWN_MISSES: readonly KnownMiss[] = [
+  { table: COLD, corpus: 'typescript', what: /\/ floor$/, ceiling: 1.45, why: LOOKED_AT_TWICE },
+  { table: COLD, corpus: 'n8n-workflow', what: /\/ floor$/, ceiling: 1.5, why: LOOKED_AT_TWICE },
+  { table: COLD, corpus: 'next', what: /\/ floor$/, ceiling: 1.5, why: LOOKED_AT_TWICE },
   { table: FIRST_ANSWER, corpus: 'hapi', what: /least work$/, ceiling: 2.8, why: UNCOMPILED },
   { table: FIRST_ANSWER, corpus: 'typescript', what: /least work$/, ceiling: 2.9, why: UNCOMPILED },
   { table: FIRST_ANSWER, corpus: 'next', what: /least work$/, ceiling: 1.75, why: UNCOMPILED },
   {
-    table: 'cold build (all files read)',
+    table: COLD,
     corpus: 'next',
     what: /xxhsum pipeline$/,
-    ceiling: 1.3,
+    ceiling: 1.45,
     why: 'as fast as the pipeline on idle cores (0.99 to 1.03), slower on busy ones: find, sort and xxhsum run beside each other',
   },
 ];
