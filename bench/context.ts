@@ -1,19 +1,11 @@
-/**
- * What every bench is given: the library, the corpora and a place to write to.
- *
- * Measured is the *compiled* library, built anew into a directory of this run: `tsx` rewrites what it loads, which costs
- * time at run time too, and nobody installs it so.
- */
+/** What every suite is given: the library, the corpora and a place to report to. */
 
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CACHE, type Corpus, fetchCorpora } from './corpora.ts';
-import type { Row } from './table.ts';
-
-export type Library = typeof import('../src/index.ts');
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { buildLibrary, type Library } from './library.ts';
+import type { Row } from './results/table.ts';
+import { CACHE, type Corpus, fetchCorpora } from './subjects/corpora.ts';
 
 export interface Bench {
   readonly lib: Library;
@@ -23,21 +15,18 @@ export interface Bench {
   readonly scratch: string;
   readonly corpora: readonly Corpus[];
   readonly quick: boolean;
-  /** What is known to be missed is not to be measured again. */
-  readonly known: boolean;
   report(row: Row): void;
 }
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const HOME = join(CACHE, 'bench');
 const LOCK = join(HOME, 'lock');
 
 /**
- * @param dist a compiled library to measure in place of a new build
- * @throws where another bench runs: two at once measure each other
+ * @param options.dist a compiled library to measure instead of a new build
+ * @throws if another bench runs: each would slow the other down
  */
 export async function openBench(
-  options: { quick: boolean; known: boolean; dist: string | undefined },
+  options: { quick: boolean; dist: string | undefined },
   report: (row: Row) => void,
 ): Promise<Bench> {
   mkdirSync(HOME, { recursive: true });
@@ -50,9 +39,9 @@ export async function openBench(
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
   mkdirSync(scratch, { recursive: true });
-  const dist = options.dist === undefined ? build(join(scratch, 'dist')) : resolve(options.dist);
+  const dist = options.dist === undefined ? buildLibrary(join(scratch, 'dist')) : resolve(options.dist);
   const lib = (await import(pathToFileURL(join(dist, 'index.js')).href)) as Library;
-  return { lib, dist, scratch, corpora: fetchCorpora(), quick: options.quick, known: options.known, report };
+  return { lib, dist, scratch, corpora: fetchCorpora(), quick: options.quick, report };
 }
 
 function takeLock(): void {
@@ -60,8 +49,11 @@ function takeLock(): void {
     writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
   } catch {
     const holder = Number(readFileSync(LOCK, 'utf8'));
-    if (isAlive(holder))
-      throw new Error(`another bench is running (process ${holder}): two at once measure each other`);
+    if (isAlive(holder)) {
+      throw new Error(
+        `another bench is running (process ${holder}), and each would slow the other down: wait until it has ended`,
+      );
+    }
     writeFileSync(LOCK, String(process.pid));
   }
 }
@@ -73,30 +65,4 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-/** What `npm run build` does, to a place where no other build removes it under us. */
-function build(dist: string): string {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
-  const args = [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', dist];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
-  return dist;
-}
-
-/** Absolute paths of the files that a manifest lists. */
-export function toFiles(corpus: Corpus, entries: readonly { readonly path: string }[]): string[] {
-  return entries.map(({ path }) => {
-    if (path.includes('\\')) throw new Error(`${corpus.name}: ${path} is escaped; the bench expects plain names`);
-    return path === '.' ? corpus.path : join(corpus.path, path);
-  });
-}
-
-/** With every directory of the corpus that one of the files is in. */
-export function withDirectories({ path }: Corpus, files: readonly string[]): string[] {
-  const directories = new Set<string>();
-  for (const file of files) {
-    for (let at = dirname(file); at.startsWith(path) && !directories.has(at); at = dirname(at)) directories.add(at);
-  }
-  return [...files, ...directories];
 }

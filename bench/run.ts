@@ -1,32 +1,35 @@
 /**
- * `npm run bench`: how fast, how cheap, and whether the targets are met.
+ * `npm run bench`: what distprint costs, and whether the targets are met.
  *
  *   npm run bench                     everything
- *   npm run bench -- --quick          ratios only, of fewer rounds, and not `handoff`: 90 s at most once the corpora are cached
- *   npm run bench -- --check          exit 1 where a target is missed (claims.ts says by which rule)
- *   npm run bench -- --check --known  the same, but for the misses of known-misses.ts, up to their ceilings
+ *   npm run bench -- --quick          ratios only, fewer rounds, without `handoff`: some 100 s once the corpora are cached
+ *   npm run bench -- --check          exit 1 if a target is missed (results/claims.ts has the rule)
+ *   npm run bench -- --check --known  the same, but known misses pass up to their ceilings (results/known-misses.ts)
  *   npm run bench -- --only beat      one of the suites below (repeatable)
  *   npm run bench -- --json           one JSON document instead of tables
+ *   npm run bench -- --svg <file>     also draw what a beat costs (from the suites `beat` and `linear`)
  *   npm run bench -- --dist <dir>     measure a compiled library as it is, without a build
  *
  * Exit codes: 0, 1 a target is missed (`--check`), 2 trouble.
  *
- * DISTPRINT_BENCH_SLOWDOWN=1.3 makes every measured beat take 30 % longer, to see that `--check` notices (beat.ts).
+ * DISTPRINT_BENCH_SLOWDOWN=1.3 makes each measured beat 30 % slower, to see that `--check` notices (timing/slowdown.ts).
  */
 
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { benchBeat } from './beat.ts';
-import { benchCold } from './cold.ts';
 import { type Bench, openBench } from './context.ts';
-import { benchDropIn } from './drop-in.ts';
-import { benchFresh } from './fresh.ts';
-import { benchHandoff } from './handoff.ts';
-import { benchLinear } from './linear.ts';
-import { benchMemory } from './memory.ts';
-import { benchMoved } from './moved.ts';
-import { benchStall } from './stall.ts';
-import { formatTable, isFailure, type Row, toNumber } from './table.ts';
+import { drawBeats, toBeats } from './results/picture.ts';
+import { formatTable, isFailure, type Row, toNumber } from './results/table.ts';
+import { benchBeat } from './suites/beat.ts';
+import { benchCold } from './suites/cold.ts';
+import { benchDropIn } from './suites/drop-in.ts';
+import { benchFresh } from './suites/fresh.ts';
+import { benchHandoff } from './suites/handoff.ts';
+import { benchLinear } from './suites/linear.ts';
+import { benchMemory } from './suites/memory.ts';
+import { benchMoved } from './suites/moved.ts';
+import { benchStall } from './suites/stall.ts';
 
 type Suite = (bench: Bench) => Promise<void> | void;
 
@@ -39,7 +42,7 @@ const SUITES: Record<string, readonly Suite[]> = {
   handoff: [benchHandoff],
 };
 
-/** What gives times and no ratios is not for `--quick`. */
+/** These give times and no ratios: not for `--quick`. */
 const TIMES: ReadonlySet<Suite> = new Set([benchStall, benchDropIn]);
 
 interface Flags {
@@ -49,6 +52,7 @@ interface Flags {
   known: boolean;
   only: string[];
   dist: string | undefined;
+  svg: string | undefined;
 }
 
 function parseFlags(): Flags {
@@ -60,18 +64,19 @@ function parseFlags(): Flags {
       json: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
       dist: { type: 'string' },
+      svg: { type: 'string' },
     },
   });
   const only = values.only ?? Object.keys(SUITES).filter((name) => !(values.quick && name === 'handoff'));
   const unknown = only.find((name) => !(name in SUITES));
-  if (unknown === undefined) return { ...values, only, dist: values.dist };
+  if (unknown === undefined) return { ...values, only, dist: values.dist, svg: values.svg };
   throw new Error(`--only ${unknown}: no such suite; there are ${Object.keys(SUITES).join(', ')}`);
 }
 
 async function main(): Promise<number> {
-  const { quick, json, check, known, only, dist } = parseFlags();
+  const { quick, json, check, known, only, dist, svg } = parseFlags();
   const rows: Row[] = [];
-  const bench = await openBench({ quick, known, dist }, (row) => rows.push(row));
+  const bench = await openBench({ quick, dist }, (row) => rows.push(row));
   const seconds: Record<string, number> = {};
   for (const name of only) {
     const started = performance.now();
@@ -83,6 +88,7 @@ async function main(): Promise<number> {
     }
     seconds[name] = Math.round((performance.now() - started) / 1000);
   }
+  if (svg !== undefined) writeFileSync(svg, drawBeats(toBeats(rows)));
   const failures = rows.filter((row) => isFailure(row, known));
   if (json) console.log(JSON.stringify({ machine: describeMachine(), quick, seconds, failures, rows }, null, 2));
   else printSummary(rows, failures, seconds);
@@ -107,16 +113,16 @@ function printTables(rows: readonly Row[]): void {
 
 function printSummary(rows: readonly Row[], failures: readonly Row[], seconds: Record<string, number>): void {
   const spent = Object.entries(seconds).map(([name, count]) => `${name} ${count} s`);
-  const outcome = failures.length === 0 ? 'nothing to fail for' : `${failures.length} to fail for:`;
+  const outcome = failures.length === 0 ? 'no target missed' : `${failures.length} missed:`;
   console.log(`\n${rows.length} rows (${spent.join(', ')}); ${outcome}`);
-  for (const { verdict, table, corpus, what, value, target, note } of failures) {
-    const figure = value === null ? '' : ` ${toNumber(value)}, target ${target}`;
+  for (const { verdict, table, corpus, what, value, judged, target, note } of failures) {
+    const figure = value === null ? '' : ` ${toNumber(value)}, judged ${toNumber(judged ?? value)}, target ${target}`;
     console.log(`  ${verdict}: ${table}, ${corpus}: ${what}${figure} (${note})`);
   }
 }
 
 try {
-  // Not process.exitCode: a handle that someone left open must not keep a finished bench running.
+  // exit, not exitCode: a handle left open must not keep a finished bench running.
   process.exit(await main());
 } catch (error) {
   console.error(error instanceof Error ? `bench: ${error.message}` : error);

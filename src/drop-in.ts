@@ -7,7 +7,6 @@
 import { resolve } from 'node:path';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
 import { executablePath, locateRunningProgram } from './change/running-program.ts';
-import { loadFastGlob } from './disk/on-demand.ts';
 import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
@@ -22,16 +21,12 @@ export interface InstalledCliProbeOptions {
   cacheFile?: string;
 }
 
-/** No process of that age is a short-lived command. */
-const WARM_UP_AFTER_MS = 1_000;
-
 /**
  * A function that returns the token (`toToken`) of what is installed, or undefined where that can't be told. It never throws.
  *
- * While an install is under way it returns the last settled token; once the subject has been gone for longer than an install
- * takes to bring it back, undefined. Should the very first call find a tree that is not settled, it blocks for up to `SETTLE_MS`:
- * callers keep its answer as "what started", so it must be neither torn nor absent just because the program was started right
- * after its install.
+ * While an install is under way it returns the last settled token. It returns undefined once the subject has been gone for longer than
+ * an install takes. If the very first call finds a tree that has not settled, it blocks for up to 2 s (`SETTLE_MS`): callers keep the
+ * answer as "what started", and it must be neither torn nor absent just because the program started right after its install.
  *
  * Without options, the subject is the program that is running (see `locateRunningProgram`).
  */
@@ -64,27 +59,17 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
     try {
       return look();
     } catch {
-      return token; // nothing on disk leads here; should anything else, the caller is a heartbeat that must go on
+      return token; // whatever went wrong, the caller is a heartbeat that must go on
     }
   };
 }
 
-/** A package stays a package while its package.json is away, in the middle of an install, instead of becoming a plain directory. */
+/** In the middle of an install package.json may be away: what was a package must not become a plain directory. */
 function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
   if (root === undefined) return undefined;
   const isExecutable = executable !== undefined || root === executablePath();
-  if (!isExecutable) setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
-}
-
-/** A process that lives on will need it when the modules around it are being replaced; a short one, with a cache file, never. */
-function warmUp(): void {
-  try {
-    loadFastGlob();
-  } catch {
-    // then it is tried again when it is needed
-  }
 }
 
 function block(ms: number): void {

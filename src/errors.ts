@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What went wrong. A code never changes its meaning; messages may. */
+/** What went wrong. The meaning of a code never changes; messages may. */
 export type DistprintErrorCode =
   /** Nothing is there: no such path, or a package without its `package.json`. */
   | 'ERR_DISTPRINT_NOT_FOUND'
@@ -13,15 +13,15 @@ export type DistprintErrorCode =
   | 'ERR_DISTPRINT_PACKAGE_JSON'
   /** The operating system refused to list or read something; `cause.code` has its errno (EACCES, EMFILE, EIO, …). */
   | 'ERR_DISTPRINT_UNREADABLE'
-  /** It kept changing while it was read. Try again when whoever writes there is done. */
+  /** It kept changing while it was read. Try again when the writer is done. */
   | 'ERR_DISTPRINT_UNSTABLE'
-  /** More entries than any release has: most likely directory links that multiply. */
+  /** More entries than any release has. Most likely, directory links multiply. */
   | 'ERR_DISTPRINT_TOO_MANY_FILES'
   /** A manifest's text is damaged; `line` says where. */
   | 'ERR_DISTPRINT_MANIFEST'
-  /** Two manifests do not cover the same kind of thing, so they cannot be compared. */
+  /** Two manifests do not cover the same, so they cannot be compared. */
   | 'ERR_DISTPRINT_COVERAGE'
-  /** An option or argument is not of the documented form. */
+  /** An option or argument does not have the documented form. */
   | 'ERR_DISTPRINT_OPTION'
   /** Another runner is alive and holds the lock. */
   | 'ERR_DISTPRINT_RUNNING'
@@ -67,7 +67,7 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Whether it says of a path that nothing is there: no such name, a file where a directory would have to be, links in a loop. */
+/** Whether the error says that nothing is there: no such name, a file in place of a directory, links in a loop. */
 export function leadsNowhere(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP';

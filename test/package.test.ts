@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dependenciesOf, installInto, type Packed, packInto } from './helpers/installed.ts';
@@ -40,6 +40,7 @@ describe('the published package', { timeout: SLOW }, () => {
     );
     const known = [
       /^dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$/,
+      /^dist\/THIRD-PARTY-LICENSES$/,
       /^docs\/[\w-]+\.(?:md|svg)$/,
       /^fixtures\/supervisors\/\w+\/[\w-]+(?:\.\w+)*$/,
       /^(?:package\.json|LICENSE|(?:README|CHANGELOG|CONTRIBUTING)\.md)$/,
@@ -78,11 +79,16 @@ describe('the published package', { timeout: SLOW }, () => {
     });
   });
 
-  it('brings no more than its few dependencies', () => {
-    const direct = ['commander', 'fast-glob', 'ms', 'picocolors', 'valibot', 'xxhash-wasm', 'distprint'];
-    const installed = dependenciesOf(consumer);
-    expect(installed).toEqual(expect.arrayContaining(direct.map((name) => `node_modules/${name}`)));
-    expect(installed.length).toBeLessThan(40);
+  it('brings nobody else: what it uses is in it, and so are the licences of that', () => {
+    expect(dependenciesOf(consumer)).toEqual(['', 'node_modules/distprint']);
+    const place = join(consumer, 'node_modules/distprint');
+    const licences = readFileSync(join(place, 'dist/THIRD-PARTY-LICENSES'), 'utf8');
+    const first = /^(\S+) \d+\.\d+\.\d+ \((?:MIT|ISC)\)$/gm;
+    expect([...licences.matchAll(first)].map(([, name]) => name)).toEqual(
+      expect.arrayContaining(['commander', 'fast-glob', 'micromatch', 'ms', 'picocolors', 'valibot', 'xxhash-wasm']),
+    );
+    const bytes = packed.files.map((path) => statSync(join(place, path)).size).reduce((sum, size) => sum + size);
+    expect(bytes).toBeLessThan(2_000_000);
   });
 });
 
@@ -131,23 +137,30 @@ describe('installed into an empty folder', { timeout: SLOW }, () => {
     const root = makePackage({ 'dist/a.js': '1' });
     const script = `
       import { renameSync } from 'node:fs';
-      import { buildManifest } from 'distprint';
+      import { buildManifest, createDetector } from 'distprint';
+      import { createInstalledCliProbe } from 'distprint/drop-in';
       renameSync('node_modules', 'node_modules.away');
       try {
-        console.log((await buildManifest(process.argv[2])).fingerprint);
+        const [, , path] = process.argv;
+        const { verdict } = createDetector({ path }).checkSync();
+        const isTold = createInstalledCliProbe({ packageDir: path })() !== undefined;
+        console.log((await buildManifest(path)).fingerprint, verdict, isTold);
       } finally {
         renameSync('node_modules.away', 'node_modules');
       }`;
     writeFileSync(join(consumer, 'replaced.js'), script);
     const ran = await inConsumer([process.execPath, 'replaced.js', root]);
-    expect(ran).toEqual({ code: 0, stdout: `${fingerprintOf(root)}\n`, stderr: '' });
+    expect(ran).toEqual({ code: 0, stdout: `${fingerprintOf(root)} current true\n`, stderr: '' });
   });
 
   it('has types that hold in strict TypeScript, itself checked, beside those of Node alone', async () => {
     const source = `
       import { type BuiltManifest, buildManifest, diffManifests, DistprintError, type Manifest, parseManifest } from 'distprint';
+      import { createInstalledCliProbe } from 'distprint/drop-in';
+      import { claimRunner, type RunnerState } from 'distprint/runner';
       type IsAny<T> = 0 extends 1 & T ? true : false;
       export const typed: [IsAny<typeof buildManifest>, IsAny<BuiltManifest>, IsAny<Manifest['entries'][number]>] = [false, false, false];
+      export const others: [IsAny<typeof claimRunner>, IsAny<RunnerState['pid']>, IsAny<typeof createInstalledCliProbe>] = [false, false, false];
       const built: BuiltManifest = await buildManifest('.', { include: ['dist'], exclude: [], kind: 'package' });
       export const version: string | null = built.version;
       export const added: readonly string[] = diffManifests(built, parseManifest('')).added;

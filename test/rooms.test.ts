@@ -25,10 +25,17 @@ interface Import {
   readonly to: string;
 }
 
-const sources = readdirSync(join(repository, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .sort();
-const imports = sources.flatMap((file) => findImports(file, readFileSync(join(repository, 'src', file), 'utf8')));
+const sources = findSources('src');
+const imports = findAllImports('src');
+
+function findSources(folder: string): string[] {
+  const found = readdirSync(join(repository, folder), { recursive: true, encoding: 'utf8' });
+  return found.filter((file) => file.endsWith('.ts')).sort();
+}
+
+function findAllImports(folder: string): Import[] {
+  return findSources(folder).flatMap((file) => findImports(file, readFileSync(join(repository, folder, file), 'utf8')));
+}
 
 function findImports(file: string, text: string): Import[] {
   const specifiers = text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']*)'/g);
@@ -78,5 +85,19 @@ describe('the rooms of src/', () => {
       const turned = [...imports, { from: to, to: from }];
       expect([...findOffences(turned), ...findCircles(turned)], `${to} imports ${from}`).not.toEqual([]);
     }
+  });
+});
+
+describe('bench/', () => {
+  const found = findAllImports('bench');
+
+  it('holds no circle of imports', () => {
+    expect(found.length).toBeGreaterThan(50);
+    expect(findCircles(found)).toEqual([]);
+  });
+
+  it('is guarded: an import turned round is a circle', () => {
+    const [{ from, to } = { from: '', to: '' }] = found;
+    expect(findCircles([...found, { from: to, to: from }])).toContain(from);
   });
 });

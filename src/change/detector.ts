@@ -1,10 +1,9 @@
 /**
- * Tells, beat after beat, what became of what was installed when the program started.
+ * Compares what is installed now with what was installed when the program started.
  * @module
  */
 
 import { resolve } from 'node:path';
-import { loadFastGlob } from '../disk/on-demand.ts';
 import { writePath } from '../disk/raw-path.ts';
 import { type BuiltManifest, toBuiltManifest } from '../manifest/build.ts';
 import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
@@ -22,13 +21,13 @@ export interface DetectorOptions extends CoverageOptions {
   /** A package directory, an executable or a plain directory. */
   path: string;
   /**
-   * What started, where it is known better than by looking now: a manifest of the build, say. It then says what is covered.
-   * Otherwise the detector looks, blocking, when it is created.
+   * What started, if you know it better than a look now can tell: the manifest of the build, say. It also says what is covered.
+   * Without it, the detector looks when it is created, blocking.
    */
   baseline?: Manifest;
   /** Milliseconds for which a tree must be quiet before it is `changed`. Default 2,000. */
   settleMs?: number;
-  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  /** Where to keep the stat cache: the next process then need not read every file again. */
   cacheFile?: string;
 }
 
@@ -40,41 +39,38 @@ export interface DetectorOptions extends CoverageOptions {
  */
 export type Verdict = 'current' | 'settling' | 'changed' | 'missing';
 
-/** `filesRead` and `directoriesRead` count what had to be read because it had moved. */
+/** `filesRead` and `directoriesRead` count what was read because it had moved. */
 export interface Check extends Readonly<ScanCost> {
   readonly verdict: Verdict;
-  /** Of what is there now; null where it could not be told. */
+  /** Of what is there now. Null where that can't be told. */
   readonly fingerprint: string | null;
   /** With `changed`: from the baseline to what is there now. */
   readonly changes?: ManifestDiff;
   /** With `changed`: package.json's version of the baseline and of what is there now. */
   readonly versions?: { readonly started: string | null; readonly installed: string | null };
-  /** With `settling` and `missing`, and with `changed` where the diff can't say it: why, for people. */
+  /** Why, for people: with `settling` and `missing`, and with `changed` where the diff does not say it. */
   readonly reason?: string;
-  /** With `settling`: milliseconds after which it is worth looking again. */
+  /** With `settling`: milliseconds after which another look is worth while. */
   readonly retryInMs?: number;
 }
 
 /** Tells, as often as it is asked, whether what started is what is installed. */
 export interface Detector {
-  /** What started. Never changes. With name and size, where the detector itself looked. */
+  /** What started. Never changes. With `name` and `bytes`, where the detector itself looked. */
   readonly baseline: Manifest & Partial<BuiltManifest>;
-  /** What is worth knowing of `cacheFile` and harms nothing: that it was damaged, say. */
+  /** Harmless trouble with `cacheFile`: that it was damaged, say. */
   readonly notes: readonly string[];
-  /** Looks now, in short slices (steps.ts). Never rejects for anything found on disk. Calls that overlap share one look. */
+  /** Looks now, in short slices (steps.ts). Never rejects because of what is on disk. Calls that overlap share one look. */
   check(): Promise<Check>;
   /** The same, blocking. */
   checkSync(): Check;
 }
 
-// Now, while it can be loaded: a detector is needed most when the modules around it are being replaced.
-loadFastGlob();
-
 /**
- * **How the baseline ties to the code that was loaded.** Where the subject is the running program itself, a file whose
- * ctime is later than this process's start may have been replaced after it was loaded, and before the detector was created.
- * Unless `baseline` or `cacheFile` knows what it held before, its content can't vouch for what is running, and the verdict is
- * `changed` once all is settled. So create the detector early; a late one errs on the safe side.
+ * **How the baseline ties to the loaded code.** If the subject is the running program, a file whose ctime is later than the start of
+ * this process may have been replaced after it was loaded, and before the detector was created. Its content then proves nothing about
+ * the code in memory, unless `baseline` or `cacheFile` knows what it held before. The verdict is `changed`, once all has settled.
+ * So create the detector early; a late one errs on the safe side.
  *
  * @throws what `buildManifest` throws, where no `baseline` is given and none can be taken
  */
@@ -94,7 +90,7 @@ export function createDetector(options: DetectorOptions): Detector {
   const isBaseline = (fingerprint: string) => fingerprint === started.fingerprint && doubtful.length === 0;
 
   let baseline: Detector['baseline'] | undefined = options.baseline;
-  /** Folded when it is asked for: to tell that nothing changed, its fingerprint is enough. */
+  /** Made when it is asked for: its fingerprint is enough to see that nothing changed. */
   function getBaseline(): Detector['baseline'] {
     baseline ??= runSync(toBuiltManifest((first as Sighting).pass, started.fingerprint));
     return baseline;
@@ -143,7 +139,7 @@ export function createDetector(options: DetectorOptions): Detector {
   };
 }
 
-/** Of its seal nothing is known. */
+/** Whether it had a seal is not known. */
 const toPredecessor = ({ version, entries }: Manifest): Predecessor => ({
   isSealed: false,
   version,
@@ -158,7 +154,7 @@ function takeBaseline(seen: Observation): Sighting {
   throw seen.error;
 }
 
-/** Written paths of files that may have been replaced since this process loaded them. */
+/** The files that may have been replaced since this process loaded them, as written paths. */
 function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
   const { paths, digests, ids } = pass.readings;
   if (lastCtimeMs(pass.readings) <= performance.timeOrigin || !isRunningProgram(root)) return [];

@@ -1,6 +1,6 @@
 /**
- * The files that a package.json names for others to run or to load. A build that emptied `dist`, or has not filled it yet, and
- * an install that was cut short, show in one that is not there.
+ * Entry points: the files that a package.json names for others to run or load. If one is missing, a build has emptied `dist` or has not
+ * filled it yet, or an install was cut short.
  * @module
  */
 
@@ -10,10 +10,10 @@ import { readWholeFile } from '../disk/whole-file.ts';
 import { parseJson, toPackagePaths } from '../scan/subject.ts';
 import { PAUSE, type Work } from '../steps.ts';
 
-/** The paths in the package (relative to its root, `/` between names) of which one has to be there: all that Node would try. */
+/** The paths that Node would try, relative to the package's root, `/` between names. One of them must be there. */
 export type EntryPoint = readonly [string, ...string[]];
 
-/** Those of the package at `root` (absolute) that are not there. A published package may lack one for ever. */
+/** The missing ones of the package at `root` (absolute). A published package may lack one for ever. */
 export function* findMissingEntryPoints(root: string): Work<EntryPoint[]> {
   const missing: EntryPoint[] = [];
   let count = 0;
@@ -24,7 +24,7 @@ export function* findMissingEntryPoints(root: string): Work<EntryPoint[]> {
   return missing;
 }
 
-/** None, where package.json can't be read or made sense of: the next pass will say what is wrong with it. */
+/** None where package.json can't be read or understood: the next pass says what is wrong with it. */
 function readEntryPoints(root: string): EntryPoint[] {
   try {
     const { bin, main, exports } = parseJson(readWholeFile(join(root, 'package.json')).bytes.toString());
@@ -38,14 +38,14 @@ function readEntryPoints(root: string): EntryPoint[] {
   }
 }
 
-/** What `main` may leave unsaid: `LOAD_AS_FILE` and `LOAD_INDEX` of Node's documentation of modules. */
+/** What `main` may leave out: `LOAD_AS_FILE` and `LOAD_INDEX` in Node's documentation of modules. */
 const MAIN_SUFFIXES = ['.js', '.json', '.node', '/index.js', '/index.json', '/index.node'];
 const toMain = (path: string): EntryPoint => [path, ...MAIN_SUFFIXES.map((suffix) => path + suffix)];
 
-/** Those of `exports` that Node or Bun itself sets. Others are for tools, and often lead to files that are not published. */
+/** The conditions that Node or Bun sets. Others are for tools, and often name files that are not published. */
 const CONDITIONS = ['node', 'bun', 'import', 'require', 'module-sync', 'node-addons', 'default'];
 
-/** The files of an `exports`. A pattern or a folder names none, and a list offers a choice. */
+/** The files that `exports` names. A pattern or a folder names none; a list offers a choice. */
 function toTargets(exports: unknown): string[] {
   if (typeof exports === 'string') return exports.includes('*') || exports.endsWith('/') ? [] : [exports];
   if (typeof exports !== 'object' || exports === null || Array.isArray(exports)) return [];

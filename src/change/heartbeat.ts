@@ -1,5 +1,5 @@
 /**
- * Looks at regular intervals, for as long as the process has something else to live for.
+ * Looks at regular intervals. It does not keep the process alive.
  * @module
  */
 
@@ -9,7 +9,7 @@ import type { Check, Detector } from './detector.ts';
 /** How often to look, and whom to tell. */
 export interface HeartbeatOptions {
   detector: Pick<Detector, 'check'>;
-  /** Milliseconds from the end of one beat to the next. Default 10,000. A settling tree is looked at sooner, once it may have settled. */
+  /** Milliseconds from the end of one beat to the next. Default 10,000. A settling tree is looked at sooner: when it may have settled. */
   intervalMs?: number;
   /** Called after each beat. */
   onBeat?: (check: Check) => unknown;
@@ -20,14 +20,13 @@ export interface HeartbeatOptions {
 }
 
 export const DEFAULT_INTERVAL_MS = 10_000;
-/** Beyond this, a Node timer fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** In milliseconds. A Node timer with a longer delay fires at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Looks once a beat, and tells. What a callback throws, or the promise it returns rejects with, becomes a process warning,
- * and the beats go on.
+ * Looks once a beat, and tells. If a callback throws, or its promise rejects, that becomes a process warning, and the beats go on.
  *
- * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
+ * @throws ERR_DISTPRINT_OPTION where a timer can't wait for `intervalMs`
  */
 export function startHeartbeat({ detector, intervalMs, onBeat, onChanged, signal }: HeartbeatOptions): void {
   let told: string | null = null;
@@ -45,11 +44,11 @@ export function startHeartbeat({ detector, intervalMs, onBeat, onChanged, signal
 }
 
 /**
- * One timer, set anew after each beat: so beats never overlap, and a suspended machine wakes up to one beat, not to all it missed.
- * The timer doesn't keep the process alive. What a beat throws becomes a process warning.
+ * Sets one timer, anew after each beat: so beats never overlap, and a machine that was suspended makes up for none of those it missed.
+ * The timer does not keep the process alive. What a beat throws becomes a process warning.
  *
- * @param beat returns the milliseconds after which it wants to be called again, where that is sooner than the interval
- * @throws ERR_DISTPRINT_OPTION where `intervalMs` is no time that a timer can wait
+ * @param beat returns in how many milliseconds it wants to be called again, where that is sooner than the interval
+ * @throws ERR_DISTPRINT_OPTION where a timer can't wait for `intervalMs`
  */
 export function repeat(beat: () => Promise<number | undefined>, intervalMs: number, signal?: AbortSignal): void {
   if (!(intervalMs >= 1 && intervalMs <= MAX_TIMER_MS)) {

@@ -1,9 +1,9 @@
 /**
- * What a package manager leaves visible on disk while it works.
+ * The traces on disk by which we see that npm is at work, or was killed at it.
  *
- * npm moves each package that it replaces aside, to `.NAME-HASH` beside it (8 letters or digits: @npmcli/arborist,
- * retire-path.js), and removes that when all is in place. A killed npm leaves it there, and with it a tree that may be torn.
- * pnpm swaps a link, so nothing is ever torn; bun and yarn leave no such trace.
+ * npm moves each package that it replaces to `.NAME-HASH` beside it (8 letters or digits: @npmcli/arborist, retire-path.js), and removes
+ * that when all is in place. A killed npm leaves it behind, beside a tree that may be torn. pnpm swaps a link, so nothing is ever torn.
+ * bun and yarn leave no such trace.
  * @module
  */
 
@@ -11,7 +11,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { statOrNothing } from '../disk/stat.ts';
 
-/** The path of a trace of work in progress on the package at `root` (absolute), or undefined where there is none. */
+/** The path of npm's trace beside the package at `root` (absolute). Undefined where there is none. */
 export function findWorkInProgress(root: string): string | undefined {
   for (const directory of installedAt(root)) {
     const retired = findRetired(dirname(directory), basename(directory));
@@ -21,15 +21,15 @@ export function findWorkInProgress(root: string): string | undefined {
 }
 
 /**
- * When something was last put into, or taken out of, a directory in which a package manager keeps one of `installed`, in
- * milliseconds since 1970; 0 where none does. An npm that repairs what a killed one left first removes the old trace, and
- * only then retires the torn tree: in that moment nothing else tells that it is at work.
+ * When an entry was last added to, or removed from, a directory that holds one of `installed`: in milliseconds since 1970, 0 where there
+ * is none. When npm repairs what a killed npm left, it removes the old trace before it retires the torn tree. In that moment nothing
+ * else shows that it is at work.
  */
 export function lastInstallMs(installed: readonly string[]): number {
   return Math.max(0, ...installed.map((directory) => statOrNothing(dirname(directory))?.ctimeMs ?? 0));
 }
 
-/** The directories at and above `root` (absolute) that a package manager put where they are. */
+/** The directories at and above `root` (absolute) that a package manager installed. */
 export function installedAt(root: string): string[] {
   const installed: string[] = [];
   for (let directory = root; dirname(directory) !== directory; directory = dirname(directory)) {
@@ -53,12 +53,12 @@ function findRetired(parent: string, name: string): string | undefined {
   return retired === undefined || isForgotten(parent, retired) ? undefined : retired;
 }
 
-/** What package managers write at the end of an install, in `node_modules`. bun writes nothing, and takes a torn tree for installed. */
+/** What package managers write into `node_modules` at the end of an install. bun writes nothing, and takes a torn tree for installed. */
 const WRITTEN_LAST = ['.package-lock.json', '.modules.yaml', '.yarn-integrity', '.yarn-state.yml'];
 
 /**
- * Whether an install was finished after this was retired, by a manager that doesn't know it: pnpm or yarn, or npm in a
- * project that was moved meanwhile (the name is a hash of the path). Nobody will ever remove it then.
+ * Whether a later install was finished by a manager that does not know this trace: pnpm or yarn, or npm in a project that was moved
+ * (the name holds a hash of the path). Nobody will ever remove it.
  */
 function isForgotten(parent: string, retired: string): boolean {
   const modules = basename(parent) === 'node_modules' ? parent : dirname(parent);

@@ -1,5 +1,5 @@
 /**
- * Finds what is installed of the program that is running.
+ * Finds where the running program is installed.
  * @module
  */
 
@@ -12,18 +12,18 @@ import { parseJson } from '../scan/subject.ts';
 declare const Bun: { readonly main: string } | undefined;
 
 /**
- * The executable, where Bun compiled the program into one; else the package directory around the entry script.
+ * The executable, if the program is in it; else the package directory around the entry script.
  * Undefined where there is neither (`node -e`, a REPL).
  */
 export function locateRunningProgram(): string | undefined {
-  if (isCompiledByBun()) return executablePath();
+  if (isExecutableItself()) return executablePath();
   const entry = locateEntryScript();
   return entry === undefined ? undefined : findPackageAround(dirname(entry));
 }
 
-/** Whether the program that is running was loaded from `root` (absolute), through whatever links. */
+/** Whether the running program was loaded from `root` (absolute), through any links. */
 export function isRunningProgram(root: string): boolean {
-  const running = isCompiledByBun() ? executablePath() : locateEntryScript();
+  const running = isExecutableItself() ? executablePath() : locateEntryScript();
   if (running === undefined) return false;
   try {
     const real = realpathSync(running);
@@ -35,7 +35,7 @@ export function isRunningProgram(root: string): boolean {
 }
 
 /**
- * Where this process's executable is installed. Linux adds a word to the path of one that was replaced between its start and the
+ * Where this process's executable is installed. Linux adds ` (deleted)` to the path if the file was replaced between the start and the
  * runtime's first look (proc_pid_exe(5)).
  */
 export function executablePath(seen = process.execPath): string {
@@ -43,14 +43,18 @@ export function executablePath(seen = process.execPath): string {
   return installed === seen || statOrNothing(seen) !== undefined ? seen : installed;
 }
 
-/** Inside an executable, Bun shows the entry script in a file system of its own (`/$bunfs/root/…`, `B:/~BUN/root/…`). */
-export function isCompiledByBun(): boolean {
-  return typeof Bun !== 'undefined' && /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
+/**
+ * Whether the program is in the executable: one that Bun compiled, or a single executable application of Node. Bun shows the
+ * entry script in a virtual file system (`/$bunfs/root/…`, `B:/~BUN/root/…`). In both, the arguments begin at `process.argv[2]`.
+ */
+export function isExecutableItself(): boolean {
+  if (typeof Bun !== 'undefined') return /\$bunfs|[/\\]~BUN[/\\]/.test(Bun.main);
+  return process.getBuiltinModule?.('node:sea')?.isSea() === true;
 }
 
 /**
- * The entry script's path with the links to the file itself resolved (a `bin` link), but not those on the way to it:
- * where a package manager or a deployment swaps a link to the directory, the new release is found behind the same path.
+ * The entry script's path. A link to the file itself (a `bin` link) is resolved; links to directories on the way are not: a package
+ * manager or a deployment may swap such a link, and the new release is then found behind the same path.
  */
 function locateEntryScript(): string | undefined {
   const given = isInPm2Container() ? process.env.pm_exec_path : process.argv[1];
@@ -59,7 +63,7 @@ function locateEntryScript(): string | undefined {
   let path = resolve(given);
   if (statOrNothing(path)?.isFile() !== true) {
     try {
-      path = createRequire(import.meta.url).resolve(path); // `node app` for app.js or app/index.js
+      path = createRequire(path).resolve(path); // `node app` for app.js or app/index.js
     } catch {
       return undefined;
     }
@@ -76,7 +80,7 @@ function locateEntryScript(): string | undefined {
   return undefined;
 }
 
-/** pm2 starts a script of its own, which imports the program's. */
+/** pm2 starts its own script, which imports the program's. */
 function isInPm2Container(): boolean {
   return /^ProcessContainer\w*\.js$/.test(basename(process.argv[1] ?? '')) && process.env.pm_exec_path !== undefined;
 }
@@ -84,7 +88,7 @@ function isInPm2Container(): boolean {
 /** As many as Linux follows (path_resolution(7)). */
 const MAX_LINKS = 40;
 
-/** The nearest directory upward whose package.json has a name; one without only sets options, `{"type": "module"}` say. */
+/** The nearest directory upward whose package.json has a name. One without a name only sets options, `{"type": "module"}` say. */
 function findPackageAround(start: string): string | undefined {
   let nameless: string | undefined;
   for (let directory = start; ; directory = dirname(directory)) {
@@ -95,7 +99,7 @@ function findPackageAround(start: string): string | undefined {
     } catch {
       // none here, or none that can be read
     }
-    // Above node_modules begins somebody else's package; that ours is away for a moment must not lead there.
+    // Above node_modules lies somebody else's package: we must not end there when ours is away for a moment.
     if (dirname(directory) === directory || basename(directory) === 'node_modules') return nameless;
   }
 }

@@ -71,7 +71,7 @@ export function* judgeSettled(
   }
   const work = findWorkInProgress(root);
   if (work !== undefined) {
-    return not(`npm is at work, or was killed at it: ${work} is still there. Should no npm be running, reinstall`);
+    return not(`npm is at work, or was killed at it: ${work} is still there. If npm is not running, reinstall.`);
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');

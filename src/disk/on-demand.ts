@@ -1,31 +1,20 @@
 /**
- * Dependencies that are loaded when they are first needed, and synchronously.
- *
- * They take some 25 ms to load. A process that asks about an executable, or that has a valid cache file, never needs them; and
- * the drop-in is asked by every short-lived command of its host.
+ * The two packages that can't be had by a plain import. In the published package the build puts them in place of this module
+ * (rolldown.config.js): all is then loaded with it, and a bundler has nothing left to find.
  * @module
  */
 
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import type fastGlob from 'fast-glob';
-import { DistprintError } from '../errors.ts';
 
+// Not named `require`, which a host may have set: that one would look in the host's folders.
 const requireHere = createRequire(import.meta.url);
 
-// A bundler (Bun's, for one) knows `require` with a literal, and takes the dependency in; in a plain ES module there is none.
+/** It runs when it is first needed: that takes milliseconds, and a short-lived command with a valid cache file never lists anything. */
+export const loadFastGlob = (): typeof fastGlob => requireHere('fast-glob');
 
-let glob: typeof fastGlob | undefined;
-
-/**
- * A process that lives on calls this early: in the midst of an upgrade the files may be away.
- * @throws ERR_DISTPRINT_UNREADABLE where they are, or can't be opened
- */
-export function loadFastGlob(): typeof fastGlob {
-  try {
-    glob ??= (typeof require === 'function' ? require('fast-glob') : requireHere('fast-glob')) as typeof fastGlob;
-    return glob;
-  } catch (error) {
-    const message = `fast-glob, which distprint needs to list a directory, can't be loaded (${(error as Error).message})`;
-    throw new DistprintError('ERR_DISTPRINT_UNREADABLE', message, { cause: error });
-  }
-}
+/** The code that xxhash-wasm itself can only start asynchronously. */
+export const readXxhashWasm = (): Uint8Array =>
+  readFileSync(join(dirname(requireHere.resolve('xxhash-wasm')), '../workerd/xxhash.wasm'));

@@ -1,10 +1,8 @@
 /**
- * Reads a file's content into a digest, and tells whether it held still meanwhile.
+ * Reads a file's content into a digest, and tells whether the file held still meanwhile.
  *
- * Size and timestamps are taken before and after; where they differ, or where fewer bytes came than the size promised,
- * the reading is thrown away and made again, `ATTEMPTS` times at most. A small file that is not racy (stat.ts) needs no look
- * before: its ctime, taken after, is from before the reading began, so whatever was written came earlier. That is what the stat
- * cache trusts as well, and a look is a tenth of what reading a small file costs.
+ * Size and timestamps are taken before and after. Where they differ, or where fewer bytes came than the size promised,
+ * the reading is thrown away and made again, `ATTEMPTS` times at most.
  * @module
  */
 
@@ -21,13 +19,11 @@ export interface Reading extends KnownId {
 }
 
 const ATTEMPTS = 3;
-/** Large enough that a system call costs little beside it, small enough to stay in a core's L2 cache with its copy in wasm. */
+/** Large enough to make system calls cheap; small enough to fit in a core's L2 cache, together with its copy in wasm. */
 const CHUNK_BYTES = 256 * 1024;
-/** Nine files of ten are smaller. Reading so much of a larger one in vain takes 2 µs. */
-const START_BYTES = 64 * 1024;
 /** Up to this size a file is read without a pause: 0.2 ms. */
 const SMALL_BYTES = 1024 * 1024;
-/** From this size on, asynchronous reading lets the thread pool read ahead while this thread hashes; below, waking it costs more. */
+/** From this size on, the thread pool reads ahead while this thread hashes. For smaller files, waking the pool costs more than it saves. */
 const READ_AHEAD_FROM_BYTES = 16 * 1024 * 1024;
 const READ_AHEAD_CHUNK_BYTES = 1024 * 1024;
 const READ_AHEAD_CHUNKS = 4;
@@ -35,22 +31,15 @@ const READ_AHEAD_CHUNKS = 4;
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /**
- * A file of usual size, read in one go; undefined where it is larger or moved, and `readFile` must see to it.
- * @param looked what a stat found at the path just now. It does for the look before the reading: were something else opened, the
- * look after it would tell.
+ * Reads a file of usual size in one go. Returns undefined where the file is larger or moved: then `readFile` must read it.
+ * @param looked what a stat just found at the path. Doubles as the stat before the read; the fstat after it catches a swap.
  */
 export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | undefined {
   if (looked !== undefined && !isSmallFile(looked)) return undefined;
   const wallMs = Date.now();
   const fd = openSync(at, OPEN_FLAGS);
   try {
-    let before = looked;
-    if (before === undefined) {
-      const length = readStart(fd);
-      before = fstatSync(fd);
-      if (length < START_BYTES && length === before.size && before.isFile() && isOlder(before, wallMs))
-        return toReading(hashBytes(chunk.subarray(0, length)), before, wallMs);
-    }
+    const before = looked ?? fstatSync(fd);
     if (!isSmallFile(before)) return undefined;
     const { size } = before;
     let length: number;
@@ -70,26 +59,14 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
   }
 }
 
-/** Fills `chunk` with up to `START_BYTES`; returns how many came, -1 where nothing can be read (no file any more, EIO). */
-function readStart(fd: number): number {
-  try {
-    return readSync(fd, chunk, 0, START_BYTES, 0);
-  } catch {
-    return -1;
-  }
-}
-
-/** Whether nobody wrote to it since `wallMs`, which is past: unless the clock was set back, when no ctime says anything. */
-const isOlder = ({ ctimeMs }: Stats, wallMs: number) => !isRacy(ctimeMs, wallMs) && Date.now() >= wallMs;
-
 const isSmallFile = (stats: Stats) => stats.size <= SMALL_BYTES && stats.isFile();
 
-/** In one go, for it is made for every file: `toKnownId` with a digest. */
+/** `toKnownId` with a digest, as one object: it is made for every file. */
 function toReading(digest: string, { dev, ino, size, mtimeMs, ctimeMs }: FileId, wallMs: number): Reading {
   return { digest, dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(ctimeMs, wallMs) };
 }
 
-/** Fills `chunk` with up to `length` bytes. One read does for a regular file; a signal or a network may cut it short. */
+/** Fills `chunk` with up to `length` bytes. One read is enough for most files; a signal or a network may cut it short. */
 function readFully(fd: number, length: number): number {
   let got = readSync(fd, chunk, 0, length, 0);
   while (got < length) {
@@ -102,8 +79,8 @@ function readFully(fd: number, length: number): number {
 
 /**
  * Reads a file of any size.
- * @param path how messages name it
- * @throws ERR_DISTPRINT_UNSTABLE where it never held still, or is no file any more; ERR_DISTPRINT_UNREADABLE
+ * @param path the file's name in messages
+ * @throws ERR_DISTPRINT_UNSTABLE where the file changed during every attempt, or is no longer a file; ERR_DISTPRINT_UNREADABLE
  */
 export function* readFile(at: string | Buffer, path: string): Work<Reading> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -151,7 +128,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
   }
 }
 
-/** The error for a file that was listed and is gone now, or undefined where `error` is not of that kind. */
+/** The error for a file that was listed and is gone now; undefined where `error` says something else. */
 export function vanished(error: unknown, path: string): DistprintError | undefined {
   if (!leadsNowhere(error) && errnoOf(error) !== 'ENXIO') return undefined;
   return new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path} was gone before it could be read`, {
@@ -160,7 +137,7 @@ export function vanished(error: unknown, path: string): DistprintError | undefin
   });
 }
 
-/** This and `hashReadingAhead` return how many bytes there were, `size` at most. */
+/** Returns the number of bytes hashed, at most `size`. `hashReadingAhead` does too. */
 function* hashInChunks(fd: number, size: number, hash: StreamingHash): Work<number> {
   let done = 0;
   while (done < size) {
@@ -173,14 +150,14 @@ function* hashInChunks(fd: number, size: number, hash: StreamingHash): Work<numb
   return done;
 }
 
-/** Keeps `READ_AHEAD_CHUNKS` reads under way in the thread pool, so that reading and hashing use a core each. */
+/** Keeps `READ_AHEAD_CHUNKS` reads going in the thread pool, so that one core reads while another hashes. */
 async function hashReadingAhead(fd: number, size: number, hash: StreamingHash): Promise<number> {
   const underWay: Promise<Uint8Array>[] = [];
   let asked = 0;
   const ask = (buffer: Buffer) => {
     if (asked >= size) return;
     const reading = readAt(fd, buffer, asked);
-    reading.catch(() => {}); // seen below, but perhaps only after its turn: it must not count as unhandled until then
+    reading.catch(() => {}); // awaited below; until then a failure must not count as an unhandled rejection
     underWay.push(reading);
     asked += buffer.length;
   };
@@ -191,13 +168,13 @@ async function hashReadingAhead(fd: number, size: number, hash: StreamingHash): 
       const bytes = await next;
       for (let at = 0; at < bytes.length; at += CHUNK_BYTES) hash.update(bytes.subarray(at, at + CHUNK_BYTES));
       done += bytes.length;
-      // A short read is the end of a file that shrank; what was asked for beyond it is not worth waiting for.
+      // A short read means that the file shrank: the reads beyond it will give nothing.
       if (bytes.length < READ_AHEAD_CHUNK_BYTES) break;
       ask(Buffer.from(bytes.buffer));
     }
     return done;
   } finally {
-    // The pool's threads still hold the descriptor: it must not be closed, and its number reused, under them.
+    // The pool's threads still use the descriptor. Closed now, its number could be reused under them.
     await Promise.allSettled(underWay);
   }
 }

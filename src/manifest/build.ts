@@ -10,7 +10,7 @@ import type { CoverageOptions } from '../scan/subject.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { type Manifest, toManifest } from './manifest.ts';
 
-/** A manifest, and what is worth showing but does not count. */
+/** A manifest, and what is worth showing beside it but does not count. */
 export interface BuiltManifest extends Manifest {
   /** `name` of package.json. */
   readonly name: string | null;
@@ -18,7 +18,7 @@ export interface BuiltManifest extends Manifest {
   readonly bytes: number;
 }
 
-/** A manifest of a pass, with what is worth showing beside it. */
+/** The manifest of a pass, with what is worth showing beside it. */
 export function* toBuiltManifest(pass: Scan, fingerprint?: string): Work<BuiltManifest> {
   let bytes = 0;
   for (let row = 0; row < pass.readings.paths.length; row++) bytes += sizeOf(pass.readings.ids, row);

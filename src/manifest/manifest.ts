@@ -1,5 +1,5 @@
 /**
- * A manifest is a text that says, by content, what is installed. Its own hash is the fingerprint.
+ * A manifest is a text that says what is installed, by content. Its hash is the fingerprint.
  *
  * In the spirit of Go's dirhash (golang.org/x/mod/sumdb/dirhash): anyone can recompute it with `xxhsum` and coreutils.
  * UTF-8, every line ended by one newline:
@@ -15,11 +15,11 @@
  * ```
  *
  * - **content** is the XXH64 (seed 0) of the file's bytes as 16 lower-case hex digits, as `xxhsum -H64` prints it. What has no content
- *   to read is named instead: `fifo`, `socket`, `device`, `dangling:HASH` (a link to nothing) or `cycle:HASH` (a link to a
- *   directory that contains it), HASH being the XXH64 of the link's own text (`readlink -n LINK | xxhsum -H64`).
- * - **path** is relative to the root, with `/` between names and escapes for what is no printable UTF-8 (raw-path.ts).
- *   An executable's one path is `.`, so that its name and place do not count.
- * - **order** is that of the paths' bytes before escaping (`LC_ALL=C sort`), independent of locale.
+ *   is named: `fifo`, `socket`, `device`, `dangling:HASH` (a link to nothing) or `cycle:HASH` (a link to a directory that contains it).
+ *   HASH is the XXH64 of the link's text (`readlink -n LINK | xxhsum -H64`).
+ * - **path** is relative to the root, with `/` between names. What is not printable UTF-8 is escaped (disk/raw-path.ts).
+ *   An executable has the path `.`, so its name and place do not count.
+ * - **order** is that of the paths' bytes before escaping (`LC_ALL=C sort`), in every locale.
  * @module
  */
 
@@ -84,7 +84,7 @@ export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
   return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, paths)) };
 }
 
-/** The fingerprint of a pass's manifest: the hash of its text, folded without making it as a whole. */
+/** The fingerprint of a pass's manifest. The text is hashed in parts, and never made as a whole. */
 export function* toFingerprint(pass: Scan): Work<string> {
   return yield* fold(pass, yield* writePaths(pass.listing));
 }
@@ -131,7 +131,7 @@ export function serializeManifest(manifest: Manifest): string {
   return `${writeHead(manifest)}${manifest.entries.map(writeEntry).join('')}${manifest.fingerprint}\n`;
 }
 
-/** Whether a file that begins so is meant to be a manifest, of this format's version or another. */
+/** Whether a file that starts so is meant to be a manifest, of this version or another. */
 export function looksLikeManifest(start: string): boolean {
   return start.startsWith('distprint manifest ');
 }

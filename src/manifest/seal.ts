@@ -1,7 +1,7 @@
 /**
- * A seal is a manifest that a build leaves inside what it built, so that a copy of it can tell whether it is whole.
+ * A seal is a manifest that a build leaves inside the package, so that a copy of the package can tell whether it is whole.
  *
- * It lies in `dist`, which every packer takes along, or at the root where there is no `dist`, and never counts as content.
+ * It lies in `dist`, which every packer takes along; without a `dist`, at the root. It never counts as content.
  * @module
  */
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { nodeCommand, run } from '../helpers/run.ts';
-import { type Answer, loopChild, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
+import { type Answer, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { asOrdinaryUser, itAsUser } from '../helpers/user.ts';
 import { until } from '../helpers/wait.ts';
@@ -152,26 +152,3 @@ itAsUser.each(['dist/b.js', 'dist', 'package.json', '.'])(
     expect(await ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
   },
 );
-
-it('a check is answered though a dependency of distprint is away when it would be loaded, in the midst of an upgrade', async () => {
-  const home = makeTemp();
-  const repository = new URL('../../', import.meta.url).pathname;
-  await run(['cp', '-r', join(repository, 'src'), join(repository, 'package.json'), home]);
-  const modules = join(home, 'node_modules');
-  const link = 'mkdir node_modules && for m in "$1"/node_modules/*; do ln -s "$m" node_modules/; done';
-  await run(['sh', '-c', link, 'sh', repository], { cwd: home });
-  writeTree(home, { 'test/helpers/loop-child.ts': await source() });
-  const root = makePackage(files);
-  const { ask } = await talk([...nodeCommand, join(home, 'test/helpers/loop-child.ts')]);
-  await ask({ do: 'create', options: { path: root, settleMs: 1, baseline: buildManifestSync(root) } });
-  await run(['sh', '-c', 'mkdir away && mv fast-glob away/'], { cwd: modules });
-  for (const way of ['check', 'checkSync'] as const) {
-    expect(await ask({ do: way })).toMatchObject({ verdict: expect.stringMatching(/^(?:settling|current)$/) });
-  }
-  await run(['sh', '-c', 'mv away/* .'], { cwd: modules });
-  expect(await ask({ do: 'check' })).toMatchObject({ verdict: 'current' });
-});
-
-async function source(): Promise<string> {
-  return (await run(['cat', new URL(loopChild).pathname])).stdout;
-}

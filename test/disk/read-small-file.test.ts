@@ -2,6 +2,7 @@ import {
   appendFileSync,
   closeSync,
   openSync,
+  renameSync,
   statSync,
   truncateSync,
   utimesSync,
@@ -15,7 +16,7 @@ import { readSmallFile } from '../../src/disk/read-file.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import { notRacy } from '../helpers/wait.ts';
 
-/** What happens when the file has been read, and not yet been looked at again; how many bytes of it come at once; and how often it is read. */
+/** What happens between a read and the fstat after it; how many bytes a read gives at most; how many reads there were. */
 const meanwhile = { act: (): void => {}, bytes: Infinity, reads: 0 };
 
 vi.mock('node:fs', async (original) => {
@@ -45,11 +46,11 @@ afterEach(() => {
 const root = makeTempToRemove();
 for (let i = 0; i < 8; i++) writeFileSync(join(root, `f${i}`), 'contents');
 const KIB = 1024;
-/** On either side of what comes at the first read, of what is hashed in one go, and of what is read without a pause. */
-const SIZES = [0, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 256 * KIB, 256 * KIB + 1, 1024 * KIB];
+/** On either side of what is hashed in one go, and the largest that is read without a pause. */
+const SIZES = [0, 1, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 1024 * KIB];
 const toBytes = (size: number) => Buffer.alloc(size, 'any text whose length divides no power of two ');
 for (const size of SIZES) writeFileSync(join(root, `${size}`), toBytes(size));
-for (const name of ['before', 'after']) writeFileSync(join(root, name), toBytes(100 * KIB));
+writeFileSync(join(root, 'large'), toBytes(1024 * KIB + 1));
 await notRacy();
 afterAll(() => removeTree(root));
 
@@ -66,55 +67,55 @@ function overwrite(path: string, text: string): void {
   utimesSync(path, atime, mtime);
 }
 
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
 function read(path: string) {
   meanwhile.reads = 0;
   return readSmallFile(path);
 }
 
 describe('a small file', () => {
-  it('that nobody touched of late is read once', () => {
+  it('is read once where nobody writes to it', () => {
     expect(read(nextFile())).toMatchObject({ digest: digestOf('contents'), size: 8, racy: false });
     expect(meanwhile.reads).toBe(1);
   });
 
-  it('that is young is read once more, between two looks, and known to be racy', () => {
+  it('is racy where it is young', () => {
     const path = nextFile();
     writeFileSync(path, 'contents');
     expect(read(path)).toMatchObject({ digest: digestOf('contents'), racy: true });
-    expect(meanwhile.reads).toBe(2);
+    expect(meanwhile.reads).toBe(1);
   });
 
-  it.each<[string, (path: string) => void, string]>([
-    ['longer', (path) => appendFileSync(path, '!'), 'contents!'],
-    ['shorter', (path) => truncateSync(path, 3), 'con'],
-    ['another, with its size and mtime as they were', (path) => overwrite(path, 'CONTENTS'), 'CONTENTS'],
-  ])('that becomes %s while it is read is given the digest of what it came to', (_, change, text) => {
+  it.each<[string, (path: string) => void]>([
+    ['grows', (path) => appendFileSync(path, '!')],
+    ['shrinks', (path) => truncateSync(path, 3)],
+    ['is overwritten, with its size and mtime as they were,', (path) => overwrite(path, 'CONTENTS')],
+    ['is replaced', (path) => replace(path, 'CONTENTS')],
+  ])('gets no digest where it %s while it is read', (_, change) => {
     const path = nextFile();
+    const looked = statSync(path);
     once(() => change(path));
-    expect(read(path)).toMatchObject({ digest: digestOf(text), size: text.length, racy: true });
+    // A file that was replaced still has its content behind the descriptor: only its number of links moved, and so its ctime.
+    expect(read(path)).toBeUndefined();
+    expect(readSmallFile(path, looked)).toBeUndefined();
   });
 
-  it('of which fewer bytes come at once than it has is read to its end', () => {
+  it('is read to its end where a read gives fewer bytes than were asked for', () => {
     meanwhile.bytes = 3;
     expect(read(nextFile())).toMatchObject({ digest: digestOf('contents'), size: 8 });
   });
 
-  it('that changes at each reading is given none', () => {
-    const path = nextFile();
-    meanwhile.act = () => appendFileSync(path, '!');
-    expect(read(path)).toBeUndefined();
-  });
-
-  it('is not believed to be old where the clock is set back while it is read', () => {
+  it('is racy where the clock is set back before it is read', () => {
     const path = nextFile();
     vi.useFakeTimers({ toFake: ['Date'] });
-    once(() => vi.setSystemTime(Date.now() - 3_600_000));
-    expect(read(path)).toMatchObject({ digest: digestOf('contents') });
-    expect(meanwhile.reads).toBe(2);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(read(path)).toMatchObject({ digest: digestOf('contents'), racy: true });
   });
-});
 
-describe('a file that does not come at the first read', () => {
   it.each(SIZES)('has the digest of all its bytes: %i of them', (size) => {
     const path = join(root, `${size}`);
     const expected = { digest: hashBytes(toBytes(size)), size };
@@ -123,17 +124,8 @@ describe('a file that does not come at the first read', () => {
     expect(read(path)).toMatchObject({ ...expected, racy: true });
   });
 
-  it('is begun again where its beginning changed before it was looked at', () => {
-    const path = join(root, 'before');
-    once(() => overwrite(path, 'CONTENTS'));
-    const bytes = toBytes(100 * KIB);
-    bytes.write('CONTENTS');
-    expect(read(path)).toMatchObject({ digest: hashBytes(bytes), racy: true });
-  });
-
-  it('is given no digest where its beginning changed after that', () => {
-    const path = join(root, 'after');
-    once(() => once(() => overwrite(path, 'CONTENTS')));
-    expect(read(path)).toBeUndefined();
+  it('is not read where it is too large for one go', () => {
+    expect(read(join(root, 'large'))).toBeUndefined();
+    expect(meanwhile.reads).toBe(0);
   });
 });

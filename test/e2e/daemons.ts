@@ -70,7 +70,7 @@ export interface Launched {
   /** What the shell was told to start. */
   readonly expected: Seen;
   readonly pid: number;
-  /** Resolves with who has the role in this generation, once it is ready. */
+  /** Resolves with who has the lock in this generation, once it is ready. */
   ready(generation: number): Promise<{ pid: number; status: DaemonStatus; state: State }>;
 }
 

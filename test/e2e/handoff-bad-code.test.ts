@@ -75,14 +75,14 @@ const faults: readonly Fault[] = [
   {
     what: 'hangs before its claim, and is deaf to SIGTERM',
     code: `${deaf}\nexport const fault = { beforeClaim: () => ${hang} };`,
-    reason: /did not say "claim" within 4000 ms/,
+    reason: /did not say "loaded" within 4000 ms/,
     strategies: all,
     options: { readyTimeoutMs: 4_000 },
   },
   {
     what: 'blocks its thread before its claim',
     code: 'export const fault = { beforeClaim() { for (;;); } };',
-    reason: /did not say "claim" within 4000 ms/,
+    reason: /did not say "loaded" within 4000 ms/,
     strategies: ['respawn'],
     options: { readyTimeoutMs: 4_000 },
   },

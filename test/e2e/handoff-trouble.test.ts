@@ -41,9 +41,9 @@ async function prepare(
 const WITHIN_MS = 20_000;
 
 /** A start by hand is refused, and changes nothing. */
-async function expectOneOwner(site: Site, served: number): Promise<void> {
+async function expectOneHolder(site: Site, served: number): Promise<void> {
   expect(await site.spawn().ended).toBe(1);
-  expect(site.log()).toMatch(/another runner owns .*; stop it first/);
+  expect(site.log()).toMatch(/another runner holds .*distprint status/);
   expect(await site.until('it to serve alone', () => site.servesAlone())).toBe(served);
 }
 
@@ -61,24 +61,24 @@ for (const strategy of ['respawn', 'exec'] as const) {
       site.deleteState();
       await site.until('it to serve alone', () => site.servesAlone());
       expect(site.own().generation).toBe(1);
-      await expectOneOwner(site, old);
+      await expectOneHolder(site, old);
       site.swap('1.0.1');
       expect(await site.untilServes('1.0.1')).toMatchObject({ generation: 2 });
     });
 
     itHere(
-      'and another started by hand on the same port: that one ends, and this one has the role again',
+      'and another started by hand on the same port: that one ends, and this one has the lock again',
       async (context) => {
         const site = await prepare(context, strategy);
         const old = await site.start();
         signal(old, 'SIGSTOP'); // so that the other one is first
         site.deleteState();
         const other = site.spawn();
-        await site.until('the other to claim the role', () => site.holder()?.process.pid === other.pid);
+        await site.until('the other to take the lock', () => site.holder()?.process.pid === other.pid);
         signal(old, 'SIGCONT');
         expect(await other.ended).toBe(1);
         expect(await site.until('the first to serve alone', () => site.servesAlone(), WITHIN_MS)).toBe(old);
-        await expectOneOwner(site, old);
+        await expectOneHolder(site, old);
       },
     );
 
@@ -91,12 +91,12 @@ for (const strategy of ['respawn', 'exec'] as const) {
       await site.until('the other to serve', () => site.state().pid === other.pid && site.own().ready);
       signal(old, 'SIGCONT');
       expect(await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS)).toBe(other.pid);
-      await expectOneOwner(site, other.pid);
+      await expectOneHolder(site, other.pid);
     });
 
     for (const moment of MOMENTS[strategy]) {
       const name = `at ${moment.step}${moment.step === 'report' ? ` of ${moment.beside}` : ''}`;
-      itHere(`${name}: one serves, alone and with the role`, async (context) => {
+      itHere(`${name}: one serves, alone and with the lock`, async (context) => {
         const site = await prepare(context, strategy);
         const old = await site.start();
         await reach(site, moment, old, () => site.swap('1.0.1'));
@@ -105,7 +105,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
         const served = await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS);
         await site.beats(3);
         expect(await site.until('one to serve alone', () => site.servesAlone())).toBe(served);
-        await expectOneOwner(site, served);
+        await expectOneHolder(site, served);
       });
 
       itHere(`${name}, and another started by hand on a port of its own: in the end there is one`, async (context) => {
@@ -114,7 +114,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
         await reach(site, moment, old, () => site.swap('1.0.1'));
         site.deleteState();
         const other = site.spawn({ words: onAnotherPort(site) });
-        await site.until('the other to claim the role, or to leave', () => {
+        await site.until('the other to take the lock, or to leave', () => {
           const holder = site.holder()?.process.pid;
           return holder === other.pid || !site.processes().includes(other.pid);
         });
@@ -122,7 +122,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
         const served = await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS);
         await site.beats(3);
         expect(await site.until('one to serve alone', () => site.servesAlone())).toBe(served);
-        await expectOneOwner(site, served);
+        await expectOneHolder(site, served);
       });
     }
   });
@@ -145,7 +145,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
       });
     }
 
-    itAsRoot('that is full: it starts all the same, and has the role on record once there is room', async (context) => {
+    itAsRoot('that is full: it starts all the same, and has the lock on record once there is room', async (context) => {
       const disk = mountSmallDisk(context);
       const site = await prepare(context, strategy, { options, stateFolder: disk.folder });
       const makeRoom = disk.fill();
@@ -154,7 +154,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
       expect(site.log()).toMatch(/the lock can't be written .*ENOSPC.*; going on without it/);
       makeRoom();
       expect(await site.until('it to serve alone', () => site.servesAlone())).toBe(pid);
-      await expectOneOwner(site, pid);
+      await expectOneHolder(site, pid);
     });
   });
 }
@@ -164,7 +164,7 @@ describe.concurrent('respawn, with the state on a disk', () => {
 
   for (const step of ['granted', 'serve', 'prove', 'leave'] as const) {
     itAsRoot(
-      `that fills at ${step}, and the new process killed: the old one serves on, and has the role once there is room`,
+      `that fills at ${step}, and the new process killed: the old one serves on, and has the lock once there is room`,
       async (context) => {
         const disk = mountSmallDisk(context);
         const site = await prepare(context, 'respawn', { stateFolder: disk.folder });
@@ -181,7 +181,7 @@ describe.concurrent('respawn, with the state on a disk', () => {
         );
         makeRoom();
         expect(await site.until('it to serve alone', () => site.servesAlone())).toBe(old);
-        await expectOneOwner(site, old);
+        await expectOneHolder(site, old);
       },
     );
   }

@@ -30,7 +30,15 @@ if (directory !== undefined) {
 for await (const line of createInterface({ input: process.stdin })) say({ token: getInstalledCliMtimeMs() ?? null, runtime, release });
 `;
 
-const PACKED = ['package.json', 'package-lock.json', 'CHANGELOG.md', 'tsconfig.json', 'tsconfig.build.json', 'src'];
+const PACKED = [
+  'package.json',
+  'package-lock.json',
+  'CHANGELOG.md',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'rolldown.config.js',
+  'src',
+];
 
 /** A directory with `node_modules/distprint`, built, packed and installed with npm. The caller removes it. */
 export async function installDistprint(): Promise<string> {

@@ -1,6 +1,6 @@
 /**
  * A place where the daemon of fixtures/runner is installed with npm, runs, is upgraded and comes to harm; and what can be seen of it from
- * outside: who answers, who listens, who has the role, what the state says, and which processes there are at all.
+ * outside: who answers, who listens, who has the lock, what the state says, and which processes there are at all.
  */
 
 import { spawn } from 'node:child_process';
@@ -230,7 +230,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
       }
     },
 
-    /** The one process that there is, if it answers, is the only one that listens, has the role and is in no hand-off; else undefined. */
+    /** The one process that there is, if it answers, is the only one that listens, has the lock and is in no hand-off; else undefined. */
     async servesAlone(): Promise<number | undefined> {
       if (!existsSync(stateFile)) return undefined;
       const { pid, httpPort, distprint: own } = state();

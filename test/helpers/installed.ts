@@ -6,6 +6,7 @@ const MATERIAL = [
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'rolldown.config.js',
   'src',
   'docs',
   'fixtures/supervisors',

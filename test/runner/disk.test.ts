@@ -1,33 +1,14 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished } from 'vitest';
+import { describe, expect } from 'vitest';
 import { errnoOf } from '../../src/errors.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
-import { isRoot, onlyWith, succeeds } from '../helpers/needs.ts';
+import { succeeds } from '../helpers/needs.ts';
 import { type RunnerProgram, startRunner } from '../helpers/runner.ts';
-import { makeTemp, makeTempToRemove, removeTree } from '../helpers/temp.ts';
+import { itWithDisk, makeSmallDisk } from '../helpers/small-disk.ts';
 import { until } from '../helpers/wait.ts';
-
-const mayMount = (() => {
-  if (!isRoot || process.platform !== 'linux') return false;
-  const place = makeTempToRemove();
-  const did = succeeds('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', place);
-  if (did) succeeds('umount', place);
-  removeTree(place);
-  return did;
-})();
-const withDisk = onlyWith('root, who may mount a disk', mayMount);
-
-/** A small disk of its own, until the test is over. */
-function makeDisk(): string {
-  const place = makeTemp();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', place]);
-  onTestFinished(() => void execFileSync('umount', ['-l', place]));
-  return place;
-}
 
 /** The kernel refuses while a file is open for writing. */
 const remount = (place: string, how: 'ro' | 'rw') =>
@@ -56,10 +37,10 @@ const saysOnce = async (runner: RunnerProgram, pattern: RegExp) => {
 };
 
 describe('a disk that is full or read-only', () => {
-  withDisk(
+  itWithDisk(
     'when the state is to be written: a running runner lives on, says so once, and writes again when it can',
     async () => {
-      const disk = makeDisk();
+      const disk = makeSmallDisk();
       const runner = await startRunner({ stateFile: join(disk, 'runner.state.json') });
       fill(disk);
       await saysOnce(runner, /the state can't be written.*ENOSPC/);
@@ -76,10 +57,10 @@ describe('a disk that is full or read-only', () => {
     },
   );
 
-  withDisk.each(['full', 'read-only'])(
+  itWithDisk.each(['full', 'read-only'])(
     '%s at the start: a runner starts, and records its role once it can',
     async (how) => {
-      const disk = makeDisk();
+      const disk = makeSmallDisk();
       const stateFile = join(disk, 'state/runner.state.json');
       if (how === 'full') {
         mkdirSync(join(disk, 'state'));
@@ -102,18 +83,18 @@ describe('a disk that is full or read-only', () => {
     },
   );
 
-  withDisk('never makes two of one: whoever starts then finds the role taken', async () => {
-    const disk = makeDisk();
+  itWithDisk('never makes two of one: whoever starts then finds the role taken', async () => {
+    const disk = makeSmallDisk();
     const stateFile = join(disk, 'runner.state.json');
     await startRunner({ stateFile });
     await remount(disk, 'ro');
     await expect(startRunner({ stateFile })).rejects.toThrow(/it ended/);
   });
 
-  withDisk(
+  itWithDisk(
     'when a replacement that was granted the role is ended again: the old one goes on, and has it again',
     async () => {
-      const disk = makeDisk();
+      const disk = makeSmallDisk();
       const stateFile = join(disk, 'runner.state.json');
       const runner = await startRunner({ stateFile, strategy: 'respawn', readyTimeoutMs: 2_000 });
       runner.upgrade('2.0.0-hangs');
@@ -122,6 +103,7 @@ describe('a disk that is full or read-only', () => {
         return holder?.generation === 2 ? holder : undefined;
       });
       expect(granted.process.pid).not.toBe(runner.pid);
+      await until('its state', () => runner.state().distprint.generation === 2 || undefined);
       fill(disk);
       await until('the hand-off to have failed', () =>
         runner.logs().find((line) => /hand-off to .* failed/.test(line)),

@@ -1,4 +1,4 @@
-import { rmSync, utimesSync } from 'node:fs';
+import { renameSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHolder } from '../../src/runner/role/lock.ts';
@@ -6,6 +6,7 @@ import { identify } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
 import { startRunner } from '../helpers/runner.ts';
+import { makeTemp } from '../helpers/temp.ts';
 import { sleep, until } from '../helpers/wait.ts';
 
 describe('an operator who disables the hand-off', () => {
@@ -22,7 +23,8 @@ describe('an operator who disables the hand-off', () => {
     expect(distprint).toMatchObject({ verdict: null, handingOff: null, heldBack: null, generation: 1 });
     expect(runner.logs()).toEqual([]);
 
-    rmSync(dirname(runner.stateFile), { recursive: true });
+    // In one step: the runner writes while its folder is emptied.
+    renameSync(dirname(runner.stateFile), join(makeTemp(), 'gone'));
     const holder = await until('its role to be held', () => readHolder(lockBaseOf(runner.stateFile)));
     expect(holder).toEqual({ process: identify(runner.pid), generation: 1 });
   });
@@ -42,9 +44,11 @@ describe('a host that is busy', () => {
     const limits = { maxPostponeMs: 1_500 };
     const runner = await startRunner({ strategy: 'respawn', host: 'busy', limits });
     runner.upgrade('2.0.0');
-    const target = await until('the hand-off to be held back', () => runner.state().distprint.heldBack?.target);
-    expect(target).toBe(fingerprintOf(runner.root));
-    const { heldBack, postponedSinceMs } = runner.state().distprint;
+    const { heldBack, postponedSinceMs } = await until('the hand-off to be held back', () => {
+      const { distprint } = runner.state();
+      return distprint.heldBack === null ? undefined : distprint;
+    });
+    expect(heldBack?.target).toBe(fingerprintOf(runner.root));
     expect(heldBack).toMatchObject({ gate: 'idle', reason: expect.stringContaining('the host is busy') });
     expect(await runner.ended).toBe(0);
     expect(Date.now()).toBeGreaterThanOrEqual((postponedSinceMs as number) + 1_500);

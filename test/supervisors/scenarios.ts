@@ -229,7 +229,7 @@ interface Doctor {
   owner: string;
   reasons: string[];
   advice: string | null;
-  optedOut: boolean;
+  handoffDisabled: boolean;
 }
 
 export async function doctor(cell: Cell, at: Supervised): Promise<Doctor> {
@@ -285,7 +285,7 @@ export async function optedOut(cell: Cell, at: Supervised): Promise<string> {
   const before = await serving(cell, '1.0.0');
   await upgrade(cell, '2.0.0');
   await beats(cell, 5);
-  expect((await doctor(cell, at)).optedOut).toBe(true);
+  expect((await doctor(cell, at)).handoffDisabled).toBe(true);
   expect((await distprintIn(cell, at, 'status')).stdout).toContain('disabled by the operator');
   expect(await isRunningInstalled(cell, at)).toBe('true');
   await beats(cell, 2);

@@ -11,7 +11,7 @@ import cluster from 'node:cluster';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { executablePath, isCompiledByBun } from '../../change/running-program.ts';
+import { executablePath, isExecutableItself } from '../../change/running-program.ts';
 import { toFsPath, toRaw } from '../../disk/raw-path.ts';
 import { readCommandLine, readEnvironment, readWorkingDirectory } from '../role/proc.ts';
 import { whyNotDirectory, whyNotExecutable } from './executable.ts';
@@ -157,14 +157,15 @@ function toEnv(entries: readonly string[]): Record<string, string> {
 function readArgv(): string[] {
   const { argv0, execArgv, argv } = process;
   const words = readCommandLine('self') ?? [];
-  const compiled = isCompiledByBun();
+  const isInside = isExecutableItself();
   const rest = argv.slice(2).map(toRaw);
   const head = words.slice(0, words.length - rest.length);
   const isTail = rest.every((word, i) => isSameWord(words[head.length + i], word));
   const script = toText(head.at(-1) ?? '');
-  const isHead = compiled ? head.length === 1 : head.length > 1 && argv[1]?.startsWith(resolve(script)) === true;
+  const isHead = isInside ? head.length === 1 : head.length > 1 && argv[1]?.startsWith(resolve(script)) === true;
   if (isHead && isTail) return words;
-  return [toRaw(argv0), ...[...execArgv, ...argv.slice(compiled ? 2 : 1)].map(toRaw)];
+  // What an executable holds in itself, flags for its runtime among that, is not said to it again.
+  return [toRaw(argv0), ...(isInside ? argv.slice(2) : [...execArgv, ...argv.slice(1)]).map(toRaw)];
 }
 
 /** The runtime has decoded the word as UTF-8, with U+FFFD for what is none. */

@@ -115,17 +115,15 @@ function become(old: Predecessor): never {
 
 function toHandoff({ lock, sockets, readyTimeoutMs, proveMs }: Predecessor, part: Handoff['part']): Handoff {
   const { process: from, generation } = lock.holder;
-  const ports = sockets.open().map(({ port }) => ({ port, fd: null }));
-  return { part, from, generation, sockets: ports, grantMs: readyTimeoutMs, proveMs };
+  const open = sockets.open().map((socket) => ({ ...socket, fd: null }));
+  return { part, from, generation, sockets: open, grantMs: readyTimeoutMs, proveMs };
 }
 
 async function respawn(old: Predecessor, target: Target): Promise<never> {
-  const descriptors = old.sockets.open().map(({ fd }) => fd);
-  const passed = descriptors.filter((fd) => fd !== null);
-  const isShared = passed.length === descriptors.length;
+  const { passed, isShared } = shareSockets(old.sockets);
 
   await old.announce('spawn');
-  const child = await startChild(toHandoff(old, 'replacement'), isShared ? passed : [], old.stopped);
+  const child = await startChild(toHandoff(old, 'replacement'), passed, old.stopped);
   /** What leads back, the last step first. */
   const wayBack: (() => unknown)[] = [];
   try {
@@ -143,6 +141,14 @@ async function respawn(old: Predecessor, target: Target): Promise<never> {
     if (!old.stopped.aborted) for (const goBack of wayBack) await goBack();
     throw toFailure(error);
   }
+}
+
+/** The descriptors to pass on; and whether both processes can listen at the same time. A Unix socket's path is taken over by name. */
+function shareSockets(sockets: Sockets): { passed: number[]; isShared: boolean } {
+  const open = sockets.open();
+  const isShared = open.every(({ fd, asked }) => fd !== null || asked.startsWith('unix '));
+  const passed = isShared && open.every(({ fd }) => fd !== null) ? open.map(({ fd }) => fd as number) : [];
+  return { passed, isShared };
 }
 
 async function releaseHost(old: Predecessor, wayBack: (() => unknown)[]): Promise<void> {

@@ -25,6 +25,7 @@
 
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import * as v from 'valibot';
+import type { ProcessId } from '../role/process-id.ts';
 
 /** Of both processes. Each step is announced (`onStep`) before it is done; the state names the predecessor's. */
 export const STEPS = [
@@ -54,51 +55,85 @@ export const FIRST_SOCKET_FD = 4;
 const WholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Milliseconds = v.pipe(v.number(), v.finite(), v.minValue(0));
 
-const Handoff = v.object({
+/** What a predecessor tells. Nothing of it is believed before it is checked (replacement.ts). */
+export interface Handoff {
   /**
    * - `rehearsal`: load, report, leave
    * - `replacement`: load, report, wait for the lock
    * - `exec`: the same process, new code
    */
-  part: v.picklist(['rehearsal', 'replacement', 'exec']),
-  /** The predecessor. Nothing is believed before it is checked (replacement.ts). */
-  from: v.object({ pid: v.pipe(WholeNumber, v.minValue(1)), started: v.string() }),
+  readonly part: 'rehearsal' | 'replacement' | 'exec';
+  /** The predecessor. */
+  readonly from: ProcessId;
   /** The predecessor's generation. */
-  generation: WholeNumber,
-  /** The ports that the predecessor listens on; `fd` is set where it passes the socket itself on. */
-  sockets: v.array(v.object({ port: v.pipe(WholeNumber, v.maxValue(65_535)), fd: v.nullable(WholeNumber) })),
+  readonly generation: number;
+  /** What the predecessor listens on. */
+  readonly sockets: readonly PassedSocket[];
   /** For how long a replacement waits for the lock, at least. */
-  grantMs: Milliseconds,
+  readonly grantMs: number;
   /** For how long a replacement must live on once it is ready. */
+  readonly proveMs: number;
+}
+
+export interface PassedSocket {
+  /** As the host asked for it (sockets.ts). */
+  readonly asked: string;
+  /** 0 for a Unix socket. */
+  readonly port: number;
+  /** Null where the socket itself is not passed on. */
+  readonly fd: number | null;
+}
+
+/** What the new process tells. */
+export type Report =
+  | {
+      /** The program is loaded, and has called `claimRunner`. */
+      readonly at: 'loaded';
+      readonly fingerprint: string;
+      readonly version: string | null;
+      /** Why its fingerprint may not be that of the code in memory. */
+      readonly doubt: string | null;
+    }
+  | { readonly at: 'ready' }
+  | { readonly at: 'alive' };
+
+const handoffSchema: v.GenericSchema<unknown, Handoff> = v.object({
+  part: v.picklist(['rehearsal', 'replacement', 'exec']),
+  from: v.object({ pid: v.pipe(WholeNumber, v.minValue(1)), started: v.string() }),
+  generation: WholeNumber,
+  sockets: v.array(
+    v.object({
+      asked: v.string(),
+      port: v.pipe(WholeNumber, v.maxValue(65_535)),
+      fd: v.nullable(WholeNumber),
+    }),
+  ),
+  grantMs: Milliseconds,
   proveMs: Milliseconds,
 });
-export type Handoff = v.InferOutput<typeof Handoff>;
 
-const Report = v.variant('at', [
+const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [
   v.object({
-    /** The program is loaded, and has called `claimRunner`. */
     at: v.literal('loaded'),
     fingerprint: v.string(),
     version: v.nullable(v.string()),
-    /** Why its fingerprint may not be that of the code in memory. */
     doubt: v.nullable(v.string()),
   }),
   v.object({ at: v.literal('ready') }),
   v.object({ at: v.literal('alive') }),
 ]);
-export type Report = v.InferOutput<typeof Report>;
 
 /** What a predecessor told this process, or undefined. Takes it out of the environment. */
 export function takeHandoff(): Handoff | undefined {
   const text = process.env[HANDOFF_VARIABLE];
   delete process.env[HANDOFF_VARIABLE];
-  return text === undefined ? undefined : parse(Handoff, text);
+  return text === undefined ? undefined : parse(handoffSchema, text);
 }
 
 /** The report in a line, or undefined where somebody else wrote it. */
-export const parseReport = (line: string): Report | undefined => parse(Report, line);
+export const parseReport = (line: string): Report | undefined => parse(reportSchema, line);
 
-function parse<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> | undefined {
+function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T | undefined {
   try {
     const parsed = v.safeParse(schema, JSON.parse(text));
     return parsed.success ? parsed.output : undefined;

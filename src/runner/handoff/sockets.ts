@@ -3,19 +3,22 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
-import type { ListenOptions, Server } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { closeSync, renameSync } from 'node:fs';
+import { connect, type ListenOptions, type Server } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lstatOrNothing } from '../../disk/stat.ts';
 import { errnoOf } from '../../errors.ts';
-import type { Handoff } from './protocol.ts';
+import type { PassedSocket } from './protocol.ts';
 
-type Passed = Handoff['sockets'];
+type Passed = readonly PassedSocket[];
 
 export interface Sockets {
-  /** As `server.listen`; on the predecessor's socket where it passed on one of that port. A port of 0 stays the one it was. */
+  /** As `server.listen`; on the predecessor's socket where it listened on the same host and port, or path. A port of 0 stays the one it was. */
   listen(server: Server, options: ListenOptions): Promise<void>;
-  /** The open ports, with the descriptors to pass on. Null where the runtime shows none (Bun's http). */
-  readonly open: () => { port: number; fd: number | null }[];
+  /** The open sockets, with the descriptors to pass on. Null where the runtime shows none (Bun's http). */
+  readonly open: () => Passed;
   /** Stops listening. Open connections stay. */
   release(): void;
   /** Listens again. */
@@ -30,7 +33,8 @@ interface Listening {
   readonly server: Server;
   readonly options: ListenOptions;
   readonly port: number;
-  closed: Promise<void> | null;
+  /** Since it was released: when it stops listening, and when all of its connections have ended. */
+  released: { stopped: Promise<void>; ended: Promise<void> } | null;
 }
 
 const PORT_WAIT_MS = 5_000;
@@ -40,42 +44,96 @@ export function createSockets(passed: Passed): Sockets {
   const all: Listening[] = [];
 
   async function listen(server: Server, options: ListenOptions): Promise<void> {
-    const at = unused.findIndex(({ port }) => !options.port || port === Number(options.port));
+    const asked = toAsked(options);
+    const at = unused.findIndex((socket) => socket.asked === asked);
     const [before] = at === -1 ? [] : unused.splice(at, 1);
-    const { fd } = before ?? { fd: null };
-    await (fd === null
-      ? listenOn(server, { ...options, port: before?.port ?? options.port })
-      : listenOnce(server, { fd }));
+    if (before !== undefined && before.fd !== null) await listenOnce(server, { fd: before.fd });
+    else if (isPath(options)) await listenOnPath(server, options, before !== undefined);
+    else await listenOn(server, { ...options, port: before?.port ?? options.port });
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    all.push({ server, options, port, closed: null });
+    all.push({ server, options, port, released: null });
   }
 
   return {
     listen,
-    open: () => all.map(({ server, port }) => ({ port, fd: descriptorOf(server) })),
+    open: () => all.map(({ server, options, port }) => ({ asked: toAsked(options), port, fd: descriptorOf(server) })),
     release() {
-      for (const each of all) {
-        each.closed ??= new Promise((resolve) => each.server.close(() => resolve()));
-        if ('closeIdleConnections' in each.server) (each.server.closeIdleConnections as () => void)();
-      }
+      for (const each of all) each.released ??= stopListening(each);
     },
     async resume() {
       for (const each of all) {
-        if (each.closed === null) continue;
-        each.closed = null;
-        await listenOn(each.server, each.port === 0 ? each.options : { ...each.options, port: each.port });
+        if (each.released === null) continue;
+        await each.released.stopped;
+        each.released = null;
+        if (isPath(each.options)) await listenOnPath(each.server, each.options, true);
+        else await listenOn(each.server, each.port === 0 ? each.options : { ...each.options, port: each.port });
       }
     },
     async drain(timeoutMs) {
-      const closed = Promise.all(all.map((each) => each.closed));
-      await Promise.race([closed, delay(timeoutMs, undefined, { ref: false })]);
+      const ended = Promise.all(all.map((each) => each.released?.ended));
+      await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })]);
     },
     dropUnused() {
       for (const { fd } of unused.splice(0)) if (fd !== null) closeSync(fd);
     },
   };
 }
+
+function stopListening({ server, options }: Listening): NonNullable<Listening['released']> {
+  const { promise: ended, resolve } = withResolvers();
+  const stop = () => {
+    server.close(resolve);
+    if ('closeIdleConnections' in server) (server.closeIdleConnections as () => void)();
+  };
+  // Whoever connected to a path before the successor took it may still wait to be accepted. A turn of the event loop does that.
+  if (isPath(options)) return { stopped: delay(1).then(stop), ended };
+  stop();
+  return { stopped: Promise.resolve(), ended };
+}
+
+/** As `Promise.withResolvers`, which Node 20 lacks. */
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/** What the host asked for. Not the port alone: a public and an admin address may share one. */
+const toAsked = (options: ListenOptions) =>
+  isPath(options) ? `unix ${resolve(options.path)}` : `tcp ${options.host ?? ''} ${options.port ?? options.path ?? 0}`;
+
+/** A Unix socket that has a name on disk; an abstract one starts with NUL. */
+const isPath = (options: ListenOptions): options is ListenOptions & { path: string } =>
+  options.path !== undefined && !options.path.startsWith('\0');
+
+/**
+ * Listens on a name of its own, which is then renamed to the path. So the path never stops answering, a stale socket is replaced, and
+ * libuv, which unlinks the name that it listens on when it closes, never unlinks the successor's.
+ * @param isOurs whether a predecessor listens there, who will leave
+ */
+async function listenOnPath(server: Server, options: ListenOptions & { path: string }, isOurs: boolean): Promise<void> {
+  const { path } = options;
+  const there = lstatOrNothing(path);
+  if (there !== undefined && (!there.isSocket() || (!isOurs && (await answers(path)))))
+    throw Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), {
+      code: 'EADDRINUSE',
+      syscall: 'listen',
+      address: path,
+    });
+  const own = join(dirname(path), `.${randomBytes(4).toString('hex')}.sock`);
+  await listenOnce(server, { ...options, path: own });
+  renameSync(own, path);
+}
+
+const answers = (path: string) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('close', () => resolve(false)).once('connect', () => socket.destroy());
+  });
 
 /** Whoever had the port may be about to let go of it. */
 async function listenOn(server: Server, options: ListenOptions): Promise<void> {

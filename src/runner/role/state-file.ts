@@ -10,8 +10,9 @@ import * as v from 'valibot';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
+import type { Kind } from '../../scan/subject.ts';
 
-/** A time, as people read it. Ours are ISO 8601; who wrote the file before may have had another form. */
+/** A time for people. Ours are ISO 8601; a host may write another form. */
 const Time = v.union([v.string(), v.number()]);
 const Pid = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Ms = v.pipe(v.number(), v.finite());
@@ -72,10 +73,51 @@ const State = v.looseObject({
   distprint: v.optional(Own),
 });
 
+// Spelled out: inferred types would need those of valibot, which is not installed with the package.
+
+/** The part of the state under `distprint`. Times are milliseconds since 1970. */
+export interface OwnState {
+  format: 2;
+  started: string;
+  generation: number;
+  path: string;
+  coverage: {
+    kind?: Kind | undefined;
+    include?: readonly string[] | undefined;
+    exclude?: readonly string[] | undefined;
+  };
+  version: string | null;
+  fingerprint: string;
+  token: number;
+  argv: readonly string[];
+  handoffDisabled: boolean;
+  ready: boolean;
+  verdict: string | null;
+  decision: { strategy: string; supervisor: string; reasons: readonly string[]; advice: string | null };
+  handingOff: { step: string; target: string; sinceMs: number } | null;
+  heldBack: { target: string; gate: string; reason: string } | null;
+  tried: {
+    fingerprint: string;
+    version: string | null;
+    reason: string;
+    failures: number;
+    atMs: number;
+    retryAtMs: number;
+  } | null;
+  handOffs: readonly number[];
+  postponedSinceMs: number | null;
+  [unknown: string]: unknown;
+}
+
 /** What `runner.state.json` holds. Fields of others survive a write. */
-export type RunnerState = v.InferOutput<typeof State>;
-/** The part of the state under `distprint`. */
-export type OwnState = v.InferOutput<typeof Own>;
+export interface RunnerState {
+  pid: number;
+  httpPort?: number | undefined;
+  startTime?: string | number | undefined;
+  lastHeartbeat?: string | number | undefined;
+  distprint?: OwnState | undefined;
+  [unknown: string]: unknown;
+}
 
 /**
  * `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification).

@@ -1,8 +1,103 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { expect, it } from 'vitest';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSockets } from '../../../src/runner/handoff/sockets.ts';
+import { makeTemp } from '../../helpers/temp.ts';
 import { sleep } from '../../helpers/wait.ts';
+
+/** A server that answers with its name. */
+function makeServer(name: string): Server {
+  const server = createServer((socket) => socket.on('error', () => {}).end(name));
+  onTestFinished(() => void server.close());
+  return server;
+}
+
+async function ask(where: { path: string } | { host: string; port: number }): Promise<string> {
+  const socket = connect(where as { path: string });
+  let said = '';
+  socket.on('data', (text) => {
+    said += text;
+  });
+  await once(socket, 'close');
+  return said;
+}
+
+describe('a Unix socket', () => {
+  it('is listened on at its path, and at no other name', async () => {
+    const path = join(makeTemp(), 'daemon.sock');
+    await createSockets([]).listen(makeServer('one'), { path });
+    expect(await ask({ path })).toBe('one');
+    expect(readdirSync(join(path, '..'))).toEqual(['daemon.sock']);
+  });
+
+  it('that a killed process left is replaced', async () => {
+    const path = join(makeTemp(), 'daemon.sock');
+    const gone = createServer();
+    await createSockets([]).listen(gone, { path });
+    gone.close(); // libuv unlinks its own name, which is no more
+    await once(gone, 'close');
+    expect(existsSync(path)).toBe(true);
+    await createSockets([]).listen(makeServer('two'), { path });
+    expect(await ask({ path })).toBe('two');
+  });
+
+  it('on which somebody else answers is refused, and so is a file in its place', async () => {
+    const path = join(makeTemp(), 'daemon.sock');
+    await createSockets([]).listen(makeServer('one'), { path });
+    const listening = createSockets([]).listen(makeServer('two'), { path });
+    await expect(listening).rejects.toMatchObject({ code: 'EADDRINUSE', message: expect.stringContaining(path) });
+    expect(await ask({ path })).toBe('one');
+    const file = join(makeTemp(), 'file');
+    writeFileSync(file, 'mine');
+    const onFile = createSockets([]).listen(makeServer('two'), { path: file });
+    await expect(onFile).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+  });
+
+  it('of a predecessor answers all the time, and is not unlinked when that one closes', async () => {
+    const path = join(makeTemp(), 'daemon.sock');
+    const before = createSockets([]);
+    await before.listen(makeServer('old'), { path });
+    const passed = before.open().map((socket) => ({ ...socket, fd: null }));
+    let asked = 0;
+    let isOver = false;
+    const client = (async () => {
+      while (!isOver) {
+        expect(await ask({ path })).toMatch(/^(?:old|new)$/);
+        asked++;
+      }
+    })();
+    await sleep(20);
+    await createSockets(passed).listen(makeServer('new'), { path });
+    before.release();
+    await before.drain(1_000);
+    await sleep(50);
+    isOver = true;
+    await client;
+    expect(asked).toBeGreaterThan(10);
+    expect(await ask({ path })).toBe('new');
+  });
+});
+
+describe('the sockets of a predecessor', () => {
+  it('are matched by host and port, in whatever order they are listened on', async () => {
+    const before = createSockets([]);
+    await before.listen(makeServer('old public'), { host: '127.0.0.1', port: 0 });
+    const [first] = before.open();
+    const port = first?.port as number;
+    await before.listen(makeServer('old admin'), { host: '127.0.0.2', port });
+    const passed = before.open().map((socket, i) => ({ ...socket, fd: null, asked: `tcp 127.0.0.${i + 1} ${port}` }));
+    before.release();
+    await before.drain(1_000);
+    const after = createSockets(passed);
+    await after.listen(makeServer('admin'), { host: '127.0.0.2', port });
+    await after.listen(makeServer('public'), { host: '127.0.0.1', port });
+    expect(await ask({ host: '127.0.0.1', port })).toBe('public');
+    expect(await ask({ host: '127.0.0.2', port })).toBe('admin');
+  });
+});
 
 it('a port that somebody is about to let go of is waited for, and no listener of the many tries is left on the server', async () => {
   const holder = createServer().listen(0, '127.0.0.1');

@@ -1,38 +1,50 @@
 /**
- * What a hand-off takes: from `changed` to new code that serves, and the gap in which the control port answers nothing.
+ * What a hand-off takes: from `changed` to new code that serves, and the gap in which the control port does not answer.
  *
- * The daemon of `fixtures/runner` is upgraded to and fro by `npm install`, or, compiled, by a rename, while a client in a process of its own asks
- * again a millisecond after each answer or failure. The **gap** is the time from the last answer before a failure to the next answer; 0 where
- * nothing failed. It is held against a **cold start** of the same daemon (from spawn to its first answer) and against its time from the **claim** (the
- * call of `claimRunner`) to listening, both measured between the upgrades.
+ * The daemon of `fixtures/runner` is upgraded to and fro, by `npm install` or (compiled) by a rename. Meanwhile a client in a process of
+ * its own asks again a millisecond after each answer or failure. The **gap** is the time from the last answer before a failure to the next
+ * answer; 0 if nothing failed. It is compared with a **cold start** of the same daemon (from spawn to its first answer) and with its
+ * time from the **claim** (the call of `claimRunner`) to listening. Both are measured between the upgrades.
+ *
+ * Where the socket is passed on, the gap must be 0 in every upgrade.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cleanEnv, install, openWorkshop, packRelease, scriptIn } from '../fixtures/releases.ts';
-import { atMost, shown, type Target } from './claims.ts';
-import type { Bench } from './context.ts';
-import { median } from './measure.ts';
-import { fetchHandoffRuntimes } from './runtimes.ts';
-import { type Row, toRow, toSkippedRow } from './table.ts';
+import { cleanEnv, install, openWorkshop, packRelease, scriptIn } from '../../fixtures/releases.ts';
+import type { Bench } from '../context.ts';
+import { atMost, shown, type Target } from '../results/claims.ts';
+import { type Row, toRow, toSkippedRow } from '../results/table.ts';
+import { fetchHandoffRuntimes } from '../subjects/runtimes.ts';
 
 const TABLE = 'hand-off of a daemon';
 const WAIT_MS = 30_000;
-/** Nothing of the daemon's own waiting is measured: what counts begins at `changed`. */
+/** Short waits. They are not measured: what counts begins at `changed`. */
 const OPTIONS = { intervalMs: 50, settleMs: 200, proveMs: 200, limits: { breaker: { max: 1000, windowMs: 60_000 } } };
 
 interface Cell {
   readonly runtime: string;
   readonly strategy: 'respawn' | 'exec' | 'exit';
-  /** The words that start it, before its own. */
+  /** What starts the daemon, before its own arguments. */
   readonly command: readonly string[];
-  /** Has the release installed, there where the command finds it. */
+  /** Installs the release where the command finds it. */
   upgrade(version: string): void;
   readonly supervisor?: 'runsv';
+  /** Whether the predecessor passes its listening socket on. */
   readonly isShared: boolean;
 }
 
@@ -41,7 +53,7 @@ export async function benchHandoff(bench: Bench): Promise<void> {
   for (const cell of cells) {
     if (cell.supervisor !== undefined && spawnSync('which', [cell.supervisor]).status !== 0) {
       const head = { table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what: 'gap' };
-      bench.report(toSkippedRow(head, `${cell.supervisor} is not installed`));
+      bench.report(toSkippedRow(head, `${cell.supervisor} is not installed here`));
       continue;
     }
     await benchCell(bench, cell);
@@ -87,7 +99,7 @@ function toCells(bench: Bench): Cell[] {
   return cells;
 }
 
-const VERSIONS = ['1.0.0', '1.0.1'];
+const VERSIONS: readonly [string, string] = ['1.0.0', '1.0.1'];
 
 interface Sample {
   readonly gapMs: number;
@@ -97,25 +109,25 @@ interface Sample {
 }
 
 async function benchCell(bench: Bench, cell: Cell): Promise<void> {
-  const place = join(bench.scratch, `handoff-${readdirSync(bench.scratch).length}`);
-  mkdirSync(place);
-  cell.upgrade(VERSIONS[0] as string);
+  const place = mkdtempSync(join(bench.scratch, 'handoff-'));
+  let [installed, next] = VERSIONS;
+  cell.upgrade(installed);
   const port = await findFreePort();
   const client = startClient(port);
   const daemon = startDaemon(cell, place, port);
   const samples: Sample[] = [];
   const measure = async (rounds: number) => {
     for (let round = 0; round < rounds; round++) {
-      const version = VERSIONS[(samples.length + 1) % 2] as string;
-      const { gapMs, servingMs } = await measureUpgrade(cell, version, client, place);
+      const { gapMs, servingMs } = await measureUpgrade(cell, next, client, place);
+      [installed, next] = [next, installed];
       samples.push({ gapMs, servingMs, ...(await measureColdStart(cell, place)) });
     }
   };
   const rounds = bench.quick ? 3 : 7;
   try {
-    await client.answer(({ release }) => release === VERSIONS[0]);
+    await client.answer(({ release }) => release === installed);
     await measure(rounds);
-    // As in claims.ts: what is missed is measured again, once, with twice the rounds, and all of them count.
+    // The second try of claims.ts.
     if (toRows(cell, samples).some(({ verdict }) => verdict === 'MISSED')) await measure(rounds * 2);
   } finally {
     client.process.kill('SIGKILL');
@@ -125,16 +137,18 @@ async function benchCell(bench: Bench, cell: Cell): Promise<void> {
 }
 
 function toRows(cell: Cell, samples: readonly Sample[]): Row[] {
-  const of = (name: keyof Sample) => median(samples.map((sample) => sample[name]));
-  const row = (what: string, value: number, unit: 'ms' | 'x', target: Target, note = '') =>
-    toRow({ table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what }, value, unit, target, note);
-  const ratio = (name: 'coldMs' | 'claimMs') => median(samples.map((sample) => sample.gapMs / sample[name]));
+  const of = (name: keyof Sample) => samples.map((sample) => sample[name]);
+  const row = (what: string, values: number | readonly number[], unit: 'ms' | 'x', target: Target, note = '') =>
+    toRow({ table: TABLE, corpus: `${cell.runtime}, ${cell.strategy}`, what }, values, unit, target, note);
+  const ratio = (name: 'coldMs' | 'claimMs') => samples.map((sample) => sample.gapMs / sample[name]);
   const all = samples.map(({ gapMs }) => gapMs.toFixed(1)).join(', ');
   const rows = [
     row('cold start', of('coldMs'), 'ms', shown),
     row('claim to listen', of('claimMs'), 'ms', shown),
     row('changed to new code serving', of('servingMs'), 'ms', shown),
-    row('gap', of('gapMs'), 'ms', cell.isShared ? atMost(0) : shown, `of ${samples.length}: ${all}`),
+    cell.isShared
+      ? row('longest gap', Math.max(...of('gapMs')), 'ms', atMost(0), `of ${samples.length}: ${all}`)
+      : row('gap', of('gapMs'), 'ms', shown, `of ${samples.length}: ${all}`),
   ];
   if (cell.strategy === 'exec') rows.push(row('gap / cold start', ratio('coldMs'), 'x', atMost(1.2)));
   if (cell.strategy === 'exit') rows.push(row('gap / cold start', ratio('coldMs'), 'x', shown));
@@ -177,7 +191,7 @@ async function measureColdStart(cell: Cell, place: string) {
   }
 }
 
-/** @param cell one without a supervisor is started in a session of its own, as a daemon is */
+/** Without a supervisor it gets a session of its own, as a daemon has. */
 function startDaemon(
   { command, strategy, supervisor }: Cell | (Cell & { strategy: 'respawn' }),
   place: string,
@@ -197,7 +211,7 @@ function startDaemon(
   return spawn(supervisor, [service], { detached: true, stdio: 'ignore', env: cleanEnv });
 }
 
-/** Where daemons may still run when this process ends before its time. */
+/** Where daemons may still run if this process ends early. */
 const places = new Set<string>();
 process.once('exit', () => {
   for (const place of places) {
@@ -205,14 +219,14 @@ process.once('exit', () => {
       const { pid } = JSON.parse(readFileSync(join(place, 'state/runner.state.json'), 'utf8')) as { pid: number };
       process.kill(pid, 'SIGKILL');
     } catch {
-      // it has ended, or never began
+      // it has ended or never started
     }
   }
 });
 
-/** Through its own control port: by then it is another process than the one that was started. */
+/** Stops it by its control port: after an upgrade it is another process than the one that was started. */
 async function stopDaemon(place: string, port: number, started: ChildProcess): Promise<void> {
-  started.kill('SIGTERM'); // a supervisor ends what it supervises
+  started.kill('SIGTERM'); // to the supervisor, if it has one
   await fetch(`http://127.0.0.1:${port}/stop`, { method: 'POST' }).catch(() => {});
   await delay(100);
   places.delete(place);
@@ -221,20 +235,20 @@ async function stopDaemon(place: string, port: number, started: ChildProcess): P
 interface Answer {
   readonly ok: boolean;
   readonly release?: string;
-  /** Milliseconds since the epoch, with fractions. Of a failure: of the last answer before it. */
+  /** Milliseconds since the epoch, with fractions. For a failure: the time of the last answer before it. */
   readonly at: number;
 }
 
 interface Client {
   readonly process: ChildProcess;
-  /** Each time the answer becomes another. */
+  /** Each time the answer changes. */
   readonly events: Answer[];
   answer(is: (answer: Answer) => boolean): Promise<Answer>;
 }
 
 const CLIENT = `
   import { request } from 'node:http';
-  process.stdin.on('end', () => process.exit()).resume(); // whoever started this has ended
+  process.stdin.on('end', () => process.exit()).resume(); // the bench has ended
   const port = Number(process.argv[1]);
   const now = () => performance.timeOrigin + performance.now();
   const ask = () => new Promise((resolve) => {
@@ -275,7 +289,7 @@ function startClient(port: number): Client {
         const found = events.find(is);
         if (found !== undefined) return found;
         if (performance.now() > deadlineMs)
-          throw new Error(`the daemon did not answer as it should within ${WAIT_MS} ms`);
+          throw new Error(`the daemon did not answer as expected within ${WAIT_MS} ms`);
         await Promise.race([delay(500), new Promise<void>((resolve) => void waiting.add(resolve))]);
         waiting.clear();
       }

@@ -1,13 +1,12 @@
 /**
- * Things that must be measured in a process of their own, as module sources for `node --input-type=module`. Plain
- * JavaScript in strings, since no loader may stand between that process and what it measures.
+ * Runs module sources in a Node of their own (`node --input-type=module`).
+ * The sources are plain JavaScript in strings: a loader such as `tsx` would be measured too.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import type { Bench } from './context.ts';
 
 const toArgs = (source: string) => ['--input-type=module', '--eval', source];
 const env = { ...process.env, NODE_OPTIONS: '' };
@@ -20,14 +19,14 @@ export function runChild<T>(source: string, flags: readonly string[] = []): T {
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
 }
 
-/** `import { … } from` this, in a child's source. */
-export function toImport(bench: Bench, module: string): string {
-  return JSON.stringify(pathToFileURL(join(bench.dist, module)).href);
+/** What stands behind `import { … } from` in a child's source. */
+export function toImport(dist: string, module: string): string {
+  return JSON.stringify(pathToFileURL(join(dist, module)).href);
 }
 
 /**
- * A Node that stays: each question is answered by the function `answer`, sync or async, that the source defines. Not for two
- * questions at once. It ends with us.
+ * Starts a Node that stays until this process ends. It answers each question with the function `answer` (sync or async) of the source.
+ * One question at a time.
  */
 export function startChild<Question, Answer>(source: string): (question: Question) => Promise<Answer> {
   const args = toArgs(`
@@ -38,12 +37,12 @@ export function startChild<Question, Answer>(source: string): (question: Questio
     }`);
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
   process.once('exit', () => child.kill('SIGKILL'));
-  child.stdin.on('error', () => {}); // where it died, its answers end as well, and that is said below
+  child.stdin.on('error', () => {}); // if the child died, its answers end too: see below
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return async (question) => {
     child.stdin.write(`${JSON.stringify(question)}\n`);
     const { value, done } = await answers.next();
-    if (done) throw new Error('a process that measures for us died');
+    if (done) throw new Error('a process that measures for the bench died: see its error above');
     return JSON.parse(value) as Answer;
   };
 }

@@ -1,37 +1,37 @@
 /**
- * Trees to work on: copies of the corpora that may be touched, changed and given a git history, and generated ones of any
- * size. Kept in `.cache/bench/trees`; a copy that an interrupted run left changed is made anew.
+ * Trees to work on: copies of the corpora, which may be touched, changed and committed to git, and generated trees of any size.
+ * They are kept in `.cache/bench/trees`. A copy that an interrupted run left changed is made anew.
  */
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Bench } from './context.ts';
+import type { Library } from '../library.ts';
+import type { Launch } from '../timing/launcher.ts';
 import { CACHE, type Corpus, moveCorpus } from './corpora.ts';
-import type { Launch } from './launcher.ts';
 
 const TREES = join(CACHE, 'bench', 'trees');
 
-/** Longer than a file must have been left alone to be known by its timestamps (racily clean before that). */
+/** A file younger than 2 s is racily clean. */
 const NO_LONGER_RACY_MS = 2_100;
 
-/** When something was last written, on the clock of `performance.now()`. An earlier run may have, until this one began. */
+/** When a tree was last written, on the clock of `performance.now()`. 0: an earlier run may have written until now. */
 let writtenMs = 0;
 
-/** To be told of each write to a tree. */
+/** Call it after each write to a tree. */
 export function noteWrite(): void {
   writtenMs = performance.now();
 }
 
-/** Until nothing that was written before is racily clean any more. */
+/** Waits until no file is racily clean. */
 export const waitUntilNotRacy = () => sleep(Math.max(0, writtenMs + NO_LONGER_RACY_MS - performance.now()));
 
-/** Copies that this run has found, or made, equal to their corpus. */
+/** Copies that equal their corpus, found or made so by this run. */
 const checked = new Set<string>();
 
-/** The purpose names the copy; `git` makes it a work tree in which everything is committed. */
-export function copyCorpus({ lib }: Bench, corpus: Corpus, purpose: 'git' | 'in-place' | 'rename'): Corpus {
+/** @param purpose names the copy; `git` also commits all of it */
+export function copyCorpus(lib: Library, corpus: Corpus, purpose: 'git' | 'in-place' | 'rename'): Corpus {
   const copy = moveCorpus(corpus, join(TREES, `${corpus.name}-${purpose}`));
   if (checked.has(copy.root)) return copy;
   checked.add(copy.root);
@@ -47,21 +47,25 @@ export function copyCorpus({ lib }: Bench, corpus: Corpus, purpose: 'git' | 'in-
   return copy;
 }
 
-/** A directory of `count` small files, 50 a directory. */
+const FILES_EACH = 50;
+
+/** A tree of `count` small files, 50 a directory. */
 export function generateTree(count: number): string {
   const root = join(TREES, `generated-${count}`);
   if (existsSync(root)) return root;
   create(root, (place) => {
-    for (let i = 0; i < count; i++) {
-      const directory = join(place, `part-${Math.floor(i / 5_000)}`, `directory-${Math.floor(i / 50)}`);
-      if (i % 50 === 0) mkdirSync(directory, { recursive: true });
-      writeFileSync(join(directory, `module-${i}.js`), `export const answer = ${i};\n`);
+    for (let first = 0; first < count; first += FILES_EACH) {
+      const directory = join(place, `part-${Math.floor(first / 5_000)}`, `directory-${first / FILES_EACH}`);
+      mkdirSync(directory, { recursive: true });
+      for (let i = first; i < Math.min(first + FILES_EACH, count); i++) {
+        writeFileSync(join(directory, `module-${i}.js`), `export const answer = ${i};\n`);
+      }
     }
   });
   return root;
 }
 
-/** Fills a directory beside its place and renames it there once it is whole. */
+/** Fills a directory beside its place, then renames it. */
 function create(root: string, fill: (place: string) => void): void {
   process.stderr.write(`preparing ${root.slice(CACHE.length + 1)} …\n`);
   mkdirSync(TREES, { recursive: true });
@@ -73,7 +77,7 @@ function create(root: string, fill: (place: string) => void): void {
   noteWrite();
 }
 
-/** No configuration of this machine's user has a say. */
+/** Keeps the user's configuration out. */
 const GIT_ENVIRONMENT = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
 
 /** For the launcher. */
@@ -91,7 +95,7 @@ function git(root: string, ...args: string[]): void {
 
 function commitAll(root: string): void {
   git(root, 'init', '--quiet');
-  // As fast as git goes: objects need not be small here, and no clean-up may run beside the bench.
+  // Fast objects rather than small ones, and no clean-up beside the bench.
   for (const setting of ['core.looseCompression=0', 'gc.auto=0', 'maintenance.auto=false']) {
     git(root, 'config', ...setting.split('='));
   }

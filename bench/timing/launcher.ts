@@ -1,8 +1,6 @@
 /**
- * Times whole processes, from spawn to exit, as a small process sees them.
- *
- * A process as large as this one takes up to 40 ms to start another, since the kernel copies its page tables on the way. That
- * would be billed to the peers. So a Node that does nothing else starts them and takes the time.
+ * Times whole processes, from spawn to exit, from a Node that does nothing else.
+ * The bench itself is large: the kernel would copy its page tables at each spawn, which takes up to 40 ms.
  */
 
 import { startChild } from './children.ts';
@@ -31,8 +29,8 @@ const SOURCE = `
 let launcher: ((what: Launch) => Promise<Ended>) | undefined;
 
 /**
- * Milliseconds from spawn to exit. Not for two at once.
- * @throws where it does not exit with 0
+ * Milliseconds from spawn to exit. One process at a time.
+ * @throws if it does not exit with 0
  */
 export async function launch(what: Launch): Promise<number> {
   launcher ??= startChild(SOURCE);

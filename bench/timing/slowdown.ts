@@ -1,10 +1,10 @@
 /**
- * Makes measured beats slower on purpose: `DISTPRINT_BENCH_SLOWDOWN=1.3` spins after each for 30 % of the time it took.
- * That `--check` then fails is what shows that it would notice a real one.
+ * Makes measured beats slower on purpose: after each, `DISTPRINT_BENCH_SLOWDOWN=1.3` spins for 30 % of the time it took.
+ * `--check` must then fail, as it must if the product gets slower.
  */
 
 const FACTOR = Number(process.env.DISTPRINT_BENCH_SLOWDOWN ?? 1);
-if (!(FACTOR >= 1)) throw new Error('DISTPRINT_BENCH_SLOWDOWN: a factor of 1 or more expected, 1.3 say');
+if (!(FACTOR >= 1)) throw new Error('DISTPRINT_BENCH_SLOWDOWN must be a factor of 1 or more, such as 1.3');
 
 export function slowed<T>(beat: () => T): () => T {
   if (FACTOR === 1) return beat;

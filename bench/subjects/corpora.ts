@@ -1,16 +1,16 @@
 /**
- * The four real npm packages that everything is measured on, at pinned versions.
+ * The four real npm packages, at pinned versions, that everything is measured on.
  *
- * Fetched once with `npm pack` and extracted with the system's `tar` into `.cache/corpora` (outside git). A package is
- * extracted beside its place and renamed into it, so a half-fetched one is never taken for whole.
+ * They are fetched once with `npm pack` and extracted with the system's `tar` into `.cache/corpora` (ignored by git).
+ * A package is extracted beside its place and then renamed, so a half-fetched one is never taken for a whole one.
  */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const CACHE = fileURLToPath(new URL('../.cache', import.meta.url));
+export const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url));
 
 /** What to fingerprint: all of a package, or one executable in it. */
 export interface Corpus {
@@ -35,7 +35,7 @@ const SOURCES: readonly Source[] = [
   { name: 'next', spec: 'next@16.4.6' },
 ];
 
-/** All four, fetched where they are not there yet. */
+/** All four. Missing ones are fetched. */
 export function fetchCorpora(): Corpus[] {
   return SOURCES.map((source) => toCorpus(source, fetchPackage(source.spec)));
 }
@@ -53,7 +53,7 @@ export function moveCorpus(corpus: Corpus, root: string): Corpus {
 
 /**
  * The directory of a published package, `name@version`.
- * @throws where it is not cached and can't be fetched
+ * @throws if it is not cached and can't be fetched
  */
 export function fetchPackage(spec: string): string {
   const place = join(CACHE, 'corpora', spec.replace(/^@/, '').replaceAll('/', '-'));
@@ -80,6 +80,23 @@ function run(command: string, args: string[], cwd: string, spec: string): void {
   if (status === 0) return;
   const said = error?.message ?? `${stderr}${stdout}`.trim();
   throw new Error(
-    `can't fetch ${spec} (${command} exit ${status}). It is fetched once, which needs the npm registry; offline, run the bench only once .cache/corpora is filled. ${said}`,
+    `can't fetch ${spec} (\`${command}\` exited with ${status}). The first run needs the npm registry; later runs use .cache/corpora. ${said}`,
   );
+}
+
+/** Absolute paths of the files that a manifest lists. */
+export function toFiles(corpus: Corpus, entries: readonly { readonly path: string }[]): string[] {
+  return entries.map(({ path }) => {
+    if (path.includes('\\')) throw new Error(`${corpus.name}: ${path} is escaped; the bench reads plain names only`);
+    return path === '.' ? corpus.path : join(corpus.path, path);
+  });
+}
+
+/** Adds every directory of the corpus that holds one of the files. */
+export function withDirectories({ path }: Corpus, files: readonly string[]): string[] {
+  const directories = new Set<string>();
+  for (const file of files) {
+    for (let at = dirname(file); at.startsWith(path) && !directories.has(at); at = dirname(at)) directories.add(at);
+  }
+  return [...files, ...directories];
 }

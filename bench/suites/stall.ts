@@ -1,29 +1,29 @@
 /**
- * How long asynchronous work keeps the event loop from anything else, at the longest.
+ * The longest time for which asynchronous work holds the event loop.
  *
- * `perf_hooks.monitorEventLoopDelay` at its resolution of 1 ms: a timer in libuv that fires each millisecond and records
- * how long the last firing is ago. A stall of 4 ms thus shows as 4 to 5 ms, and an idle loop as 1.1; nothing is subtracted.
- * The histogram is read a few milliseconds after the work ended, so that its last stretch is in it.
+ * `perf_hooks.monitorEventLoopDelay` at its resolution of 1 ms: a timer of libuv fires each millisecond and records how long ago it
+ * last fired. So a stall of 4 ms shows as 4 to 5 ms, and an idle loop as 1.1; nothing is subtracted.
+ * The histogram is read a few milliseconds after the work has ended, so that it includes the last stretch.
  *
- * The longest stall of each run is taken. Its median over the runs is judged; the longest of all stands beside it, with
- * the longest of the same loop when it only waits: on a shared machine that is what the scheduler alone does to a process.
+ * Each run gives its longest stall; the quartile rule (claims.ts) judges those. Beside them stand the longest of all runs, and the
+ * stalls of an idle loop: on a shared machine the scheduler alone causes these.
  */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atMost } from './claims.ts';
-import type { Bench } from './context.ts';
-import type { Corpus } from './corpora.ts';
-import { median } from './measure.ts';
-import { toRow } from './table.ts';
-import { copyCorpus, waitUntilNotRacy } from './trees.ts';
+import type { Bench } from '../context.ts';
+import { atMost } from '../results/claims.ts';
+import { toRow, toSpread } from '../results/table.ts';
+import type { Corpus } from '../subjects/corpora.ts';
+import { copyCorpus, waitUntilNotRacy } from '../subjects/trees.ts';
+import { median } from '../timing/measure.ts';
 
 const TARGET = atMost(5);
-/** Longer than the histogram's timer takes to fire again. */
+/** By then the histogram's timer has fired again. */
 const AFTERMATH_MS = 5;
 
 export async function benchStall(bench: Bench): Promise<void> {
-  const copies = bench.corpora.map((corpus) => copyCorpus(bench, corpus, 'git'));
+  const copies = bench.corpora.map((corpus) => copyCorpus(bench.lib, corpus, 'git'));
   await waitUntilNotRacy();
   for (const copy of copies) await benchCopy(bench, copy);
 }
@@ -49,9 +49,9 @@ async function benchCopy(bench: Bench, { name, path, options }: Corpus): Promise
       stalls.push(stall);
       idles.push(await measureStall(() => sleep(Math.max(1, ms))));
     }
-    const note = `longest of all ${Math.max(...stalls).toFixed(1)}, idle: ${median(idles).toFixed(1)}, longest ${Math.max(...idles).toFixed(1)}; ${RUNS} runs`;
+    const note = `longest of all ${Math.max(...stalls).toFixed(1)}, idle: ${median(idles).toFixed(1)}, longest ${Math.max(...idles).toFixed(1)}`;
     const head = { table: 'longest stall of the event loop, median of runs', corpus: name, what };
-    report(toRow(head, median(stalls), 'ms', TARGET, note));
+    report(toRow(head, stalls, 'ms', TARGET, `${toSpread(stalls)}, ${note}`));
   }
 }
 

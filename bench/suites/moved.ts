@@ -1,22 +1,21 @@
 /**
  * Beats that find something: after a `touch` of every file, and after one file changed (in place, and by rename).
  *
- * Each round does all of it to all trees, then waits until nothing is racily clean any more, which is how a tree looks at most beats
- * of a 10 s heartbeat, then times:
- * - the beat after the touch against a cold build of the same tree at that moment, and the beat after that against the one that follows;
+ * Each round touches and changes all trees and waits until no file is racily clean, as at most beats of a 10 s heartbeat. Then it times
+ * - the beat after the touch, against a cold build at that moment; and the next beat, against the one after it;
  * - the beat after one file of next changed, against the warm beats of the same detector before.
  */
 
 import { closeSync, openSync, readFileSync, readSync, renameSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
-import { atMost, type Claim, type Finding, judgeAll, shown } from './claims.ts';
-import type { Library } from './context.ts';
-import { type Bench, toFiles } from './context.ts';
-import type { Corpus } from './corpora.ts';
-import { statAll } from './floor.ts';
-import { median, type Round, shuffle } from './measure.ts';
-import { slowed } from './slowdown.ts';
-import { toRatioRow, toRow } from './table.ts';
-import { copyCorpus, noteWrite, waitUntilNotRacy } from './trees.ts';
+import type { Bench } from '../context.ts';
+import type { Library } from '../library.ts';
+import { statAll } from '../peers/floor.ts';
+import { atMost, type Claim, type Finding, judgeAll, shown } from '../results/claims.ts';
+import { toRatioRow, toRow } from '../results/table.ts';
+import { type Corpus, toFiles } from '../subjects/corpora.ts';
+import { copyCorpus, noteWrite, waitUntilNotRacy } from '../subjects/trees.ts';
+import { median, type Round, shuffle, startWorkClock } from '../timing/measure.ts';
+import { slowed } from '../timing/slowdown.ts';
 
 const CHANGES = { 'in-place': changeInPlace, rename: changeByRename } as const;
 type Change = keyof typeof CHANGES;
@@ -28,11 +27,11 @@ interface Watched {
 }
 
 export async function benchMoved(bench: Bench): Promise<void> {
-  const touched = bench.corpora.map((corpus) => watch(bench, copyCorpus(bench, corpus, 'git')));
+  const touched = bench.corpora.map((corpus) => watch(bench, copyCorpus(bench.lib, corpus, 'git')));
   const largest = touched.reduce((a, b) => (b.files.length > a.files.length ? b : a));
   const original = bench.corpora.find(({ name }) => name === largest.corpus.name) as Corpus;
   const changed = (Object.keys(CHANGES) as Change[]).map((change) => ({
-    ...watch(bench, copyCorpus(bench, original, change)),
+    ...watch(bench, copyCorpus(bench.lib, original, change)),
     change,
   }));
   const reads = new Map<string, number>();
@@ -46,12 +45,12 @@ export async function benchMoved(bench: Bench): Promise<void> {
     ...changed.map(({ change }) => toChangeQuestion(change, largest.corpus.name)),
   ];
   const claims = questions.map(({ claim }) => claim);
-  const findings = await judgeAll(bench, measure, claims, bench.quick ? 3 : 9);
+  const findings = await judgeAll(measure, claims, bench.quick ? 4 : 9);
   questions.forEach(({ claim, mayRead }, i) => {
     bench.report(toRatioRow(findings[i] as Finding));
     if (mayRead === undefined) return;
     const read = reads.get(claim.ours) ?? Number.NaN;
-    bench.report(toRow({ ...claim.head, what: 'read by it' }, read, '', atMost(mayRead), 'the most of all rounds'));
+    bench.report(toRow({ ...claim.head, what: 'read by it' }, read, '', atMost(mayRead), 'most of all rounds'));
   });
 }
 
@@ -128,19 +127,19 @@ async function measureRound(
 
   for (const { corpus, detector } of shuffle(toTouch)) {
     const check = slowed(() => detector.check());
-    await lib.buildManifest(corpus.path, corpus.options); // so that neither of the two comes first after the wait
+    await lib.buildManifest(corpus.path, corpus.options); // so that neither of the two is the first after the wait
     const [touchedMs] = await time(check);
     const [nextMs, next] = await time(check);
     const [warmMs] = await time(check);
     const [coldMs] = await time(() => lib.buildManifest(corpus.path, corpus.options));
-    if (next.verdict !== 'current') throw new Error(`${corpus.name}: only touched, yet ${next.verdict}`);
+    if (next.verdict !== 'current') throw new Error(`${corpus.name}: only touched, yet the verdict is ${next.verdict}`);
     for (const [what, ms] of Object.entries({ touched: touchedMs, next: nextMs, warm: warmMs, cold: coldMs })) {
       times.set(`${corpus.name} ${what}`, ms);
     }
     count(`${corpus.name} next`, next.filesRead + next.directoriesRead);
   }
   for (const { detector, change, files, corpus } of shuffle(toChange)) {
-    statAll(files); // as the warm beats had it, which did not come after a wait either
+    statAll(files); // the warm beats did not come right after a wait either
     const [ms, check] = await time(slowed(() => detector.check()));
     times.set(change, ms);
     count(change, check.filesRead + check.directoriesRead);
@@ -152,9 +151,9 @@ async function measureRound(
 }
 
 async function time<T>(work: () => Promise<T>): Promise<[number, T]> {
-  const started = performance.now();
+  const readMs = startWorkClock();
   const answer = await work();
-  return [performance.now() - started, answer];
+  return [readMs(), answer];
 }
 
 const toMiddle = (files: readonly string[]) => files[Math.floor(files.length / 2)] as string;
@@ -164,7 +163,7 @@ function touchAll(files: readonly string[]): void {
   for (const file of files) utimesSync(file, now, now);
 }
 
-/** Inverts the first byte. Twice is not at all. */
+/** Inverts the first byte. The second time restores it. */
 function changeInPlace(file: string): void {
   const fd = openSync(file, 'r+');
   const byte = Buffer.alloc(1);
@@ -173,7 +172,7 @@ function changeInPlace(file: string): void {
   closeSync(fd);
 }
 
-/** The same, as package managers and editors write: beside it, then renamed over it. */
+/** The same, as package managers and editors write: a file beside it, renamed over it. */
 function changeByRename(file: string): void {
   const bytes = readFileSync(file);
   invert(bytes);

@@ -1,20 +1,20 @@
 /**
- * What the drop-in costs a fresh process: `getInstalledCliMtimeMs()` is called once by every command that is started.
+ * What the drop-in costs a fresh process: each command that is started calls `getInstalledCliMtimeMs()` once.
  *
- * Whole processes are timed, from spawn to exit, in rounds: one that does nothing (the bare start of that runtime), one that imports
- * `drop-in.js`, which starts the wasm, and one that calls a probe bound to each corpus once, without and with a `cacheFile`.
- * The figure is the median over the rounds of the difference to the bare start. A corpus is covered as the drop-in covers it by default.
+ * Whole processes are timed, from spawn to exit: one that does nothing (the bare start of the runtime), one that imports `drop-in.js`,
+ * which starts the wasm, and for each corpus one that calls its probe once, with and without a `cacheFile`.
+ * The figure is the difference to the bare start of the same round. A corpus is covered as the drop-in covers it by default.
  */
 
 import { join } from 'node:path';
-import { atMost, shown } from './claims.ts';
-import type { Bench } from './context.ts';
-import type { Corpus } from './corpora.ts';
-import { launch } from './launcher.ts';
-import { type Contender, interleave, median, medianMs, quantile, type Round } from './measure.ts';
-import { findRuntimes, type Runtime } from './runtimes.ts';
-import { toRow, toSkippedRow } from './table.ts';
-import { waitUntilNotRacy } from './trees.ts';
+import type { Bench } from '../context.ts';
+import { atMost, shown } from '../results/claims.ts';
+import { toRow, toSkippedRow, toSpread } from '../results/table.ts';
+import type { Corpus } from '../subjects/corpora.ts';
+import { findRuntimes, type Runtime } from '../subjects/runtimes.ts';
+import { waitUntilNotRacy } from '../subjects/trees.ts';
+import { launch } from '../timing/launcher.ts';
+import { type Contender, interleave, medianMs, type Round } from '../timing/measure.ts';
 
 const TABLE = 'drop-in, first call in a fresh process, beyond the bare start';
 const BARE = 'bare start';
@@ -22,7 +22,7 @@ const IMPORT = 'import and wasm start';
 
 export async function benchDropIn(bench: Bench): Promise<void> {
   await waitUntilNotRacy();
-  const { runtimes, skipped } = findRuntimes(bench);
+  const { runtimes, skipped } = findRuntimes(bench.scratch);
   for (const runtime of runtimes) await benchRuntime(bench, runtime);
   for (const reason of skipped)
     bench.report(toSkippedRow({ table: TABLE, corpus: '', what: 'other runtimes' }, reason));
@@ -39,10 +39,9 @@ async function benchRuntime(bench: Bench, runtime: Runtime): Promise<void> {
     if (name === BARE) continue;
     const beyond = toDifferences(rounds, name);
     const isJudged = name === IMPORT && runtime.isNode;
-    const quartiles = [0.25, 0.75].map((q) => quantile(beyond, q).toFixed(1)).join('–');
-    const note = `bare start ${bareMs.toFixed(1)} ms, quartiles ${quartiles} of ${beyond.length}`;
+    const note = `bare start ${bareMs.toFixed(1)} ms, ${toSpread(beyond)}`;
     const head = { table: TABLE, corpus: runtime.name, what: name };
-    bench.report(toRow(head, median(beyond), 'ms', isJudged ? atMost(25) : shown, note));
+    bench.report(toRow(head, beyond, 'ms', isJudged ? atMost(25) : shown, note));
   }
 }
 
@@ -51,7 +50,7 @@ function toDifferences(rounds: readonly Round[], name: string): number[] {
 }
 
 function toPrograms(bench: Bench): Record<string, string> {
-  const module = JSON.stringify(join(bench.dist, 'drop-in.js')); // no URL: Bun's compiler takes none
+  const module = JSON.stringify(join(bench.dist, 'drop-in.js')); // a path: Bun's compiler takes no URL
   const programs: Record<string, string> = { [BARE]: '', [IMPORT]: `import ${module};` };
   for (const corpus of bench.corpora) {
     const cacheFile = join(bench.scratch, `drop-in-${corpus.name}.cache`);

@@ -1,16 +1,19 @@
 /**
- * How everything here is timed.
+ * How everything is timed.
  *
- * All contenders are warmed up. Then in each round every one does the job once (a short one as often as fills
- * `MIN_SAMPLE_MS`, and the mean counts), in an order that is drawn anew. So a machine that slows down slows down all of
- * them, and nobody always comes after the one that empties the processor's caches. Before it is timed, each is run once
- * uncounted, unless it takes a second: else those caches would decide, and how long this process had waited for another, and not the work.
+ * All contenders are warmed up. Then each does its job once a round, in an order that is drawn anew; a short job is repeated until it
+ * fills `MIN_SAMPLE_MS`, and the mean counts. So a machine that slows down slows all of them down, and nobody always follows the
+ * one that empties the processor's caches. Just before it is timed, each runs once uncounted, unless that takes a second:
+ * otherwise the caches would be measured, and not the work.
+ *
+ * Where all contenders run in this process, what they wait for a core is left out: the lesser of wall clock and CPU time counts. On an
+ * idle machine the two agree, since the files are in the kernel's cache. Against another process the wall clock counts, for both.
  */
 
 /** One way of doing the job. */
 export interface Contender {
   readonly name: string;
-  /** Does it once. Of what is timed elsewhere, in another process, returns the milliseconds. */
+  /** Does the job once. If another process does and times it, returns the milliseconds. */
   readonly run: (() => unknown) | { readonly elsewhere: () => Promise<number> };
 }
 
@@ -20,7 +23,7 @@ export type Round = ReadonlyMap<string, number>;
 const MIN_SAMPLE_MS = 5;
 const MAX_REPEATS = 500;
 const LONG_MS = 1_000;
-/** Enough with the uncounted runs: a manifest of 1,000 files is built some 40 times before the compiler is done with it. */
+/** By then a manifest of 1,000 files was built some 40 times, and the compiler is done with it. */
 const WARM_UP_MS = 250;
 const MIN_WARM_UPS = 3;
 const MAX_WARM_UP_MS = 1_000;
@@ -31,6 +34,8 @@ export function medianMs(pool: readonly Round[], name: string): number {
 
 /** Warms all contenders up, then times them round by round. */
 export async function interleave(contenders: readonly Contender[], rounds: number): Promise<Round[]> {
+  const isOurs = contenders.every(({ run }) => typeof run === 'function');
+  const startClock = isOurs ? startWorkClock : startWallClock;
   const plans = new Map<Contender, Plan>();
   for (const contender of contenders) plans.set(contender, await warmUp(contender));
   const measured: Round[] = [];
@@ -38,8 +43,8 @@ export async function interleave(contenders: readonly Contender[], rounds: numbe
     const times = new Map<string, number>();
     for (const contender of shuffle(contenders)) {
       const { fastestMs, repeats } = plans.get(contender) as Plan;
-      if (fastestMs < LONG_MS) await sample(contender, 1);
-      times.set(contender.name, await sample(contender, repeats));
+      if (fastestMs < LONG_MS) await sample(contender, 1, startClock);
+      times.set(contender.name, await sample(contender, repeats, startClock));
     }
     measured.push(times);
   }
@@ -53,11 +58,11 @@ export function shuffle<T>(items: readonly T[]): T[] {
 
 interface Plan {
   readonly fastestMs: number;
-  /** Times that a sample does the job. */
+  /** How often a sample does the job. */
   readonly repeats: number;
 }
 
-/** Runs it until the compiler should be done with it, and says how it is to be sampled. A process that starts anew can't be warmed up. */
+/** Runs it until the compiler should be done, and plans its samples. A process that starts anew each time can't be warmed up. */
 async function warmUp(contender: Contender): Promise<Plan> {
   const started = performance.now();
   const spent = () => performance.now() - started;
@@ -67,33 +72,60 @@ async function warmUp(contender: Contender): Promise<Plan> {
   };
   let fastestMs = Infinity;
   for (let runs = 0; !isDone(runs); runs++) {
-    fastestMs = Math.min(fastestMs, await sample(contender, 1));
+    fastestMs = Math.min(fastestMs, await sample(contender, 1, startWallClock));
   }
   return { fastestMs, repeats: Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastestMs))) };
 }
 
-/** Milliseconds a run. What is synchronous is not awaited: that alone would cost a small one dearly. */
-async function sample({ run }: Contender, repeats: number): Promise<number> {
+/** Milliseconds a run. A synchronous job is not awaited: that would cost more than a small one takes. */
+async function sample({ run }: Contender, repeats: number, startClock: () => Clock): Promise<number> {
   if (typeof run !== 'function') {
     let ms = 0;
     for (let i = 0; i < repeats; i++) ms += await run.elsewhere();
     return ms / repeats;
   }
-  const started = performance.now();
+  const readMs = startClock();
   for (let i = 0; i < repeats; i++) {
     const result = run();
     if (result instanceof Promise) await result;
   }
-  return (performance.now() - started) / repeats;
+  return readMs() / repeats;
+}
+
+/** Milliseconds since its start. */
+type Clock = () => number;
+
+function startWallClock(): Clock {
+  const started = performance.now();
+  return () => performance.now() - started;
+}
+
+/** The wall clock without the time spent waiting for a core. */
+export function startWorkClock(): Clock {
+  const readMs = startWallClock();
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return Math.min(readMs(), (user + system) / 1000);
+  };
 }
 
 export const median = (values: readonly number[]) => quantile(values, 0.5);
 
-/** With the two neighbours weighed where it falls between them; NaN of nothing. */
+/** Interpolates between neighbours. NaN if there are no values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (sorted.length - 1) * q;
   const low = sorted[Math.floor(at)] ?? Number.NaN;
   const high = sorted[Math.ceil(at)] ?? Number.NaN;
   return low + (high - low) * (at - Math.floor(at));
+}
+
+/** Times those of the contenders that are asked for. */
+export function toMeasure(contenders: readonly Contender[]) {
+  return (rounds: number, names: ReadonlySet<string>) =>
+    interleave(
+      contenders.filter(({ name }) => names.has(name)),
+      rounds,
+    );
 }

@@ -1,22 +1,22 @@
 /**
- * `folder-hash`, the usual npm package for this, in a warm Node of its own: in this one it takes longer (45 ms in place of 33 for
- * typescript), and what it leaves to the garbage collector would be paid by whoever is timed after it.
+ * `folder-hash`, the usual npm package for this job, in a warm Node of its own. In the bench's process it is slower (typescript: 45 ms,
+ * not 33), and whoever is timed next would pay for its garbage.
  *
- * Default options, but for the one file that our manifest leaves out: the root's package.json.
+ * It runs with default options, but leaves out the root's package.json, as our manifest does.
  */
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { startChild } from './children.ts';
-import type { Corpus } from './corpora.ts';
-import type { Contender } from './measure.ts';
+import type { Corpus } from '../subjects/corpora.ts';
+import { startChild } from '../timing/children.ts';
+import type { Contender } from '../timing/measure.ts';
 
 interface Hashed {
   ms: number;
   files: number;
 }
 
-/** The first answer comes once it is warm. */
+/** Warms up before the first answer. */
 const SOURCE = `
   import folderHash from ${JSON.stringify(pathToFileURL(createRequire(import.meta.url).resolve('folder-hash')).href)};
   const WARM_MS = 500;
@@ -37,7 +37,7 @@ const SOURCE = `
 
 let child: ((path: string) => Promise<Hashed>) | undefined;
 
-/** @throws where it does not hash so many files */
+/** @throws if it does not hash as many files as `expected` */
 export async function toFolderHash({ name, path }: Corpus, expected: number): Promise<Contender> {
   const hash = async () => {
     child ??= startChild(SOURCE);

@@ -1,0 +1,22 @@
+import { execFileSync } from 'node:child_process';
+import { onTestFinished } from 'vitest';
+import { isRoot, onlyWith, succeeds } from './needs.ts';
+import { makeTemp, makeTempToRemove, removeTree } from './temp.ts';
+
+const mayMount = (() => {
+  if (!isRoot || process.platform !== 'linux') return false;
+  const place = makeTempToRemove();
+  const did = succeeds('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', place);
+  if (did) succeeds('umount', place);
+  removeTree(place);
+  return did;
+})();
+export const itWithDisk = onlyWith('root, who may mount a disk', mayMount);
+
+/** A disk of 128 KiB, until the test is over. */
+export function makeSmallDisk(): string {
+  const place = makeTemp();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', place]);
+  onTestFinished(() => void execFileSync('umount', ['-l', place]));
+  return place;
+}
