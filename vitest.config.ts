@@ -8,5 +8,6 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 3, // the tests mostly wait
     testTimeout: 20_000,
+    hookTimeout: 60_000, // hooks pack and install
   },
 });

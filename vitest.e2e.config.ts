@@ -19,5 +19,6 @@ export default defineConfig({
     maxWorkers: 3, // on two cores: the tests mostly wait
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
+    hookTimeout: 120_000, // hooks build, pack and install
   },
 });

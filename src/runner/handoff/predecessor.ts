@@ -43,7 +43,7 @@ export interface Predecessor {
   isStill(target: Target): Promise<boolean>;
   /** Writes to the state that the lock passes on. @throws where that fails */
   recordHandOff(): Promise<void>;
-  /** Writes no state any more: the replacement will. */
+  /** Writes no state any more, and waits for the write under way: what comes after this process will. */
   stopWriting(): Promise<void>;
   /** The host stops what must not be done twice. @throws where the host fails, or takes too long */
   release(): Promise<void>;
@@ -67,6 +67,7 @@ export async function handOff(old: Predecessor, strategy: Exclude<Strategy, 'non
   try {
     await old.release();
     await assertStill(old, target); // releasing may take seconds
+    await old.stopWriting(); // a write cut off by exec or exit leaves its temporary file
     if (strategy === 'exit') process.exit(old.exitStatus);
     return become(old);
   } catch (error) {
