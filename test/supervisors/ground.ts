@@ -94,6 +94,8 @@ async function compile(folder: string, template: string, bun: string | undefined
   if (bun === undefined) return made;
   const app = join(folder, 'compiled');
   cpSync(template, app, { recursive: true, verbatimSymlinks: true });
+  // Bun heeds the nearest tsconfig.json, and this repository's leads to the sources.
+  writeFileSync(join(app, 'tsconfig.json'), '{}');
   const changes = {
     '1.0.0': ['release.js', "export const RELEASE = '1.0.0';\n"],
     '2.0.0': ['release.js', "export const RELEASE = '2.0.0';\n"],
