@@ -39,6 +39,7 @@ export async function openBench(
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
   mkdirSync(scratch, { recursive: true });
+  writeFileSync(join(scratch, 'tsconfig.json'), '{}'); // Bun heeds the nearest, and this repository's leads to the sources
   const dist = options.dist === undefined ? buildLibrary(join(scratch, 'dist')) : resolve(options.dist);
   const lib = (await import(pathToFileURL(join(dist, 'index.js')).href)) as Library;
   return { lib, dist, scratch, corpora: fetchCorpora(), quick: options.quick, report };

@@ -16,7 +16,7 @@ const MAX_DISTANCE = 2;
  */
 export function refuseMisspelling(word: string, program: Command): void {
   const commands = [...program.commands.map((command) => command.name()), 'help'];
-  if (word.startsWith('-') || commands.includes(word) || lstatOrNothing(word) !== undefined) return;
+  if (!/^[a-z]+$/i.test(word) || commands.includes(word) || lstatOrNothing(word) !== undefined) return;
   const meant = word === 'version' ? '--version' : findNearest(word, commands);
   if (meant === undefined) return;
   throw new DistprintError(

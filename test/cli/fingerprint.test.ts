@@ -63,6 +63,7 @@ describe('distprint <path>', () => {
   it('keeps what a name could do to a terminal out of its messages', async () => {
     const { code, stderr } = await distprint(['\x1b[31mgone\n']);
     expect(code).toBe(2);
+    expect(stderr).toContain('\\x1b[31mgone\\n');
     expect(stderr).not.toContain('\x1b');
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });

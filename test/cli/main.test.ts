@@ -60,7 +60,15 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await distprint(args, { cwd });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(says);
+    expect(stderr).toMatch(/^distprint: /);
     expect(stderr).not.toMatch(/^ +at /m); // no stack trace
+  });
+
+  it('keeps what an option could do to a terminal out of its messages', async () => {
+    const { code, stderr } = await distprint(['--\x1b[31mbogus', '.']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--\\x1b[31mbogus');
+    expect(stderr).not.toContain('\x1b');
   });
 });
 
@@ -89,12 +97,15 @@ describe('a first word that is no path', () => {
     expect(await distprint([word], { cwd })).toMatchObject({ code: 0, stdout: expect.stringMatching(`  ${word}\n$`) });
   });
 
-  it.each(['gone', 'dist', './watchh', 'node_modules/watch'])('%s: is like no command', async (word) => {
-    const { code, stderr } = await distprint([word], { cwd: makeDirectory({}) });
-    expect(code).toBe(2);
-    expect(stderr).toContain('no such file or directory');
-    expect(stderr).not.toContain('did you mean');
-  });
+  it.each(['gone', 'dist', './watchh', 'node_modules/watch', './status', 'a/watch', 'doctor.'])(
+    '%s: is like no command',
+    async (word) => {
+      const { code, stderr } = await distprint([word], { cwd: makeDirectory({}) });
+      expect(code).toBe(2);
+      expect(stderr).toContain('no such file or directory');
+      expect(stderr).not.toContain('did you mean');
+    },
+  );
 });
 
 describe('colours', () => {
