@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
-import { isRoot, needs, onlyWith } from '../helpers/needs.ts';
+import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
+import { until } from '../helpers/wait.ts';
 import { MOMENTS, reach } from './moments.ts';
 import { GENEROUS, kill, openShop, openSite, PATIENT, type Shop, type Site, type SiteOptions, signal } from './site.ts';
 import { fetchNode } from './tools.ts';
@@ -135,7 +136,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
         const disk = mountSmallDisk(context);
         const site = await prepare(context, strategy, { options, stateFolder: disk.folder });
         const old = await site.start();
-        const end = kind === 'full' ? disk.fill() : disk.makeReadOnly();
+        const end = kind === 'full' ? disk.fill() : await disk.makeReadOnly();
         site.swap('1.0.1');
         await site.until('a failure', () => /failed, staying on 1\.0\.0: .*(ENOSPC|EROFS)/.test(site.log()));
         expect(await site.ask()).toMatchObject({ pid: old, release: '1.0.0', generation: 1 });
@@ -205,8 +206,9 @@ function mountSmallDisk(context: Context) {
       }).toThrow(/ENOSPC/);
       return () => rmSync(filler);
     },
-    makeReadOnly(): () => void {
-      execFileSync('mount', ['-o', 'remount,ro', folder]);
+    /** The kernel refuses while a beat has a file open for writing. */
+    async makeReadOnly(): Promise<() => void> {
+      await until('the disk to be read-only', () => succeeds('mount', '-o', 'remount,ro', folder) || undefined);
       return () => void execFileSync('mount', ['-o', 'remount,rw', folder]);
     },
   };
