@@ -60,6 +60,7 @@ const runner = await claimRunner({
   },
   resume: () => say({ host: 'resumes' }),
 });
+if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
 const { DISTPRINT_HANDOFF: word = null } = process.env;
@@ -70,7 +71,7 @@ setInterval(() => {}, 1000);
 export interface RunnerSetup extends Omit<RunnerOptions, 'redact'> {
   /** Of the host, in the state. */
   fields?: Record<string, unknown>;
-  host?: 'busy' | 'stuck' | 'throws' | 'never ends';
+  host?: 'busy' | 'busy later' | 'stuck' | 'throws' | 'never ends';
   /** It is to keep HAPI's fields in its state. */
   isHapi?: boolean;
   /** A pattern of what is redacted in arguments. */

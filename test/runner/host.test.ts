@@ -55,6 +55,13 @@ describe('a host that is busy', () => {
     expect(runner.logs().filter((line) => line.includes('the host is busy'))).toHaveLength(1);
   });
 
+  it('may say so after its claim, by onHandOff', async () => {
+    const runner = await startRunner({ strategy: 'respawn', host: 'busy later' });
+    runner.upgrade('2.0.0');
+    const heldBack = await until('the hand-off to be held back', () => runner.state().distprint.heldBack ?? undefined);
+    expect(heldBack.gate).toBe('idle');
+  });
+
   it('with no answer at all stops no heartbeat, and is taken for busy', async () => {
     const runner = await startRunner({ strategy: 'respawn', host: 'stuck' });
     runner.upgrade('2.0.0');
