@@ -14,7 +14,7 @@ import { type CoverageOptions, toCoverageOptions } from '../scan/subject.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
 import { isRunningProgram } from './running-program.ts';
-import type { Predecessor, Sighting } from './settle.ts';
+import type { EarlierTree, Sighting } from './settle.ts';
 
 /** What to look at, and how. */
 export interface DetectorOptions extends CoverageOptions {
@@ -79,7 +79,7 @@ export function createDetector(options: DetectorOptions): Detector {
   const settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
   const { cacheFile } = options;
   const coverage = options.baseline ? toCoverageOptions(options.baseline) : options;
-  const before = options.baseline && toPredecessor(options.baseline);
+  const before = options.baseline && toEarlierTree(options.baseline);
   const observer = createObserver({ root, coverage, settleMs, cacheFile, ...(before && { before }) });
   const first = options.baseline ? null : takeBaseline(runSync(observer.look(() => true)));
   const started = options.baseline ?? {
@@ -140,7 +140,7 @@ export function createDetector(options: DetectorOptions): Detector {
 }
 
 /** Whether it had a seal is not known. */
-const toPredecessor = ({ version, entries }: Manifest): Predecessor => ({
+const toEarlierTree = ({ version, entries }: Manifest): EarlierTree => ({
   isSealed: false,
   version,
   has(raw) {

@@ -11,7 +11,7 @@ import { type Scan, type ScanCost, scan } from '../scan/scan.ts';
 import { type CoverageOptions, toCoverageOptions } from '../scan/subject.ts';
 import type { Work } from '../steps.ts';
 import { installedAt, lastInstallMs } from './npm-traces.ts';
-import { isSameTree, judgeSettled, type Predecessor, type Sighting } from './settle.ts';
+import { type EarlierTree, isSameTree, judgeSettled, type Sighting } from './settle.ts';
 
 export const DEFAULT_SETTLE_MS = 2_000;
 
@@ -22,7 +22,7 @@ export interface ObserverOptions {
   settleMs: number;
   cacheFile: string | undefined;
   /** What was there before the first look, where that is known. */
-  before?: Predecessor;
+  before?: EarlierTree;
 }
 
 /** What one look found, and what it cost. */
@@ -43,9 +43,9 @@ export interface Observer {
 }
 
 /** What was last taken for whole: because it was judged to have settled, or because the caller vouched for it. */
-type Taken = Predecessor & { readonly fingerprint: string; isJudged: boolean };
+type Taken = EarlierTree & { readonly fingerprint: string; isJudged: boolean };
 
-const toPredecessor = ({ subject, listing }: Scan, isSealed: boolean): Predecessor => ({
+const toEarlierTree = ({ subject, listing }: Scan, isSealed: boolean): EarlierTree => ({
   isSealed,
   version: subject.version,
   has: (raw) => listing.paths.includes(raw),
@@ -69,7 +69,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile, before }: 
   let tree: Sighting | null = null;
   let lastLook: Clocks | null = null;
   let last: Taken | null = null;
-  const given = before ?? (cached === null ? null : toPredecessor(cached.pass, false));
+  const given = before ?? (cached === null ? null : toEarlierTree(cached.pass, false));
 
   function* look(isKnown: (fingerprint: string) => boolean): Work<Observation> {
     const cost: ScanCost = { filesRead: 0, directoriesRead: 0 };
@@ -97,7 +97,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile, before }: 
       }
       if (last?.fingerprint !== fingerprint) {
         const isSealed = pass.subject.globs !== null && hasSeal(root);
-        last = { ...toPredecessor(pass, isSealed), fingerprint, isJudged: false };
+        last = { ...toEarlierTree(pass, isSealed), fingerprint, isJudged: false };
       }
       last.isJudged ||= !isVouchedFor;
       yield* save(seen);

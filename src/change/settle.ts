@@ -42,7 +42,7 @@ export type Settled =
   | { readonly settled: false; readonly reason: string; readonly retryInMs: number };
 
 /** What was there before, and was whole. */
-export interface Predecessor {
+export interface EarlierTree {
   readonly isSealed: boolean;
   readonly version: string | null;
   /** Whether it had something at this raw path, relative to the root. */
@@ -57,7 +57,7 @@ export interface Predecessor {
 export function* judgeSettled(
   root: string,
   tree: Sighting,
-  before: Predecessor | null,
+  before: EarlierTree | null,
   settleMs: number,
   cost: ScanCost,
 ): Work<Settled> {
@@ -96,7 +96,7 @@ const UNFINISHED_TIMES = 30;
 function* findUnfinished(
   root: string,
   { coverage, version }: Subject,
-  before: Predecessor | null,
+  before: EarlierTree | null,
 ): Work<string | undefined> {
   if (coverage.kind !== 'package' || before === null) return undefined;
   const tells = (entryPoint: EntryPoint) =>

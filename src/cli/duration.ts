@@ -4,10 +4,8 @@
  */
 
 import ms from 'ms';
+import { MAX_TIMER_MS } from '../change/heartbeat.ts';
 import { DistprintError } from '../errors.ts';
-
-/** The longest that a Node timer can wait. */
-const MAX_MS = 2 ** 31 - 1;
 
 /**
  * Milliseconds of `text`. A bare number is seconds, as in sleep(1).
@@ -19,7 +17,7 @@ export function parseDuration(text: string): number {
     : /^\d/.test(text)
       ? ms(text as ms.StringValue)
       : undefined;
-  if (value === undefined || !(value >= 1) || value > MAX_MS) {
+  if (value === undefined || !(value >= 1) || value > MAX_TIMER_MS) {
     throw new DistprintError(
       'ERR_DISTPRINT_OPTION',
       `not a duration: ${JSON.stringify(text)}; write 500ms, 10s or 2m, up to 24 days`,

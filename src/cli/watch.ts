@@ -4,7 +4,7 @@
  */
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
-import { startHeartbeat } from '../change/heartbeat.ts';
+import { MAX_TIMER_MS, startHeartbeat } from '../change/heartbeat.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
 import {
   colors,
@@ -45,7 +45,7 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
 
   const seen: Verdict[] = [];
   await new Promise<void>((resolve) => {
-    const alive = setInterval(() => {}, 2 ** 31 - 1); // the heartbeat's own timer keeps no process alive
+    const alive = setInterval(() => {}, MAX_TIMER_MS); // the heartbeat's own timer keeps no process alive
     stop.signal.addEventListener('abort', () => {
       clearInterval(alive);
       resolve();

@@ -25,7 +25,14 @@ export async function writeSeal(
   path: string,
   options: CoverageOptions = {},
 ): Promise<{ file: string; manifest: Manifest }> {
-  const manifest = await buildManifest(path, options);
+  return placeSeal(path, await buildManifest(path, options));
+}
+
+/**
+ * The same, of a manifest that was just built.
+ * @throws ERR_DISTPRINT_OPTION for an executable; the operating system's errors as they are
+ */
+export async function placeSeal(path: string, manifest: Manifest): Promise<{ file: string; manifest: Manifest }> {
   if (manifest.kind === 'executable') {
     throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
   }

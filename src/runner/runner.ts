@@ -15,7 +15,7 @@ import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
 import { decide } from './hand-off.ts';
 import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
-import { type Claimed, prove, takeLock } from './handoff/replacement.ts';
+import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
 import { createJournal } from './role/journal.ts';
@@ -25,7 +25,7 @@ import { createSay, type Running } from './running.ts';
 import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 
-/** A process that has the role. */
+/** The process that holds the lock. */
 export interface Runner {
   /** One more than that of the runner before. */
   readonly generation: number;
@@ -142,7 +142,7 @@ function start(
   path: string,
   detector: Detector,
   lock: Running['lock'],
-  handoff: Claimed['handoff'],
+  handoff: Handoff | undefined,
 ): Running {
   const identity = toIdentity(settings, path, detector);
   const say = createSay(settings.log);

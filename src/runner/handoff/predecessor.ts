@@ -121,7 +121,7 @@ function toHandoff({ lock, sockets, readyTimeoutMs, proveMs }: Predecessor, part
 }
 
 async function respawn(old: Predecessor, target: Target): Promise<never> {
-  const { passed, isShared } = shareSockets(old.sockets);
+  const { passed, isShared } = old.sockets.share();
 
   await old.announce('spawn');
   const child = await startChild(toHandoff(old, 'replacement'), passed, old.stopped);
@@ -142,14 +142,6 @@ async function respawn(old: Predecessor, target: Target): Promise<never> {
     if (!old.stopped.aborted) for (const goBack of wayBack) await goBack();
     throw toFailure(error);
   }
-}
-
-/** The descriptors to pass on; and whether both processes can listen at the same time. A Unix socket's path is taken over by name. */
-function shareSockets(sockets: Sockets): { passed: number[]; isShared: boolean } {
-  const open = sockets.open();
-  const isShared = open.every(({ fd, asked }) => fd !== null || asked.startsWith('unix '));
-  const passed = isShared && open.every(({ fd }) => fd !== null) ? open.map(({ fd }) => fd as number) : [];
-  return { passed, isShared };
 }
 
 async function releaseHost(old: Predecessor, wayBack: (() => unknown)[]): Promise<void> {

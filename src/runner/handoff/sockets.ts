@@ -19,6 +19,8 @@ export interface Sockets {
   listen(server: Server, options: ListenOptions): Promise<void>;
   /** The open sockets, with the descriptors to pass on. Null where the runtime shows none (Bun's http). */
   readonly open: () => Passed;
+  /** The descriptors to pass on, of all sockets or of none; and whether both processes can listen at the same time. */
+  share(): { passed: readonly number[]; isShared: boolean };
   /** Stops listening. Open connections stay. */
   release(): void;
   /** Listens again. */
@@ -58,6 +60,15 @@ export function createSockets(passed: Passed): Sockets {
   return {
     listen,
     open: () => all.map(({ server, options, port }) => ({ asked: toAsked(options), port, fd: descriptorOf(server) })),
+    share() {
+      const descriptors = all.map(({ server }) => descriptorOf(server));
+      const found = descriptors.filter((fd) => fd !== null);
+      return {
+        passed: found.length === all.length ? found : [],
+        // A path is taken over by its name.
+        isShared: all.every(({ options }, i) => descriptors[i] !== null || isPath(options)),
+      };
+    },
     release() {
       for (const each of all) each.released ??= stopListening(each);
     },
@@ -130,9 +141,11 @@ async function listenOnPath(server: Server, options: ListenOptions & { path: str
 
 const answers = (path: string) =>
   new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('close', () => resolve(false)).once('connect', () => socket.destroy());
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
   });
 
 /** Whoever had the port may be about to let go of it. */
