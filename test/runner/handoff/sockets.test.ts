@@ -82,20 +82,24 @@ describe('a Unix socket', () => {
 });
 
 describe('the sockets of a predecessor', () => {
-  it('are matched by host and port, in whatever order they are listened on', async () => {
+  it('are matched by host and port as asked for, in whatever order they are listened on', async () => {
+    const [publicly, admin] = [
+      { host: '127.0.0.1', port: 0 },
+      { host: '127.0.0.2', port: 0 },
+    ];
     const before = createSockets([]);
-    await before.listen(makeServer('old public'), { host: '127.0.0.1', port: 0 });
-    const [first] = before.open();
-    const port = first?.port as number;
-    await before.listen(makeServer('old admin'), { host: '127.0.0.2', port });
-    const passed = before.open().map((socket, i) => ({ ...socket, fd: null, asked: `tcp 127.0.0.${i + 1} ${port}` }));
+    await before.listen(makeServer('old public'), publicly);
+    await before.listen(makeServer('old admin'), admin);
+    const [first, second] = before.open().map(({ port }) => port) as [number, number];
+    expect(first).not.toBe(second);
+    const passed = before.open().map((socket) => ({ ...socket, fd: null }));
     before.release();
     await before.drain(1_000);
     const after = createSockets(passed);
-    await after.listen(makeServer('admin'), { host: '127.0.0.2', port });
-    await after.listen(makeServer('public'), { host: '127.0.0.1', port });
-    expect(await ask({ host: '127.0.0.1', port })).toBe('public');
-    expect(await ask({ host: '127.0.0.2', port })).toBe('admin');
+    await after.listen(makeServer('admin'), admin);
+    await after.listen(makeServer('public'), publicly);
+    expect(await ask({ host: '127.0.0.1', port: first })).toBe('public');
+    expect(await ask({ host: '127.0.0.2', port: second })).toBe('admin');
   });
 });
 

@@ -1,0 +1,66 @@
+/** What stands in the runtime's place is looked at before exec: Node 22 and 24 abort where execve fails, with nothing to catch. */
+
+import { copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { needs } from '../helpers/needs.ts';
+import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
+import { openShop, openSite, PATIENT, type Shop } from './site.ts';
+import { fetchBun, fetchNode } from './tools.ts';
+
+let shop: Shop;
+beforeAll(() => {
+  shop = openShop();
+  for (const version of ['1.0.0', '1.0.1']) shop.installed(version);
+});
+afterAll(() => shop.close());
+
+const RUNTIMES = [
+  ['Node 22', fetchNode('22')],
+  ['Node 24', fetchNode('24')],
+  ['Node 26', fetchNode('26')],
+  ['Bun', fetchBun()],
+] as const;
+
+/** Each puts something else in the runtime's place, as an upgrade of the runtime might in that moment. */
+const TROUBLES: readonly (readonly [string, (runtime: string) => void, RegExp])[] = [
+  ['is removed', (runtime) => rmSync(runtime), /can't be executed: ENOENT/],
+  [
+    'becomes a text',
+    (runtime) => {
+      writeFileSync(`${runtime}.new`, 'not a program\n', { mode: 0o755 });
+      renameSync(`${runtime}.new`, runtime);
+    },
+    /can't be executed: it is neither an ELF executable nor a script/,
+  ],
+  [
+    'is cut off',
+    (runtime) => {
+      copyFileSync(runtime, `${runtime}.new`);
+      truncateSync(`${runtime}.new`, 1_000_000);
+      renameSync(`${runtime}.new`, runtime);
+    },
+    /can't be executed: it is cut off/,
+  ],
+];
+
+describe.concurrent.each(RUNTIMES)('between the rehearsal and exec on %s', (name, runtime) => {
+  const itHere = needs(name, runtime !== undefined);
+
+  itHere.for(TROUBLES)('the runtime %s: the old process stays, and serves', async ([, change, says], context) => {
+    const folder = makeTempToRemove();
+    context.onTestFinished(() => removeTree(folder));
+    const own = join(folder, 'runtime');
+    copyFileSync(runtime as string, own);
+    const site = await openSite(context, shop, { launcher: [own], options: { ...PATIENT, strategy: 'exec' } });
+    site.copy('1.0.0');
+    const old = await site.start();
+    site.hold('exec');
+    site.swap('1.0.1');
+    await site.until('the exec to be announced', () => site.own().handingOff?.step === 'exec');
+    change(own);
+    site.letGo('exec');
+    await site.until('the hand-off to fail', () => says.test(site.own().tried?.reason ?? ''));
+    expect(await site.ask()).toMatchObject({ pid: old, release: '1.0.0', generation: 1 });
+  });
+});
