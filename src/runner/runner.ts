@@ -13,7 +13,7 @@ import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
-import { decide } from './hand-off.ts';
+import { decide, lookForOwnMark } from './hand-off.ts';
 import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
@@ -161,6 +161,8 @@ function start(
     hooks,
     sockets: createSockets(handoff?.sockets ?? []),
     stopped: new AbortController(),
+    isMarked: Promise.resolve(true),
+    unmarked: null,
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
   };
@@ -207,6 +209,7 @@ async function becomeReady(
       settings.log(`systemd could not be told READY=1: ${error.message}`),
     );
   }
+  running.isMarked = lookForOwnMark(running);
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
