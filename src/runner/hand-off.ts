@@ -60,7 +60,7 @@ export async function lookForOwnMark({ detector, identity: { path } }: Running):
 async function knowsHandOff(running: Running, { fingerprint }: Target, added: readonly string[]): Promise<boolean> {
   if (running.unmarked === fingerprint) return false;
   const { detector, identity, isMarked } = running;
-  const knows = !(await isMarked) || (await hasMark(identity.path, [...added, ...toPaths(detector.baseline.entries)]));
+  const knows = !isMarked || (await hasMark(identity.path, [...added, ...toPaths(detector.baseline.entries)]));
   if (!knows) running.unmarked = fingerprint;
   return knows;
 }

@@ -139,7 +139,7 @@ function listenTo(
       await until.met(() => find() !== undefined || end !== undefined, timeoutMs);
       if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
       const found = find();
-      if (found !== undefined && (end === undefined || at === 'loaded'))
+      if (found !== undefined && (end === undefined || at === 'loaded' || at === 'rehearsed'))
         return found as Extract<Report, { at: typeof at }>;
       throw new HandoffFailure(`${end ?? `it did not say "${at}" within ${timeoutMs} ms`}${output()}`);
     },

@@ -85,12 +85,14 @@ async function assertStill(old: Predecessor, target: Target): Promise<void> {
   if (!(await old.isStill(target))) throw new HandoffFailure('what is installed changed again');
 }
 
-/** Runs the new code up to its `claimRunner`, aside. */
+/** Runs the new code aside: up to its `claimRunner`, or, where its host can, until it is ready. */
 async function rehearse(old: Predecessor, target: Target): Promise<void> {
   await old.announce('rehearse');
   const child = await startChild(toHandoff(old, 'rehearsal'), [], old.stopped);
   try {
-    assertIsTarget(await child.hear('loaded', old.readyTimeoutMs), target);
+    const loaded = await child.hear('loaded', old.readyTimeoutMs);
+    assertIsTarget(loaded, target);
+    if (loaded.goesOn) await child.hear('rehearsed', old.readyTimeoutMs);
     if (!(await child.ended(REHEARSAL_LEAVES_MS))) throw new HandoffFailure('it did not leave after its rehearsal');
   } catch (error) {
     await child.terminate();
