@@ -15,7 +15,7 @@ import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
 import { expectReady } from './deadline.ts';
 import { decide, lookForOwnMark } from './hand-off.ts';
-import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
+import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
@@ -170,7 +170,9 @@ function start(
     journal,
     say,
     hooks,
-    sockets: createSockets(handoff?.sockets ?? []),
+    sockets: createSockets(handoff?.sockets ?? [], () => {
+      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'listen' });
+    }),
     stopped: new AbortController(),
     isMarked: true,
     unmarked: null,

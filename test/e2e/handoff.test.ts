@@ -111,6 +111,27 @@ describe.concurrent.each(ways)('$name', (way) => {
   });
 });
 
+describe('respawn on Bun, which passes on no socket', () => {
+  const itHere = needs('Bun', bun !== undefined);
+
+  itHere('where the new code hangs before it listens, the old code answers all the time', async (context) => {
+    const options = { ...PATIENT, readyTimeoutMs: 4_000, strategy: 'respawn' } as const;
+    const site = await openSite(context, shop, { launcher: [bun as string], options });
+    site.copy('1.0.0');
+    const old = await site.start();
+    const fault = 'export const fault = { beforeListen: () => new Promise(() => void setInterval(() => {}, 1000)) };';
+    await site.install(shop.release('1.0.9', { fault }));
+    await site.untilReached('granted');
+    const client = poll(site.port, 5);
+    const { reason } = await site.until('the failure', () => site.own().tried ?? undefined);
+    const polled = await client.stop();
+    expect(reason).toMatch(/did not say "listen" within 4000 ms/);
+    expect(polled.failures).toEqual([]);
+    expect(polled.pids).toEqual([old]);
+    expect(polled.answers).toBeGreaterThan(50);
+  });
+});
+
 /** 50 for the long form. */
 const HAND_OFFS = Number(process.env.HAND_OFFS ?? 5);
 

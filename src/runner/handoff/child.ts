@@ -18,8 +18,8 @@ export class HandoffFailure extends Error {
 
 export interface Child {
   readonly id: ProcessId;
-  /** Resolves with the next report of that kind. @throws HandoffFailure where the child ends first, or is late */
-  hear<At extends Report['at']>(at: At, timeoutMs: number): Promise<Extract<Report, { at: At }>>;
+  /** Resolves with the report of that kind, or of one of them. @throws HandoffFailure where the child ends first, or is late */
+  hear<At extends Report['at']>(at: At | readonly At[], timeoutMs: number): Promise<Extract<Report, { at: At }>>;
   /** Resolves when it has ended; false where that takes longer. */
   ended(timeoutMs: number): Promise<boolean>;
   /** SIGTERM, then SIGKILL. Resolves when it has ended, and not before. */
@@ -134,14 +134,15 @@ function listenTo(
 
   return {
     id,
-    async hear(at, timeoutMs) {
-      const find = () => heard.find((each) => each.at === at);
+    async hear<At extends Report['at']>(at: At | readonly At[], timeoutMs: number) {
+      const kinds: readonly Report['at'][] = [at].flat();
+      const find = () => heard.find((each) => kinds.includes(each.at));
       await until.met(() => find() !== undefined || end !== undefined, timeoutMs);
       if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
       const found = find();
-      if (found !== undefined && (end === undefined || at === 'loaded' || at === 'rehearsed'))
-        return found as Extract<Report, { at: typeof at }>;
-      throw new HandoffFailure(`${end ?? `it did not say "${at}" within ${timeoutMs} ms`}${output()}`);
+      if (found !== undefined && (end === undefined || found.at === 'loaded' || found.at === 'rehearsed'))
+        return found as Extract<Report, { at: At }>;
+      throw new HandoffFailure(`${end ?? `it did not say "${kinds[0]}" within ${timeoutMs} ms`}${output()}`);
     },
     ended: (timeoutMs) => until.met(() => end !== undefined, timeoutMs),
     async terminate() {

@@ -157,9 +157,12 @@ async function passOn(old: Predecessor, child: Child, isShared: boolean, wayBack
   await old.announce('grant');
   await old.stopWriting();
   wayBack.unshift(() => old.sockets.resume());
-  if (!isShared) old.sockets.release(); // as late as can be: nobody answers until the replacement listens
   grant(old.lock.base, old.lock.holder, child.id);
   wayBack.unshift(() => takeBack(old.lock));
+  if (!isShared) {
+    await child.hear(['listen', 'ready'], old.readyTimeoutMs);
+    old.sockets.release(); // as late as can be: nobody answers until the replacement listens
+  }
   await child.hear('ready', old.readyTimeoutMs);
   old.sockets.release();
   await old.announce('prove');

@@ -14,8 +14,10 @@
  *
  * spawn      starts the replacement      ->  report: tells its fingerprint, waits for the lock
  * release    the host stops what must not be done twice
- * grant      stops listening, where it can't share the port; gives the lock to the replacement
+ * grant      gives the lock to the replacement
  *                                        ->  granted: listens
+ *            stops listening, where     <-   it wants to listen
+ *            the port can't be shared
  * prove                                  <-  serve: ready, and still alive a little later
  * adopt      makes the service manager follow the replacement
  * leave      ends
@@ -99,6 +101,8 @@ export type Report =
     }
   /** The rehearsal got ready, and its host says that it works. */
   | { readonly at: 'rehearsed' }
+  /** The replacement wants to listen, on what its predecessor still holds. */
+  | { readonly at: 'listen' }
   | { readonly at: 'ready' }
   | { readonly at: 'alive' };
 
@@ -126,6 +130,7 @@ const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [
     goesOn: v.optional(v.boolean(), false),
   }),
   v.object({ at: v.literal('rehearsed') }),
+  v.object({ at: v.literal('listen') }),
   v.object({ at: v.literal('ready') }),
   v.object({ at: v.literal('alive') }),
 ]);

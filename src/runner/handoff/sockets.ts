@@ -44,7 +44,8 @@ interface Listening {
 const PORT_WAIT_MS = 5_000;
 const UNHEARD_POLL_MS = 10;
 
-export function createSockets(passed: Passed): Sockets {
+/** @param onListen told before a server listens on a port that no predecessor passed on */
+export function createSockets(passed: Passed, onListen: () => void = () => {}): Sockets {
   const unused = [...passed];
   const all: Listening[] = [];
 
@@ -54,7 +55,10 @@ export function createSockets(passed: Passed): Sockets {
     const [before] = at === -1 ? [] : unused.splice(at, 1);
     if (before !== undefined && before.fd !== null) await listenOnce(server, { fd: before.fd });
     else if (isPath(options)) await listenOnPath(server, options, before !== undefined);
-    else await listenOn(server, { ...options, port: before?.port ?? options.port });
+    else {
+      onListen();
+      await listenOn(server, { ...options, port: before?.port ?? options.port });
+    }
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     all.push({ server, options, port, connections: trackConnections(server), released: null });
