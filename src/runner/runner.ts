@@ -14,7 +14,7 @@ import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
 import { expectReady } from './deadline.ts';
-import { decide, lookForOwnMark } from './hand-off.ts';
+import { decide, isMarked } from './hand-off.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
@@ -90,6 +90,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
     const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
     if (handoff?.part === 'exec') expectReady(running);
+    running.isMarked = isMarked(running);
     removeLeftovers(settings.stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -171,10 +172,10 @@ function start(
     say,
     hooks,
     sockets: createSockets(handoff?.sockets ?? [], () => {
-      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'listen' });
+      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'busy' });
     }),
     stopped: new AbortController(),
-    isMarked: true,
+    isMarked: Promise.resolve(false),
     unmarked: null,
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
@@ -214,6 +215,7 @@ async function becomeReady(
 ): Promise<void> {
   const { settings, identity, sockets, journal, stopped } = running;
   running.hostFields = { ...running.hostFields, ...fields };
+  await running.isMarked; // from now on, its files may be replaced
   sockets.dropUnused();
   running.situation = toReadySituation(running.situation, identity.started);
   if (handoff?.part === 'replacement') {
@@ -233,7 +235,6 @@ async function becomeReady(
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
-  running.isMarked = await lookForOwnMark(running); // while its files are there
   repeat(() => beat(running), settings.intervalMs, stopped.signal);
 }
 

@@ -22,7 +22,7 @@ export interface Running {
   readonly say: Say;
   hooks: Required<HostHooks>;
   /** Whether what started shows that it knows the hand-off (mark.ts). */
-  isMarked: boolean;
+  isMarked: Promise<boolean>;
   /** The fingerprint that was looked through for a mark last, in vain. */
   unmarked: string | null;
   /** What the host adds to the state. */
