@@ -24,6 +24,13 @@ export function toFsPath(raw: string): string | Buffer {
   return ASCII.test(raw) ? raw : Buffer.from(raw, 'latin1');
 }
 
+/** Where a raw path below `root` (raw) lies, for `node:fs`. '' is the root itself. */
+export function locate(root: string, raw: string): string | Buffer {
+  if (raw === '') return toFsPath(root || '/');
+  // Both are tested apart: to test the joined string, the engine would have to copy both first.
+  return ASCII.test(root) && ASCII.test(raw) ? `${root}/${raw}` : Buffer.from(`${root}/${raw}`, 'latin1');
+}
+
 const hex = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
 
 /** The length of the valid UTF-8 sequence that starts at `at`, or 0 where none does. */

@@ -11,7 +11,7 @@ import { repeat } from '../change/heartbeat.ts';
 import { locateRunningProgram } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
-import { toCoverageOptions } from '../scan/subject.ts';
+import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
 import { decide } from './hand-off.ts';
 import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
