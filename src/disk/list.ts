@@ -8,7 +8,7 @@ import type fastGlob from 'fast-glob';
 import { PAUSE, perform, type Work } from '../steps.ts';
 import { createDisk, fromShown, type ListedDirectory, type Special, VIRTUAL_ROOT } from './directory.ts';
 import { loadFastGlob } from './on-demand.ts';
-import { locate } from './raw-path.ts';
+import { locate, locateAll } from './raw-path.ts';
 
 /** What to list. Patterns are raw globs, relative to the root. */
 export interface Globs {
@@ -65,8 +65,10 @@ export function* list(
   const { specials, directories, absent } = disk;
   const files = paths.filter((path, i) => path !== paths[i - 1] && !specials.has(path)); // two patterns may find the same
   yield PAUSE;
-  const places = files.map((path) => locate(root, path));
-  return { listing: { files, places, specials, directories, absent }, directoriesRead: disk.countRead() };
+  return {
+    listing: { files, places: locateAll(root, files), specials, directories, absent },
+    directoriesRead: disk.countRead(),
+  };
 }
 
 /**

@@ -10,7 +10,7 @@ import { deserialize, serialize } from 'node:v8';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from '../disk/directory.ts';
 import { hashBytes } from '../disk/hash.ts';
 import type { Globs } from '../disk/list.ts';
-import { locate, toRaw } from '../disk/raw-path.ts';
+import { locate, locateAll, toRaw } from '../disk/raw-path.ts';
 import type { KnownId } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../disk/write-file.ts';
@@ -127,8 +127,7 @@ function toCached(saved: Saved): CachedPass | undefined {
   if (ids === undefined || directories === undefined || saved.digests.length !== files.length * DIGEST_LENGTH) {
     return undefined;
   }
-  const isFile = subject.globs === null; // the subject is its own only file
-  const places = files.map((raw) => locate(subject.root, isFile ? '' : raw));
+  const places = subject.globs === null ? [locate(subject.root, '')] : locateAll(subject.root, files);
   const listing = { files, places, specials, directories, absent };
   return { pass: { subject, listing, digests: sliceDigests(saved.digests), ids, fresh: [] }, fingerprint };
 }

@@ -13,7 +13,7 @@ import { type Reading, readFile, readSmallFile, vanished } from '../disk/read-fi
 import { type KnownId, STATS_A_PAUSE, sameId, statOrNothing } from '../disk/stat.ts';
 import { DistprintError, isDistprintError, unreadable } from '../errors.ts';
 import { PAUSE, type Work } from '../steps.ts';
-import type { CoverageOptions } from './coverage.ts';
+import { type CoverageOptions, isSameList } from './coverage.ts';
 import { IdTable } from './id-table.ts';
 import { coversTheSame, resolveSubject, type Subject } from './subject.ts';
 
@@ -103,9 +103,6 @@ export function isSamePass(a: Scan, b: Scan): boolean {
   if (a.subject.version !== b.subject.version || !isSameListing(a.listing, b.listing)) return false;
   return isSameList(a.digests, b.digests) && a.ids.equals(b.ids);
 }
-
-const isSameList = (a: readonly string[], b: readonly string[]) =>
-  a === b || (a.length === b.length && a.every((text, i) => text === b[i]));
 
 function isSameListing(a: Listing, b: Listing): boolean {
   if (a === b) return true;
