@@ -22,23 +22,41 @@ export interface HostHooks {
   resume?: () => unknown;
 }
 
+/** Where a rehearsal listens, in the order of its calls of `listen`. */
+export interface RehearsedAt {
+  /** Of 127.0.0.1. */
+  readonly ports: readonly number[];
+  readonly paths: readonly string[];
+}
+
+/** Whether what listens there works. `true`: to have called `ready` is enough. */
+export type Probe = true | ((at: RehearsedAt) => boolean | Promise<boolean>);
+
 /** What a host may set. docs/runner.md says what each callback may do. */
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
   /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
   strategy?: Strategy | 'auto';
+  /**
+   * The host can be rehearsed to readiness: its runner is then a rehearsal (`isRehearsal`), and `ready` asks this whether it works.
+   * Default: a rehearsal ends at the claim.
+   */
+  canRehearse?: Probe;
   /** Milliseconds from one beat to the next. Default 10,000. */
   intervalMs?: number;
   /** Milliseconds that `release` and `resume` may each take. Default 30,000. */
   hookTimeoutMs?: number;
-  /** Milliseconds that the new code has to load, and then to be ready. Default 30,000. */
+  /**
+   * Milliseconds that the new code has to load, and then to be ready. Default 30,000. After exec, a process that is late ends with
+   * `exitStatus`, where a supervisor is known to start it again.
+   */
   readyTimeoutMs?: number;
   /** Milliseconds that a replacement must live on before the old process leaves. Default 3,000. */
   proveMs?: number;
   /** Milliseconds that open connections have to end before the old process leaves. Default 30,000. */
   drainTimeoutMs?: number;
-  /** With strategy `exit`. Default 75, EX_TEMPFAIL of sysexits(3). */
+  /** With strategy `exit`, and where it is not ready in time after exec. Default 75, EX_TEMPFAIL of sysexits(3). */
   exitStatus?: number;
   /** Circuit breaker, back-off and idle gate. */
   limits?: Partial<Limits>;
@@ -60,6 +78,8 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
 export interface Settings {
   readonly stateFile: string;
   readonly strategy: Strategy | 'auto';
+  /** Undefined where the host can't be rehearsed beyond its claim. */
+  readonly canRehearse: Probe | undefined;
   readonly intervalMs: number;
   readonly hookTimeoutMs: number;
   readonly readyTimeoutMs: number;
@@ -90,6 +110,7 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
     strategy: options.strategy ?? 'auto',
+    canRehearse: options.canRehearse,
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
     readyTimeoutMs: options.readyTimeoutMs ?? 30_000,

@@ -13,11 +13,13 @@ import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
-import { decide } from './hand-off.ts';
-import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
+import { expectReady } from './deadline.ts';
+import { decide, lookForOwnMark } from './hand-off.ts';
+import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
+import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
 import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
@@ -31,6 +33,11 @@ export interface Runner {
   readonly generation: number;
   /** Whether this process took over from one that handed off to it. */
   readonly isHandedOver: boolean;
+  /**
+   * Whether this process only tries, beside the runner, whether it would work (`canRehearse`). Then do nothing that must not be done
+   * twice. `listen` takes a free port of 127.0.0.1 or a path of its own, and `ready` ends the process.
+   */
+  readonly isRehearsal: boolean;
   /** Looks at what is installed. Its `baseline` is what started. */
   readonly detector: Detector;
   /** The fingerprint of what started, as an integer (`toToken`). */
@@ -56,8 +63,8 @@ const BASELINE_WAIT_MS = 10_000;
 const claimed = new Set<string>();
 
 /**
- * Claims the place of the one runner. Call it after the modules are loaded and before anything is served: a rehearsal ends here,
- * and a replacement waits here for its predecessor.
+ * Claims the place of the one runner. Call it after the modules are loaded and before anything is served: a rehearsal ends here, or
+ * goes on as one that can be told (`canRehearse`), and a replacement waits here for its predecessor.
  *
  * @throws ERR_DISTPRINT_RUNNING where another runner holds the lock; ERR_DISTPRINT_NOT_GRANTED where a predecessor kept it;
  *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
@@ -77,8 +84,12 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { holder, handoff } = await takeLock({ me, lockBase, said, detector, announce, log: settings.log });
+    const { canRehearse, log } = settings;
+    const claim = { me, lockBase, said, canRehearse: canRehearse !== undefined, detector, announce, log };
+    const { holder, handoff } = await takeLock(claim);
+    if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
     const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
+    if (handoff?.part === 'exec') expectReady(running);
     removeLeftovers(settings.stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -159,8 +170,12 @@ function start(
     journal,
     say,
     hooks,
-    sockets: createSockets(handoff?.sockets ?? []),
+    sockets: createSockets(handoff?.sockets ?? [], () => {
+      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'listen' });
+    }),
     stopped: new AbortController(),
+    isMarked: true,
+    unmarked: null,
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
   };
@@ -174,6 +189,7 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
       return lock.holder.generation;
     },
     isHandedOver: handoff !== undefined,
+    isRehearsal: false,
     detector,
     token: identity.started.token,
     listen: sockets.listen,
@@ -210,6 +226,7 @@ async function becomeReady(
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
+  running.isMarked = await lookForOwnMark(running); // while its files are there
   repeat(() => beat(running), settings.intervalMs, stopped.signal);
 }
 

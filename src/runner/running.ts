@@ -21,6 +21,10 @@ export interface Running {
   readonly stopped: AbortController;
   readonly say: Say;
   hooks: Required<HostHooks>;
+  /** Whether what started shows that it knows the hand-off (mark.ts). */
+  isMarked: boolean;
+  /** The fingerprint that was looked through for a mark last, in vain. */
+  unmarked: string | null;
   /** What the host adds to the state. */
   hostFields: Readonly<Record<string, unknown>>;
   situation: Situation;
