@@ -6,8 +6,9 @@
 import { callHost } from './call-host.ts';
 import { considerHandOff } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
+import { lives } from './role/liveness.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
-import { isAlive, isSameProcess } from './role/process-id.ts';
+import { isForeign, isSameProcess } from './role/process-id.ts';
 import { type Running, update } from './running.ts';
 
 /** @returns the milliseconds after which another beat is worth while, where that is sooner than the interval */
@@ -36,21 +37,22 @@ async function isStillRunner(running: Running): Promise<boolean> {
   const other = findOther(running);
   if (other === undefined) return true;
   const { pid } = other.process;
+  const who = `process ${pid}${isForeign(other.process) ? ' of another PID namespace or machine' : ''}`;
   const state = journal.read();
-  if (state?.pid !== pid || state.distprint?.ready !== true || !isAlive(other.process)) {
-    say('lock', `process ${pid} has taken the lock, and does not serve yet`);
+  if (state?.pid !== pid || state.distprint?.ready !== true || !lives(settings.stateFile, other)) {
+    say('lock', `${who} has taken the lock, and does not serve yet`);
     return true;
   }
-  settings.log(`process ${pid} holds the lock, generation ${other.generation}, and serves; this process leaves`);
+  settings.log(`${who} holds the lock, generation ${other.generation}, and serves; this process leaves`);
   await callHost('release', hooks.release, settings.hookTimeoutMs).catch((error) => settings.log(error.message));
   stopped.abort();
   process.exit(0);
 }
 
 /** Who holds the lock in our place. Undefined where we hold it, or nobody can tell. */
-function findOther({ lock, say }: Running): LockHolder | undefined {
+function findOther({ lock, say, settings }: Running): LockHolder | undefined {
   try {
-    const holder = keepLock(lock.base, lock.holder);
+    const holder = keepLock(lock.base, lock.holder, (other) => lives(settings.stateFile, other));
     if (!isSameProcess(holder.process, lock.holder.process)) return holder;
     lock.holder = holder;
   } catch (error) {

@@ -21,7 +21,7 @@ import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings 
 import { createJournal } from './role/journal.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
 import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
-import { createSay, type Running } from './running.ts';
+import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 
@@ -77,9 +77,10 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { holder, handoff } = await takeLock({ me, lockBase, said, detector, announce, log: settings.log });
+    const { stateFile, log } = settings;
+    const { holder, handoff } = await takeLock({ me, lockBase, stateFile, said, detector, announce, log });
     const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
-    removeLeftovers(settings.stateFile);
+    removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
   } catch (error) {
@@ -162,7 +163,7 @@ function start(
     sockets: createSockets(handoff?.sockets ?? []),
     stopped: new AbortController(),
     hostFields: settings.stateFields(identity.started),
-    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
+    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
   return running;
 }
@@ -184,6 +185,8 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
     async stop() {
       stopped.abort();
       claimed.delete(lock.base);
+      update(running, { intervalMs: null });
+      await journal.tryWrite();
       await journal.close();
     },
   };

@@ -25,6 +25,7 @@ export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprin
       token: 1,
       argv: [],
       handoffDisabled: false,
+      intervalMs: 10_000,
       ready: true,
       verdict: 'current',
       decision: { strategy: 'none', supervisor: 'nobody', reasons: ['it is so'], advice: null },
@@ -125,16 +126,19 @@ export interface RunnerPlace {
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
   root?: string;
+  /** What Node is started by. It must pass signals on, or end with it. */
+  wrapper?: readonly string[];
 }
 
 export function launchRunner(
   { fields = {}, redacted, ...options }: RunnerSetup = {},
-  { args = [], env = {}, root = makeRunnerPackage(makeTemp()) }: RunnerPlace = {},
+  { args = [], env = {}, root = makeRunnerPackage(makeTemp()), wrapper = [] }: RunnerPlace = {},
 ): RunnerProgram {
   const stateFile = options.stateFile ?? join(makeTemp(), 'state/runner.state.json');
   const runner = { strategy: 'none', intervalMs: 30, settleMs: 100, proveMs: 100, ...options, stateFile };
   const setup = JSON.stringify({ ...runner, fields, redact: redacted });
-  const child = spawn(process.execPath, [join(root, 'dist/main.js'), ...args], {
+  const [file = '', ...words] = [...wrapper, process.execPath, join(root, 'dist/main.js'), ...args];
+  const child = spawn(file, words, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...plainEnv, RUNNER: setup, ...env },

@@ -88,7 +88,7 @@ describe('the state file', () => {
       setImmediate(() => process.exit());
       return {};`;
     await ask(body, { stateFile });
-    expect(readState(stateFile)?.distprint).toMatchObject({ ready: true });
+    expect(readState(stateFile)?.distprint).toMatchObject({ ready: true, intervalMs: null });
     expect(readdirSync(dirname(stateFile)).sort()).toEqual(['runner.state.json', 'runner.state.lock.1']);
   });
 

@@ -5,9 +5,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Detector } from '../../change/detector.ts';
-import { DistprintError, errnoOf } from '../../errors.ts';
+import { DistprintError } from '../../errors.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
 import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
+import { takeFreeLock } from '../role/take-free-lock.ts';
 import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
@@ -15,6 +16,7 @@ const GRANT_POLL_MS = 2;
 export interface Claim {
   readonly me: ProcessId;
   readonly lockBase: string;
+  readonly stateFile: string;
   /** What the environment said. Not yet believed. */
   readonly said: Handoff | undefined;
   /** Of what this process was loaded from. */
@@ -36,7 +38,7 @@ export interface Claimed {
 export async function takeLock(claim: Claim): Promise<Claimed> {
   const { me, lockBase, said, detector, announce } = claim;
   const handoff = said && isGenuine(said, me, lockBase) ? said : undefined;
-  if (handoff === undefined || handoff.part === 'exec') return { holder: acquireOrGoOn(claim), handoff };
+  if (handoff === undefined || handoff.part === 'exec') return { holder: await takeFreeLock(claim), handoff };
   await announce('report');
   const { fingerprint, version } = detector.baseline;
   report({ at: 'loaded', fingerprint, version, doubt: sayDoubt(detector) });
@@ -87,17 +89,3 @@ async function waitForGrant({ from, grantMs }: Handoff, me: ProcessId, lockBase:
     await delay(GRANT_POLL_MS);
   }
 }
-
-/** A full or read-only disk is no reason to be offline: where no other holder is known, we serve without a record. */
-function acquireOrGoOn({ lockBase, me, log }: Claim): LockHolder {
-  try {
-    return acquire(lockBase, me);
-  } catch (error) {
-    if (!DISK_TROUBLE.has(errnoOf(error) ?? '')) throw error;
-    log(`the lock can't be written at ${lockBase}: ${(error as Error).message}; going on without it`);
-    return { process: me, generation: (readHolder(lockBase)?.generation ?? 0) + 1 };
-  }
-}
-
-/** Node's `mkdir` says ENOENT where it can't make a folder on a read-only disk. */
-const DISK_TROUBLE = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO', 'ENOENT']);

@@ -46,6 +46,8 @@ const Own = v.looseObject({
   argv: v.pipe(v.array(v.string()), v.readonly()),
   /** Whether the operator opted out at the start. */
   handoffDisabled: v.boolean(),
+  /** Milliseconds from one heartbeat to the next. Null once it was stopped: there is no next one. */
+  intervalMs: v.nullable(Ms),
   ready: v.boolean(),
   /** Of the last beat. Null where drift is not checked. */
   verdict: v.nullable(v.string()),
@@ -91,6 +93,7 @@ export interface OwnState {
   token: number;
   argv: readonly string[];
   handoffDisabled: boolean;
+  intervalMs: number | null;
   ready: boolean;
   verdict: string | null;
   decision: { strategy: string; supervisor: string; reasons: readonly string[]; advice: string | null };

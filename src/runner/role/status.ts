@@ -6,8 +6,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { runSync } from '../../steps.ts';
+import { lives } from './liveness.ts';
 import { type LockHolder, readHolder } from './lock.ts';
-import { isAlive } from './process-id.ts';
 import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
 
 /** Which runner to ask about. */
@@ -103,7 +103,7 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
   } catch (error) {
     problem = (error as Error).message;
   }
-  const isRunning = holder !== null && isAlive(holder.process);
+  const isRunning = holder !== null && lives(stateFile, holder);
   const isHolders = state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started;
   if (state !== null && !isHolders) problem = `${stateFile} is not of the process that holds the lock`;
   return { stateFile, isRunning, holder, state: isHolders ? state : null, problem };
