@@ -15,6 +15,7 @@ import { type Running, update } from './running.ts';
 export async function beat(running: Running): Promise<number | undefined> {
   const isHandingOff = () => running.situation.handingOff !== null;
   if (!isHandingOff() && !(await isStillRunner(running))) return undefined;
+  if (!isHandingOff()) await running.presence.show(); // again, after a hand-off that failed
   const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
   await running.journal.tryWrite();
   return retryInMs;
@@ -33,7 +34,7 @@ async function look(running: Running): Promise<number | undefined> {
 
 /** Whether this process still is the runner. Once another one serves in its place, it leaves. */
 async function isStillRunner(running: Running): Promise<boolean> {
-  const { settings, journal, say, hooks, stopped } = running;
+  const { settings, journal, presence, say, hooks, stopped } = running;
   const other = findOther(running);
   if (other === undefined) return true;
   const { pid } = other.process;
@@ -44,6 +45,7 @@ async function isStillRunner(running: Running): Promise<boolean> {
     return true;
   }
   settings.log(`${who} holds the lock, generation ${other.generation}, and serves; this process leaves`);
+  presence.hide();
   await callHost('release', hooks.release, settings.hookTimeoutMs).catch((error) => settings.log(error.message));
   stopped.abort();
   process.exit(0);

@@ -86,7 +86,7 @@ async function move(
 }
 
 function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
-  const { settings, lock, sockets, journal, detector, stopped, hooks } = running;
+  const { settings, lock, presence, sockets, journal, detector, stopped, hooks } = running;
   return {
     lock,
     sockets,
@@ -105,7 +105,10 @@ function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor 
       update(running, recordHandOff(running.situation, settings.limits, Date.now()));
       await journal.write();
     },
-    stopWriting: () => journal.close(),
+    async stopWriting() {
+      await journal.close();
+      presence.hide();
+    },
     release: async () => void (await callHost('release', hooks.release, settings.hookTimeoutMs)),
     resume: () =>
       callHost('resume', hooks.resume, settings.hookTimeoutMs).then(

@@ -19,6 +19,7 @@ import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
 import { createJournal } from './role/journal.ts';
+import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
 import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
@@ -78,8 +79,10 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
     const { stateFile, log } = settings;
-    const { holder, handoff } = await takeLock({ me, lockBase, stateFile, said, detector, announce, log });
-    const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
+    const presence = createPresence(stateFile);
+    const { holder, handoff } = await takeLock({ me, lockBase, stateFile, presence, said, detector, announce, log });
+    const lock = { base: lockBase, holder };
+    const running = start(settings, toHooks(options), path, detector, lock, presence, handoff);
     removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -143,6 +146,7 @@ function start(
   path: string,
   detector: Detector,
   lock: Running['lock'],
+  presence: Presence,
   handoff: Handoff | undefined,
 ): Running {
   const identity = toIdentity(settings, path, detector);
@@ -157,6 +161,7 @@ function start(
     identity,
     detector,
     lock,
+    presence,
     journal,
     say,
     hooks,
@@ -169,7 +174,7 @@ function start(
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, detector, identity, sockets, stopped, journal } = running;
+  const { lock, presence, detector, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
@@ -188,6 +193,7 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
       update(running, { intervalMs: null });
       await journal.tryWrite();
       await journal.close();
+      presence.hide();
     },
   };
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { onTestFinished } from 'vitest';
 import { isRoot, onlyWith, succeeds } from './needs.ts';
 import { makeTemp, makeTempToRemove, removeTree } from './temp.ts';
+import { until } from './wait.ts';
 
 const mayMount = (() => {
   if (!isRoot || process.platform !== 'linux') return false;
@@ -20,3 +21,7 @@ export function makeSmallDisk(): string {
   onTestFinished(() => void execFileSync('umount', ['-l', place]));
   return place;
 }
+
+/** The kernel refuses while a file is open for writing. */
+export const remount = (place: string, how: 'ro' | 'rw') =>
+  until(`${place} to be ${how}`, () => succeeds('mount', '-o', `remount,${how}`, place) || undefined);

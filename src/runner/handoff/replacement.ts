@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Detector } from '../../change/detector.ts';
 import { DistprintError } from '../../errors.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
+import type { Presence } from '../role/presence.ts';
 import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
 import { takeFreeLock } from '../role/take-free-lock.ts';
 import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
@@ -17,6 +18,7 @@ export interface Claim {
   readonly me: ProcessId;
   readonly lockBase: string;
   readonly stateFile: string;
+  readonly presence: Presence;
   /** What the environment said. Not yet believed. */
   readonly said: Handoff | undefined;
   /** Of what this process was loaded from. */
@@ -36,7 +38,7 @@ export interface Claimed {
  * @throws ERR_DISTPRINT_RUNNING where another process holds it; ERR_DISTPRINT_NOT_GRANTED where the predecessor kept it
  */
 export async function takeLock(claim: Claim): Promise<Claimed> {
-  const { me, lockBase, said, detector, announce } = claim;
+  const { me, lockBase, presence, said, detector, announce } = claim;
   const handoff = said && isGenuine(said, me, lockBase) ? said : undefined;
   if (handoff === undefined || handoff.part === 'exec') return { holder: await takeFreeLock(claim), handoff };
   await announce('report');
@@ -44,6 +46,7 @@ export async function takeLock(claim: Claim): Promise<Claimed> {
   report({ at: 'loaded', fingerprint, version, doubt: sayDoubt(detector) });
   if (handoff.part === 'rehearsal') process.exit(0);
   const holder = await waitForGrant(handoff, me, lockBase);
+  await presence.show();
   await announce('granted');
   return { holder, handoff };
 }

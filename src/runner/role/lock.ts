@@ -43,14 +43,20 @@ const NOBODY: ProcessId = { pid: 0, started: '' };
  */
 export function acquire(base: string, me: ProcessId): LockHolder {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const holder = readHolder(base);
-    if (holder !== undefined && !isSameProcess(holder.process, me) && isAlive(holder.process))
-      throw refuseClaim(base, holder);
+    const holder = assertFree(base, me);
     const taken = take(base, { process: me, generation: (holder?.generation ?? 0) + 1 });
     if (taken !== undefined) return taken;
   }
   const message = `${base} can't be taken: others took it ${ATTEMPTS} times in a row, or its number is spent`;
   throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
+}
+
+/** Who held it last. @throws ERR_DISTPRINT_RUNNING where another process that is alive holds it */
+export function assertFree(base: string, me: ProcessId): LockHolder | undefined {
+  const holder = readHolder(base);
+  if (holder !== undefined && !isSameProcess(holder.process, me) && isAlive(holder.process))
+    throw refuseClaim(base, holder);
+  return holder;
 }
 
 export function refuseClaim(base: string, { process, generation }: LockHolder): DistprintError {

@@ -3,22 +3,40 @@
  * @module
  */
 
-import { errnoOf } from '../../errors.ts';
+import { DistprintError, errnoOf } from '../../errors.ts';
 import { waitOutForeign } from './liveness.ts';
-import { acquire, type LockHolder, readHolder } from './lock.ts';
+import { acquire, assertFree, type LockHolder, readHolder } from './lock.ts';
+import type { Presence } from './presence.ts';
 import type { ProcessId } from './process-id.ts';
 
 interface Claim {
   readonly me: ProcessId;
   readonly lockBase: string;
   readonly stateFile: string;
+  readonly presence: Presence;
   log(line: string): void;
 }
 
 /** @throws ERR_DISTPRINT_RUNNING where another process holds it; the operating system's errors as they are */
 export async function takeFreeLock(claim: Claim): Promise<LockHolder> {
   await waitOutForeign(claim.stateFile, claim.log);
-  return acquireOrGoOn(claim);
+  assertFree(claim.lockBase, claim.me);
+  await claim.presence.show(); // first: of two that find no lock, at least one sees the other
+  try {
+    assertAlone(claim);
+    return acquireOrGoOn(claim);
+  } catch (error) {
+    claim.presence.hide();
+    throw error;
+  }
+}
+
+/** A runner may live that no file names: its folder was deleted, or is read-only. */
+function assertAlone({ presence, lockBase }: Claim): void {
+  const other = presence.findOther();
+  if (other === undefined) return;
+  const message = `another runner lives: process ${other} serves for ${lockBase}, though no file there says so yet`;
+  throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: lockBase });
 }
 
 /** A full or read-only disk is no reason to be offline: where no other holder is known, we serve without a record. */
