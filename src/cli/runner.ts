@@ -66,7 +66,8 @@ const toShownStrings = <T>(found: T): T =>
 function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
-  if (!isRunning) add('runner', colors.red('none'));
+  if (isRunning === null) add('runner', colors.yellow('unknown'));
+  else if (!isRunning) add('runner', colors.red('none'));
   else add('runner', `process ${holder?.process.pid}, generation ${holder?.generation}`);
   if (problem !== null) add('state', colors.yellow(problem));
   else if (state === null) add('state', `none at ${stateFile}`);

@@ -101,7 +101,8 @@ function take(base: string, holder: LockHolder): LockHolder | undefined {
   const temporary = `${base}.${randomBytes(8).toString('hex')}.tmp`;
   mkdirSync(dirname(base), { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(temporary, `${JSON.stringify(holder.process)}\n`, { mode: 0o600, flag: 'wx' });
+    // Others may know whether a runner lives; what it says of itself is in the state.
+    writeFileSync(temporary, `${JSON.stringify(holder.process)}\n`, { mode: 0o644, flag: 'wx' });
     linkSync(temporary, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined;

@@ -21,7 +21,8 @@ export interface StatusOptions {
 /** What is known of a runner from outside. */
 export interface RunnerStatus {
   readonly stateFile: string;
-  readonly isRunning: boolean;
+  /** Whether the lock holder lives. Null where the lock can't be read, so that nobody can tell. */
+  readonly isRunning: boolean | null;
   /** Who holds the lock, or held it last. */
   readonly holder: LockHolder | null;
   /** What the lock holder says of itself. Null where there is no such file, or none that can be trusted. */
@@ -44,12 +45,12 @@ export function readRunnerStatus(options: StatusOptions = {}): RunnerStatus {
 
 /**
  * Whether a runner runs what is installed, or moves to it without help. False where none runs, and where it stays on old code (no safe
- * strategy, the breaker, a back-off): returning false makes callers restart the runner. True also while nothing can be concluded (an
- * install is under way), and where the operator opted out.
+ * strategy, the breaker, a back-off): returning false makes callers restart the runner. True also where nothing can be concluded (an
+ * install is under way, or this user may not read it), and where the operator opted out.
  */
 export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): boolean {
   const { isRunning, state } = find(options);
-  if (!isRunning) return false;
+  if (isRunning === false) return false;
   if (state?.distprint === undefined || state.distprint.handoffDisabled) return true;
   return willMoveItself(state.distprint) || lookAt(state, options)?.verdict !== 'changed';
 }
@@ -96,14 +97,15 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
   const stateFile = options.stateFile ?? defaultStateFile();
   let problem: string | null = null;
   let holder: LockHolder | null = null;
+  let isRunning: boolean | null = null;
   let state: RunnerState | null = null;
   try {
     holder = readHolder(lockBaseOf(stateFile)) ?? null;
+    isRunning = holder !== null && lives(stateFile, holder);
     state = readState(stateFile);
   } catch (error) {
     problem = (error as Error).message;
   }
-  const isRunning = holder !== null && lives(stateFile, holder);
   const isHolders = state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started;
   if (state !== null && !isHolders) problem = `${stateFile} is not of the process that holds the lock`;
   return { stateFile, isRunning, holder, state: isHolders ? state : null, problem };

@@ -149,10 +149,10 @@ describe('a lock convinces nobody', () => {
 });
 
 describe('a lock', () => {
-  it('can be read by its owner alone, in a folder that is made for it', () => {
+  it('can be written by its owner alone, and read by all, in a folder that is made for it', () => {
     const base = join(makeTemp(), 'a/b/runner.state.lock');
     acquire(base, me);
-    expect(statSync(`${base}.1`).mode & 0o777).toBe(0o600);
+    expect(statSync(`${base}.1`).mode & 0o777).toBe(0o644);
     expect(statSync(dirname(base)).mode & 0o777).toBe(0o700);
     expect(filesOf(base)).toEqual(['runner.state.lock.1']);
   });
