@@ -21,7 +21,7 @@ import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings 
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
+import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
@@ -61,7 +61,8 @@ const claimed = new Set<string>();
  * and a replacement waits here for its predecessor.
  *
  * @throws ERR_DISTPRINT_RUNNING where another runner holds the lock; ERR_DISTPRINT_NOT_GRANTED where a predecessor kept it;
- *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
+ *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_STATE where others may write to the folder of its state;
+ *   ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
  *   what `createDetector` throws
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
@@ -75,6 +76,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
   claimed.add(lockBase);
   try {
     const said = takeHandoff();
+    assertOwnFolder(settings.stateFile);
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));

@@ -17,7 +17,7 @@ export const itWithDisk = onlyWith('root, who may mount a disk', mayMount);
 /** A disk of 128 KiB, until the test is over. */
 export function makeSmallDisk(): string {
   const place = makeTemp();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', place]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k,mode=700', 'tmpfs', place]);
   onTestFinished(() => void execFileSync('umount', ['-l', place]));
   return place;
 }

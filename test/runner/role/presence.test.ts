@@ -41,7 +41,7 @@ describe('a runner whose files are gone', () => {
   });
 
   itOnLinux('is found by its successor in a hand-off, and by itself after one that failed', async () => {
-    const runner = await startRunner({ strategy: 'respawn', readyTimeoutMs: 500 });
+    const runner = await startRunner({ strategy: 'respawn', readyTimeoutMs: 2_000 });
     const find = () => createPresence(runner.stateFile).findOther();
     expect(find()).toBe(runner.pid);
     runner.upgrade('2.0.0-hangs');
