@@ -44,6 +44,8 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
   limits?: Partial<Limits>;
   /** The environment variable by which an operator opts out: set to 1 at the start, drift is not checked. Default `DISTPRINT_DISABLE_HANDOFF`. */
   optOutVariable?: string;
+  /** Environment variables that are meant for this process alone: the new code starts without them. Default: none. */
+  oneShotVariables?: readonly string[];
   /** The version to show, where package.json has none: an executable's, say. */
   version?: string;
   /** More fields for the state file, made of what started. */
@@ -68,6 +70,7 @@ export interface Settings {
   readonly exitStatus: number;
   readonly limits: Limits;
   readonly isOptedOut: boolean;
+  readonly oneShotVariables: readonly string[];
   readonly version: string | undefined;
   readonly stateFields: (started: Started) => Readonly<Record<string, unknown>>;
   readonly redact: (args: readonly string[]) => readonly string[];
@@ -98,6 +101,7 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     exitStatus: options.exitStatus ?? DEFAULT_EXIT_STATUS,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     isOptedOut: env[options.optOutVariable ?? 'DISTPRINT_DISABLE_HANDOFF'] === '1',
+    oneShotVariables: options.oneShotVariables ?? [],
     version: options.version,
     stateFields: options.stateFields ?? (() => ({})),
     redact: options.redact ?? ((args) => args),

@@ -14,6 +14,7 @@ import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
 import { decide } from './hand-off.ts';
+import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
@@ -77,6 +78,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
   try {
     const said = takeHandoff();
     assertOwnFolder(settings.stateFile);
+    leaveOut(settings.oneShotVariables);
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));

@@ -64,8 +64,8 @@ const runner = await claimRunner({
 if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
-const { DISTPRINT_HANDOFF: word = null } = process.env;
-say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
+const { DISTPRINT_HANDOFF: word = null, ONCE: once, ALWAYS: always } = process.env;
+say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word, once, always });
 setInterval(() => {}, 1000);
 `;
 
@@ -91,6 +91,9 @@ export interface RunnerProgram {
     generation?: number;
     isHandedOver?: boolean;
     word?: string | null;
+    /** Of its environment: ONCE and ALWAYS. */
+    once?: string;
+    always?: string;
   }[];
   /** Its log, but for the line that each start prints. */
   readonly logs: () => string[];

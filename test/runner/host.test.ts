@@ -84,3 +84,12 @@ describe('content alone starts a hand-off', () => {
     expect(runner.state().distprint).toMatchObject({ verdict: 'current', generation: 1, handOffs: [] });
   });
 });
+
+it("a host's one-shot variables are not given to the new code, and all others are", async () => {
+  const env = { ONCE: '1', ALWAYS: '2' };
+  const runner = await startRunner({ strategy: 'respawn', oneShotVariables: ['ONCE'] }, { env });
+  runner.upgrade('2.0.0');
+  const next = await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+  expect(runner.said.find(({ generation }) => generation === 1)).toMatchObject({ once: '1', always: '2' });
+  expect([next.once, next.always]).toEqual([undefined, '2']);
+});

@@ -80,6 +80,7 @@ describe('the state file', () => {
       const state = { ...plain, startTime: time, lastHeartbeat: time };
       expect(readState(makeFile(state))).toEqual(state);
     }
+    expect(readState(makeFile({ pid: 1, ours: 2 }))).toEqual({ pid: 1, ours: 2 });
   });
 });
 
