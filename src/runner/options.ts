@@ -9,6 +9,7 @@ import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import { defaultStateFile } from './role/state-file.ts';
+import type { WhenRunning } from './role/take-free-lock.ts';
 import type { Started } from './situation.ts';
 import type { Strategy } from './supervisor/strategy.ts';
 
@@ -26,6 +27,11 @@ export interface HostHooks {
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
+  /**
+   * What to do where another runner holds the lock. Default `refuse`: ERR_DISTPRINT_RUNNING is thrown. `replace`: one that stays on other
+   * code than is installed gets SIGTERM, and the claim waits for its end; one that runs what is installed, or moves to it, is left alone.
+   */
+  whenRunning?: WhenRunning;
   /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
   strategy?: Strategy | 'auto';
   /** Milliseconds from one beat to the next. Default 10,000. */
@@ -61,6 +67,7 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
 /** The options with nothing left open. */
 export interface Settings {
   readonly stateFile: string;
+  readonly whenRunning: WhenRunning;
   readonly strategy: Strategy | 'auto';
   readonly intervalMs: number;
   readonly hookTimeoutMs: number;
@@ -92,6 +99,7 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
+    whenRunning: options.whenRunning ?? 'refuse',
     strategy: options.strategy ?? 'auto',
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,

@@ -82,9 +82,9 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { stateFile, log } = settings;
+    const { stateFile } = settings;
     const presence = createPresence(stateFile);
-    const { holder, handoff } = await takeLock({ me, lockBase, stateFile, presence, said, detector, announce, log });
+    const { holder, handoff } = await takeLock({ ...settings, me, lockBase, presence, said, detector, announce });
     const lock = { base: lockBase, holder };
     const running = start(settings, toHooks(options), path, detector, lock, presence, handoff);
     removeLeftovers(stateFile);

@@ -9,7 +9,7 @@ import { DistprintError } from '../../errors.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
 import type { Presence } from '../role/presence.ts';
 import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
-import { takeFreeLock } from '../role/take-free-lock.ts';
+import { takeFreeLock, type WhenRunning } from '../role/take-free-lock.ts';
 import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
@@ -19,6 +19,8 @@ export interface Claim {
   readonly lockBase: string;
   readonly stateFile: string;
   readonly presence: Presence;
+  readonly whenRunning: WhenRunning;
+  readonly hookTimeoutMs: number;
   /** What the environment said. Not yet believed. */
   readonly said: Handoff | undefined;
   /** Of what this process was loaded from. */
@@ -40,7 +42,9 @@ export interface Claimed {
 export async function takeLock(claim: Claim): Promise<Claimed> {
   const { me, lockBase, presence, said, detector, announce } = claim;
   const handoff = said && isGenuine(said, me, lockBase) ? said : undefined;
-  if (handoff === undefined || handoff.part === 'exec') return { holder: await takeFreeLock(claim), handoff };
+  const whenRunning = said === undefined ? claim.whenRunning : 'refuse'; // who was told of a hand-off stops nobody
+  if (handoff === undefined || handoff.part === 'exec')
+    return { holder: await takeFreeLock({ ...claim, whenRunning }), handoff };
   await announce('report');
   const { fingerprint, version } = detector.baseline;
   report({ at: 'loaded', fingerprint, version, doubt: sayDoubt(detector) });
