@@ -3,19 +3,10 @@
  * @module
  */
 
+import { escapeControls } from '../runner/log.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
-import {
-  colors,
-  DIFFERENT,
-  escapeControls,
-  print,
-  printJson,
-  SAME,
-  TROUBLE,
-  toShown,
-  VERDICT_COLOURS,
-} from './output.ts';
+import { colors, DIFFERENT, print, printJson, SAME, TROUBLE, toShown, VERDICT_COLOURS } from './output.ts';
 
 export interface RunnerCliOptions {
   state?: string;

@@ -3,11 +3,11 @@
  * @module
  */
 
-import { writeSync } from 'node:fs';
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
+import { createLog } from './log.ts';
 import { defaultStateFile } from './role/state-file.ts';
 import type { WhenRunning } from './role/take-free-lock.ts';
 import type { Started } from './situation.ts';
@@ -113,16 +113,7 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     version: options.version,
     stateFields: options.stateFields ?? (() => ({})),
     redact: options.redact ?? ((args) => args),
-    log: options.log ?? logToStderr,
+    log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };
-}
-
-/** Not through `process.stderr`: once its reader is gone, a write there ends the process. */
-function logToStderr(line: string): void {
-  try {
-    writeSync(2, `distprint: ${line}\n`);
-  } catch {
-    // EPIPE, EAGAIN: nobody reads
-  }
 }
