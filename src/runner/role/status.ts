@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { defaultCacheFile } from '../../change/default-cache.ts';
 import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { runSync } from '../../steps.ts';
 import { lives } from './liveness.ts';
@@ -14,7 +15,10 @@ import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readStat
 export interface StatusOptions {
   /** Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
-  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  /**
+   * Where to keep the stat cache, so that the next process need not read every file again. Default: for an executable of 8 MiB or
+   * more, a file in `$XDG_CACHE_HOME/distprint`; else none is kept.
+   */
   cacheFile?: string;
 }
 
@@ -115,7 +119,8 @@ function lookAt({ distprint: own }: RunnerState, { cacheFile }: StatusOptions): 
   if (own === undefined) return null;
   const { include, exclude, kind } = own.coverage;
   const coverage = { ...(include && { include }), ...(exclude && { exclude }), ...(kind && { kind }) };
-  const observer = createObserver({ root: own.path, coverage, settleMs: DEFAULT_SETTLE_MS, cacheFile });
+  const cache = cacheFile ?? (kind === 'executable' ? defaultCacheFile(own.path) : undefined);
+  const observer = createObserver({ root: own.path, coverage, settleMs: DEFAULT_SETTLE_MS, cacheFile: cache });
   const seen = runSync(observer.look((fingerprint) => fingerprint === own.fingerprint));
   if (!('tree' in seen)) return { verdict: seen.state === 'missing' ? 'missing' : 'settling', version: null };
   const { version } = seen.tree.pass.subject;
