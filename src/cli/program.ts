@@ -7,12 +7,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
+import { escapeControls } from '../runner/log.ts';
 import type { GlobOptions } from './coverage.ts';
 import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import type { FingerprintCliOptions } from './fingerprint.ts';
 import type { ManifestCliOptions } from './manifest.ts';
-import { escapeControls } from './output.ts';
 import type { RunnerCliOptions } from './runner.ts';
 import type { WatchOptions } from './watch.ts';
 

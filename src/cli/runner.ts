@@ -3,19 +3,10 @@
  * @module
  */
 
+import { escapeControls } from '../runner/log.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
-import {
-  colors,
-  DIFFERENT,
-  escapeControls,
-  print,
-  printJson,
-  SAME,
-  TROUBLE,
-  toShown,
-  VERDICT_COLOURS,
-} from './output.ts';
+import { colors, DIFFERENT, print, printJson, SAME, TROUBLE, toShown, VERDICT_COLOURS } from './output.ts';
 
 export interface RunnerCliOptions {
   state?: string;
@@ -66,7 +57,8 @@ const toShownStrings = <T>(found: T): T =>
 function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
-  if (!isRunning) add('runner', colors.red('none'));
+  if (isRunning === null) add('runner', colors.yellow('unknown'));
+  else if (!isRunning) add('runner', colors.red('none'));
   else add('runner', `process ${holder?.process.pid}, generation ${holder?.generation}`);
   if (problem !== null) add('state', colors.yellow(problem));
   else if (state === null) add('state', `none at ${stateFile}`);

@@ -5,10 +5,10 @@
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
 import { MAX_TIMER_MS, startHeartbeat } from '../change/heartbeat.ts';
+import { escapeControls } from '../runner/log.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
 import {
   colors,
-  escapeControls,
   plural,
   print,
   printJson,

@@ -111,7 +111,7 @@ async function move(
 }
 
 function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
-  const { settings, lock, sockets, journal, detector, stopped, hooks } = running;
+  const { settings, lock, presence, sockets, journal, detector, stopped, hooks } = running;
   return {
     lock,
     sockets,
@@ -130,7 +130,10 @@ function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor 
       update(running, recordHandOff(running.situation, settings.limits, Date.now()));
       await journal.write();
     },
-    stopWriting: () => journal.close(),
+    async stopWriting() {
+      await journal.close();
+      presence.hide();
+    },
     release: async () => void (await callHost('release', hooks.release, settings.hookTimeoutMs)),
     resume: () =>
       callHost('resume', hooks.resume, settings.hookTimeoutMs).then(

@@ -15,15 +15,17 @@ import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
 import { expectReady } from './deadline.ts';
 import { decide, lookForOwnMark } from './hand-off.ts';
+import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
 import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
+import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
-import { createSay, type Running } from './running.ts';
+import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
+import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 
@@ -67,7 +69,8 @@ const claimed = new Set<string>();
  * goes on as one that can be told (`canRehearse`), and a replacement waits here for its predecessor.
  *
  * @throws ERR_DISTPRINT_RUNNING where another runner holds the lock; ERR_DISTPRINT_NOT_GRANTED where a predecessor kept it;
- *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
+ *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_STATE where others may write to the folder of its state;
+ *   ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
  *   what `createDetector` throws
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
@@ -81,16 +84,28 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
   claimed.add(lockBase);
   try {
     const said = takeHandoff();
+    assertOwnFolder(settings.stateFile);
+    leaveOut(settings.oneShotVariables);
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { canRehearse, log } = settings;
-    const claim = { me, lockBase, said, canRehearse: canRehearse !== undefined, detector, announce, log };
-    const { holder, handoff } = await takeLock(claim);
+    const { stateFile, canRehearse } = settings;
+    const presence = createPresence(stateFile);
+    const { holder, handoff } = await takeLock({
+      ...settings,
+      canRehearse: canRehearse !== undefined,
+      me,
+      lockBase,
+      presence,
+      said,
+      detector,
+      announce,
+    });
     if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
-    const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
+    const lock = { base: lockBase, holder };
+    const running = start(settings, toHooks(options), path, detector, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
-    removeLeftovers(settings.stateFile);
+    removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
   } catch (error) {
@@ -153,6 +168,7 @@ function start(
   path: string,
   detector: Detector,
   lock: Running['lock'],
+  presence: Presence,
   handoff: Handoff | undefined,
 ): Running {
   const identity = toIdentity(settings, path, detector);
@@ -167,6 +183,7 @@ function start(
     identity,
     detector,
     lock,
+    presence,
     journal,
     say,
     hooks,
@@ -177,13 +194,13 @@ function start(
     isMarked: true,
     unmarked: null,
     hostFields: settings.stateFields(identity.started),
-    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
+    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
   return running;
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, detector, identity, sockets, stopped, journal } = running;
+  const { lock, presence, detector, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
@@ -200,7 +217,10 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
     async stop() {
       stopped.abort();
       claimed.delete(lock.base);
+      update(running, { intervalMs: null });
+      await journal.tryWrite();
       await journal.close();
+      presence.hide();
     },
   };
 }

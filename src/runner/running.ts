@@ -8,6 +8,7 @@ import type { HeldLock } from './handoff/predecessor.ts';
 import type { Sockets } from './handoff/sockets.ts';
 import type { HostHooks, Settings } from './options.ts';
 import type { Journal } from './role/journal.ts';
+import type { Presence } from './role/presence.ts';
 import type { Identity, Situation } from './situation.ts';
 
 export interface Running {
@@ -15,6 +16,7 @@ export interface Running {
   readonly identity: Identity;
   readonly detector: Detector;
   readonly lock: HeldLock;
+  readonly presence: Presence;
   readonly journal: Journal;
   readonly sockets: Sockets;
   /** Aborted by `stop()`. */

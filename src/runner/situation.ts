@@ -33,6 +33,8 @@ export interface Identity {
 
 /** What changes from beat to beat. Each change makes a new one. */
 export interface Situation extends History {
+  /** Milliseconds from beat to beat. Null once it was stopped. */
+  readonly intervalMs: number | null;
   readonly ready: boolean;
   /** Of the last beat; null where drift is not checked. */
   readonly verdict: string | null;
@@ -45,11 +47,12 @@ export interface Situation extends History {
 export function toFirstSituation(
   { handoffDisabled }: Started,
   before: OwnState | undefined,
-  limits: Limits,
+  { intervalMs, limits }: { readonly intervalMs: number; readonly limits: Limits },
   nowMs: number,
 ): Situation {
   const { handOffs, tried, postponedSinceMs } = before ?? EMPTY_HISTORY;
   return {
+    intervalMs,
     ready: false,
     verdict: handoffDisabled ? null : 'current',
     decision: { strategy: 'none', supervisor: 'nobody', reasons: ['not ready yet'], advice: null },

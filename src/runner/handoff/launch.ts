@@ -43,14 +43,22 @@ export function findExecBlocker(): string | null {
 /** Belong to one process only: the hand-off, and the IPC channel, whose descriptor is closed by then. */
 const OWN_VARIABLES = new Set([HANDOFF_VARIABLE, 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE']);
 
+const nameOf = (entry: string) => entry.slice(0, entry.indexOf('='));
+
 // At import, before the host changes its title (which overwrites its command line), its directory or its mask.
-const launch: Launch = {
+let launch: Launch = {
   file: toRaw(executablePath()),
   argv: readArgv(),
   cwd: readWorkingDirectory('self') ?? toRaw(process.cwd()),
-  env: readEnv().filter((entry) => !OWN_VARIABLES.has(entry.slice(0, entry.indexOf('=')))),
+  env: readEnv().filter((entry) => !OWN_VARIABLES.has(nameOf(entry))),
   umask: process.umask(),
 };
+
+/** Leaves environment variables out of what is launched again: they were meant for this process alone. */
+export function leaveOut(variables: readonly string[]): void {
+  const names = new Set(variables.map(toRaw));
+  launch = { ...launch, env: launch.env.filter((entry) => !names.has(nameOf(entry))) };
+}
 
 /** How this process was launched. */
 export const getLaunch = (): Launch => launch;
