@@ -16,10 +16,16 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  const supervisor = await findSupervisor(exitStatus);
+  running.decidedUnder = process.ppid;
+  const supervisor = await findSupervisor(exitStatus, running.predecessor);
   const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
+}
+
+/** Decides anew where the parent has ended, and another process has taken this one in. */
+export async function heedParent(running: Running): Promise<void> {
+  if (process.ppid !== running.decidedUnder) await decide(running);
 }
 
 /** Begins a hand-off to the target, unless a gate is closed; then the state and the log say which. */

@@ -161,6 +161,8 @@ function start(
     hooks,
     sockets: createSockets(handoff?.sockets ?? []),
     stopped: new AbortController(),
+    predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
+    decidedUnder: process.ppid,
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
   };

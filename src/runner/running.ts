@@ -21,6 +21,10 @@ export interface Running {
   readonly stopped: AbortController;
   readonly say: Say;
   hooks: Required<HostHooks>;
+  /** The PID of the process that this one replaces: its parent, until it leaves. */
+  readonly predecessor: number | undefined;
+  /** The parent's PID, when it was decided how to hand off. */
+  decidedUnder: number;
   /** What the host adds to the state. */
   hostFields: Readonly<Record<string, unknown>>;
   situation: Situation;
