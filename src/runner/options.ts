@@ -6,11 +6,12 @@
 import { writeSync } from 'node:fs';
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
+import { DistprintError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import { defaultStateFile } from './role/state-file.ts';
 import type { Started } from './situation.ts';
-import type { Strategy } from './supervisor/strategy.ts';
+import { STRATEGIES, type Strategy } from './supervisor/strategy.ts';
 
 /** What the host does in a hand-off. Each may be asynchronous. */
 export interface HostHooks {
@@ -26,7 +27,7 @@ export interface HostHooks {
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
-  /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
+  /** Default `auto`: the way that is safe under the supervisor found, which may be none. The operator's `$DISTPRINT_STRATEGY` goes first. */
   strategy?: Strategy | 'auto';
   /** Milliseconds from one beat to the next. Default 10,000. */
   intervalMs?: number;
@@ -85,11 +86,14 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
   resume: hooks.resume ?? nothing,
 });
 
-/** @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in */
+/**
+ * @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in; where `$DISTPRINT_STRATEGY`
+ *   names no strategy
+ */
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
-    strategy: options.strategy ?? 'auto',
+    strategy: readStrategy(env) ?? options.strategy ?? 'auto',
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
     readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
@@ -104,6 +108,15 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     log: options.log ?? logToStderr,
     onStep: options.onStep ?? nothing,
   };
+}
+
+function readStrategy({ DISTPRINT_STRATEGY: named }: NodeJS.ProcessEnv): Settings['strategy'] | undefined {
+  if (named === undefined || named === '') return undefined;
+  const known = ['auto', ...STRATEGIES] as const;
+  const found = known.find((each) => each === named);
+  if (found !== undefined) return found;
+  const message = `DISTPRINT_STRATEGY is ${JSON.stringify(named)}: set it to ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', message);
 }
 
 /** Not through `process.stderr`: once its reader is gone, a write there ends the process. */

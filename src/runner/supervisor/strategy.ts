@@ -56,11 +56,10 @@ export function decideStrategy(wanted: Strategy | 'auto', facts: Facts): Decisio
   if (wanted === 'exit') {
     return exit.safe === false ? decide('none', exit.why) : decide('exit', 'strategy exit was asked for', exit.why);
   }
-  // Nobody would start it again, so the old process is the only way back if the new code fails: it must outlive the start.
-  if (supervisor.kind === 'nobody') return decide('respawn', respawn.why);
+  // The old process is the best way back if the new code fails: where it may, it outlives the start.
+  if (respawn.safe === true) return decide('respawn', respawn.why);
   if (execBlocker === null)
     return decide('exec', 'the runtime can replace the code in place, and the supervisor sees the same process');
-  if (respawn.safe === true) return decide('respawn', execBlocker, respawn.why);
   if (exit.safe === true) return decide('exit', execBlocker, respawn.why, exit.why);
   return decide('none', execBlocker, respawn.why, exit.why);
 }
