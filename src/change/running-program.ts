@@ -60,14 +60,8 @@ function locateEntryScript(): string | undefined {
   const given = isInPm2Container() ? process.env.pm_exec_path : process.argv[1];
   const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
   if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
-  let path = resolve(given);
-  if (statOrNothing(path)?.isFile() !== true) {
-    try {
-      path = createRequire(path).resolve(path); // `node app` for app.js or app/index.js
-    } catch {
-      return undefined;
-    }
-  }
+  let path = toScript(resolve(given));
+  if (path === undefined) return undefined;
   for (let links = 0; links < MAX_LINKS; links++) {
     let target: string;
     try {
@@ -79,6 +73,41 @@ function locateEntryScript(): string | undefined {
   }
   return undefined;
 }
+
+/** The file that a runtime takes for this path: `node app` stands for app.js or app/index.js. */
+function toScript(path: string): string | undefined {
+  if (statOrNothing(path)?.isFile() === true) return path;
+  try {
+    return createRequire(path).resolve(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The words that the operator typed, raw (disk/raw-path.ts), whatever the host did to `process.argv` since. Undefined where they do not
+ * begin with the runtime and the script: a process title overwrites them, and only Linux shows them.
+ */
+export function readOwnWords(): string[] | undefined {
+  let words: string[];
+  try {
+    words = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
+  } catch {
+    return undefined;
+  }
+  if (toText(words[0] ?? '') !== process.argv0) return undefined;
+  if (isExecutableItself()) return words;
+  return words.some((word, i) => i > 0 && isEntryScript(toText(word))) ? words : undefined;
+}
+
+function isEntryScript(word: string): boolean {
+  const entry = process.argv[1];
+  if (word === '' || word.startsWith('-') || entry === undefined) return false;
+  const [typed, known] = [toScript(resolve(word)), toScript(entry)];
+  return typed !== undefined && known !== undefined && realpathSync(typed) === realpathSync(known);
+}
+
+const toText = (raw: string) => Buffer.from(raw, 'latin1').toString('utf8');
 
 /** pm2 starts its own script, which imports the program's. */
 function isInPm2Container(): boolean {

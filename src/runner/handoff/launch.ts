@@ -10,10 +10,10 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import cluster from 'node:cluster';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { executablePath, isExecutableItself } from '../../change/running-program.ts';
+import { join } from 'node:path';
+import { executablePath, isExecutableItself, readOwnWords } from '../../change/running-program.ts';
 import { toFsPath, toRaw } from '../../disk/raw-path.ts';
-import { readCommandLine, readEnvironment, readWorkingDirectory } from '../role/proc.ts';
+import { readEnvironment, readWorkingDirectory } from '../role/proc.ts';
 import { whyNotDirectory, whyNotExecutable } from './executable.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
@@ -150,27 +150,13 @@ function toEnv(entries: readonly string[]): Record<string, string> {
   );
 }
 
-/**
- * The words that the operator typed, from the kernel. Where something rewrote them (pm2, a process title), they are put together
- * from what the runtime says.
- */
+/** The words that the operator typed. Where nobody shows them, they are put together from what the runtime says. */
 function readArgv(): string[] {
   const { argv0, execArgv, argv } = process;
-  const words = readCommandLine('self') ?? [];
-  const isInside = isExecutableItself();
-  const rest = argv.slice(2).map(toRaw);
-  const head = words.slice(0, words.length - rest.length);
-  const isTail = rest.every((word, i) => isSameWord(words[head.length + i], word));
-  const script = toText(head.at(-1) ?? '');
-  const isHead = isInside ? head.length === 1 : head.length > 1 && argv[1]?.startsWith(resolve(script)) === true;
-  if (isHead && isTail) return words;
   // What an executable holds in itself, flags for its runtime among that, is not said to it again.
-  return [toRaw(argv0), ...(isInside ? argv.slice(2) : [...execArgv, ...argv.slice(1)]).map(toRaw)];
-}
-
-/** The runtime has decoded the word as UTF-8, with U+FFFD for what is none. */
-function isSameWord(word: string | undefined, decoded: string): boolean {
-  return word !== undefined && toRaw(toText(word)) === decoded;
+  return (
+    readOwnWords() ?? [argv0, ...(isExecutableItself() ? argv.slice(2) : [...execArgv, ...argv.slice(1)])].map(toRaw)
+  );
 }
 
 function readEnv(): string[] {
