@@ -3,6 +3,7 @@
  * @module
  */
 
+import { findMovedProgram } from '../change/running-program.ts';
 import { callHost } from './call-host.ts';
 import { considerHandOff, heedParent } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
@@ -21,6 +22,8 @@ export async function beat(running: Running): Promise<number | undefined> {
 }
 
 async function look(running: Running): Promise<number | undefined> {
+  if (running.elsewhere !== null) return undefined;
+  follow(running);
   const check = await running.detector.check();
   update(running, { verdict: check.verdict });
   if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
@@ -29,6 +32,15 @@ async function look(running: Running): Promise<number | undefined> {
     await considerHandOff(running, { fingerprint: fingerprint as string, version: versions?.installed ?? null });
   }
   return check.retryInMs;
+}
+
+/** A link that was repointed may lead to the program in another folder. */
+function follow(running: Running): void {
+  const { detectAt, identity } = running;
+  const path = detectAt === null ? undefined : findMovedProgram(identity.path);
+  if (detectAt === null || path === undefined) return;
+  running.detector = detectAt(path);
+  running.identity = { ...identity, path };
 }
 
 /** Whether this process still is the runner. Once another one serves in its place, it leaves. */

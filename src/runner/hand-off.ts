@@ -65,6 +65,13 @@ function holdBack(running: Running, target: Target, gate: string, reason: string
   running.say('target', `${sayTarget(target)} is installed; ${sayStaying(running)}: ${reason}`);
 }
 
+/** This process does not run what is watched, so its fingerprint says nothing, and nor would that of a replacement. */
+export function holdBackAlways(running: Running, reason: string): void {
+  const { fingerprint } = running.identity.started;
+  update(running, { verdict: 'changed', heldBack: { target: fingerprint, gate: 'program', reason } });
+  running.say('target', `no hand-off: ${reason}`);
+}
+
 async function move(
   running: Running,
   target: Target,

@@ -8,12 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { createDetector, type Detector } from '../change/detector.ts';
 import { repeat } from '../change/heartbeat.ts';
-import { locateRunningProgram } from '../change/running-program.ts';
+import { locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
-import { decide } from './hand-off.ts';
+import { decide, holdBackAlways } from './hand-off.ts';
 import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
@@ -77,8 +77,14 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { holder, handoff } = await takeLock({ me, lockBase, said, detector, announce, log: settings.log });
-    const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
+    const elsewhere = whyElsewhere(path);
+    const claim = { me, lockBase, said, detector, elsewhere, announce, log: settings.log };
+    const { holder, handoff } = await takeLock(claim);
+    const { baseline } = detector;
+    const detectAt =
+      options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
+    const watched = { path, detector, detectAt, elsewhere };
+    const running = start(settings, toHooks(options), watched, { base: lockBase, holder }, handoff);
     removeLeftovers(settings.stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -139,22 +145,21 @@ function toIdentity(settings: Settings, path: string, { baseline }: Detector): I
 function start(
   settings: Settings,
   hooks: Running['hooks'],
-  path: string,
-  detector: Detector,
+  { path, ...watched }: Pick<Running, 'detector' | 'detectAt' | 'elsewhere'> & { path: string },
   lock: Running['lock'],
   handoff: Handoff | undefined,
 ): Running {
-  const identity = toIdentity(settings, path, detector);
+  const identity = toIdentity(settings, path, watched.detector);
   const say = createSay(settings.log);
   const journal = createJournal(
     settings.stateFile,
-    (before) => toState(identity, lock.holder, running.situation, running.hostFields, before),
+    (before) => toState(running.identity, lock.holder, running.situation, running.hostFields, before),
     say,
   );
   const running: Running = {
     settings,
     identity,
-    detector,
+    ...watched,
     lock,
     journal,
     say,
@@ -166,17 +171,20 @@ function start(
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
   };
+  if (watched.elsewhere !== null) holdBackAlways(running, watched.elsewhere);
   return running;
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, detector, identity, sockets, stopped, journal } = running;
+  const { lock, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
     },
     isHandedOver: handoff !== undefined,
-    detector,
+    get detector() {
+      return running.detector;
+    },
     token: identity.started.token,
     listen: sockets.listen,
     onHandOff(hooks) {

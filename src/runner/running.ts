@@ -12,8 +12,12 @@ import type { Identity, Situation } from './situation.ts';
 
 export interface Running {
   readonly settings: Settings;
-  readonly identity: Identity;
-  readonly detector: Detector;
+  identity: Identity;
+  detector: Detector;
+  /** The same detector for the program at another path. Null where the host said what to watch. */
+  readonly detectAt: ((path: string) => Detector) | null;
+  /** Why it can't be told what this process runs; null where it can. It is never handed off then. */
+  readonly elsewhere: string | null;
   readonly lock: HeldLock;
   readonly journal: Journal;
   readonly sockets: Sockets;

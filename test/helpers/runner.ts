@@ -64,7 +64,7 @@ if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
 const { DISTPRINT_HANDOFF: word = null } = process.env;
-say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
+say({ release, ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
 setInterval(() => {}, 1000);
 `;
 
@@ -87,6 +87,8 @@ export interface RunnerProgram {
     host?: 'releases' | 'resumes';
     log?: string;
     ready?: number;
+    /** Of the code that runs. */
+    release?: string;
     generation?: number;
     isHandedOver?: boolean;
     word?: string | null;
@@ -125,16 +127,20 @@ export interface RunnerPlace {
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
   root?: string;
+  cwd?: string;
+  /** As it is typed. */
+  script?: string;
 }
 
 export function launchRunner(
   { fields = {}, redacted, ...options }: RunnerSetup = {},
-  { args = [], env = {}, root = makeRunnerPackage(makeTemp()) }: RunnerPlace = {},
+  { args = [], env = {}, root = makeRunnerPackage(makeTemp()), cwd, script }: RunnerPlace = {},
 ): RunnerProgram {
   const stateFile = options.stateFile ?? join(makeTemp(), 'state/runner.state.json');
   const runner = { strategy: 'none', intervalMs: 30, settleMs: 100, proveMs: 100, ...options, stateFile };
   const setup = JSON.stringify({ ...runner, fields, redact: redacted });
-  const child = spawn(process.execPath, [join(root, 'dist/main.js'), ...args], {
+  const child = spawn(process.execPath, [script ?? join(root, 'dist/main.js'), ...args], {
+    cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...plainEnv, RUNNER: setup, ...env },

@@ -11,7 +11,13 @@ import cluster from 'node:cluster';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { executablePath, isExecutableItself, readOwnWords } from '../../change/running-program.ts';
+import {
+  executablePath,
+  isExecutableItself,
+  locateRunningProgram,
+  readOwnWords,
+  typedDirectory,
+} from '../../change/running-program.ts';
 import { toFsPath, toRaw } from '../../disk/raw-path.ts';
 import { readEnvironment, readWorkingDirectory } from '../role/proc.ts';
 import { whyNotDirectory, whyNotExecutable } from './executable.ts';
@@ -52,8 +58,12 @@ const launch: Launch = {
   umask: process.umask(),
 };
 
-/** How this process was launched. */
-export const getLaunch = (): Launch => launch;
+/** How this process was launched, by the paths that were typed: they may lead to a new release by now. */
+export function getLaunch(): Launch {
+  const file = isExecutableItself() ? (locateRunningProgram() ?? launch.file) : launch.file;
+  if (typedDirectory === undefined || whyNotDirectory(typedDirectory) !== null) return { ...launch, file };
+  return { ...launch, file, cwd: toRaw(typedDirectory) };
+}
 
 /** One environment variable more, in text. */
 export type ExtraEnv = Readonly<Record<string, string>>;
@@ -81,7 +91,7 @@ export function spawnAlike(
 }
 
 /** Why this process can't be launched again in place just now, as far as that can be told; null where it can. */
-export function whyNoExec({ file, cwd }: Launch = launch): string | null {
+export function whyNoExec({ file, cwd }: Launch = getLaunch()): string | null {
   return whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd));
 }
 

@@ -19,6 +19,8 @@ export interface Claim {
   readonly said: Handoff | undefined;
   /** Of what this process was loaded from. */
   readonly detector: Detector;
+  /** Why its fingerprint is not that of the program that runs; null where nothing speaks for that. */
+  readonly elsewhere: string | null;
   announce(step: Step): Promise<void>;
   log(line: string): void;
 }
@@ -39,7 +41,7 @@ export async function takeLock(claim: Claim): Promise<Claimed> {
   if (handoff === undefined || handoff.part === 'exec') return { holder: acquireOrGoOn(claim), handoff };
   await announce('report');
   const { fingerprint, version } = detector.baseline;
-  report({ at: 'loaded', fingerprint, version, doubt: sayDoubt(detector) });
+  report({ at: 'loaded', fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector) });
   if (handoff.part === 'rehearsal') process.exit(0);
   const holder = await waitForGrant(handoff, me, lockBase);
   await announce('granted');
