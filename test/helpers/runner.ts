@@ -130,16 +130,25 @@ export interface RunnerPlace {
   cwd?: string;
   /** As it is typed. */
   script?: string;
+  /** As it is typed. */
+  runtime?: string;
 }
 
 export function launchRunner(
   { fields = {}, redacted, ...options }: RunnerSetup = {},
-  { args = [], env = {}, root = makeRunnerPackage(makeTemp()), cwd, script }: RunnerPlace = {},
+  {
+    args = [],
+    env = {},
+    root = makeRunnerPackage(makeTemp()),
+    cwd,
+    script,
+    runtime = process.execPath,
+  }: RunnerPlace = {},
 ): RunnerProgram {
   const stateFile = options.stateFile ?? join(makeTemp(), 'state/runner.state.json');
   const runner = { strategy: 'none', intervalMs: 30, settleMs: 100, proveMs: 100, ...options, stateFile };
   const setup = JSON.stringify({ ...runner, fields, redact: redacted });
-  const child = spawn(process.execPath, [script ?? join(root, 'dist/main.js'), ...args], {
+  const child = spawn(runtime, [script ?? join(root, 'dist/main.js'), ...args], {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

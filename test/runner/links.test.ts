@@ -1,6 +1,6 @@
 /** A deployment that repoints a link: what is watched, what is launched, and what runs are one program, or no hand-off is made. */
 
-import { renameSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isRunnerRunningInstalledVersion, readRunnerStatus } from '../../src/runner/index.ts';
@@ -90,5 +90,28 @@ describe('a program that does not lie below what is watched', () => {
     await runner.beats(3);
     expectHeldBack();
     expect(runner.logs()).toEqual([expect.stringContaining('no hand-off: the program that runs')]);
+  });
+});
+
+describe('a runtime whose folder is removed', () => {
+  it.each(['by a link that now leads to another', 'by its name, in $PATH'])('is found %s', async (how) => {
+    const folder = makeTemp();
+    const current = join(folder, 'current');
+    for (const i of [1, 2]) mkdirSync(join(folder, `version-${i}`));
+    copyFileSync(process.execPath, join(folder, 'version-1/node'));
+    symlinkSync(process.execPath, join(folder, 'version-2/node'));
+    symlinkSync('version-1', current);
+    const isTyped = how.startsWith('by a link');
+    const env = { PATH: `${join(folder, 'none')}:${current}:${process.env.PATH}` };
+    const runner = await startRunner(
+      { strategy: 'respawn' },
+      isTyped ? { runtime: join(current, 'node') } : { runtime: 'node', env },
+    );
+    rmSync(current);
+    rmSync(join(folder, 'version-1'), { recursive: true });
+    symlinkSync('version-2', current);
+    runner.upgrade('2.0.0');
+    const after = await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+    expect(after.release).toBe('2.0.0');
   });
 });

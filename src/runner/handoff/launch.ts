@@ -8,9 +8,9 @@
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import cluster from 'node:cluster';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   executablePath,
   isExecutableItself,
@@ -60,9 +60,20 @@ const launch: Launch = {
 
 /** How this process was launched, by the paths that were typed: they may lead to a new release by now. */
 export function getLaunch(): Launch {
-  const file = isExecutableItself() ? (locateRunningProgram() ?? launch.file) : launch.file;
+  const file = isExecutableItself() ? (locateRunningProgram() ?? launch.file) : findRuntime();
   if (typedDirectory === undefined || whyNotDirectory(typedDirectory) !== null) return { ...launch, file };
   return { ...launch, file, cwd: toRaw(typedDirectory) };
+}
+
+/** The runtime where it was, or where the typed word leads now: a version manager may have repointed a link, and removed the old folder. */
+function findRuntime(): string {
+  if (existsSync(toFsPath(launch.file))) return launch.file;
+  const { argv0 } = process;
+  const path = launch.env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
+  const folders = argv0.includes('/') ? [''] : toText(path).split(':');
+  const candidates = folders.map((folder) => resolve(typedDirectory ?? toText(launch.cwd), folder, argv0));
+  const found = candidates.find((file) => whyNotExecutable(file) === null);
+  return found === undefined ? launch.file : toRaw(found);
 }
 
 /** One environment variable more, in text. */
