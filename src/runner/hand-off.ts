@@ -17,10 +17,16 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  const supervisor = await findSupervisor(exitStatus);
+  running.decidedUnder = process.ppid;
+  const supervisor = await findSupervisor(exitStatus, running.predecessor);
   const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
+}
+
+/** Decides anew where the parent has ended, and another process has taken this one in. */
+export async function heedParent(running: Running): Promise<void> {
+  if (process.ppid !== running.decidedUnder) await decide(running);
 }
 
 /**
@@ -82,6 +88,13 @@ async function canHandOff({ hooks, say }: Running): Promise<boolean> {
 function holdBack(running: Running, target: Target, gate: string, reason: string): void {
   update(running, { heldBack: { target: target.fingerprint, gate, reason } });
   running.say('target', `${sayTarget(target)} is installed; ${sayStaying(running)}: ${reason}`);
+}
+
+/** This process does not run what is watched, so its fingerprint says nothing, and nor would that of a replacement. */
+export function holdBackAlways(running: Running, reason: string): void {
+  const { fingerprint } = running.identity.started;
+  update(running, { verdict: 'changed', heldBack: { target: fingerprint, gate: 'program', reason } });
+  running.say('target', `no hand-off: ${reason}`);
 }
 
 async function move(

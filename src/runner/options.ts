@@ -5,13 +5,14 @@
 
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
+import { DistprintError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import { createLog } from './log.ts';
 import { defaultStateFile } from './role/state-file.ts';
 import type { WhenRunning } from './role/take-free-lock.ts';
 import type { Started } from './situation.ts';
-import type { Strategy } from './supervisor/strategy.ts';
+import { STRATEGIES, type Strategy } from './supervisor/strategy.ts';
 
 /** What the host does in a hand-off. Each may be asynchronous. */
 export interface HostHooks {
@@ -42,7 +43,7 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
    * code than is installed gets SIGTERM, and the claim waits for its end; one that runs what is installed, or moves to it, is left alone.
    */
   whenRunning?: WhenRunning;
-  /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
+  /** Default `auto`: the way that is safe under the supervisor found, which may be none. The operator's `$DISTPRINT_STRATEGY` goes first. */
   strategy?: Strategy | 'auto';
   /**
    * The host can be rehearsed to readiness: its runner is then a rehearsal (`isRehearsal`), and `ready` asks this whether it works.
@@ -115,12 +116,15 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
   resume: hooks.resume ?? nothing,
 });
 
-/** @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in */
+/**
+ * @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in; where `$DISTPRINT_STRATEGY`
+ *   names no strategy
+ */
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
     whenRunning: options.whenRunning ?? 'refuse',
-    strategy: options.strategy ?? 'auto',
+    strategy: readStrategy(env) ?? options.strategy ?? 'auto',
     canRehearse: options.canRehearse,
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
@@ -137,4 +141,13 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };
+}
+
+function readStrategy({ DISTPRINT_STRATEGY: named }: NodeJS.ProcessEnv): Settings['strategy'] | undefined {
+  if (named === undefined || named === '') return undefined;
+  const known = ['auto', ...STRATEGIES] as const;
+  const found = known.find((each) => each === named);
+  if (found !== undefined) return found;
+  const message = `DISTPRINT_STRATEGY is ${JSON.stringify(named)}: set it to ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', message);
 }

@@ -8,13 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { createDetector, type Detector } from '../change/detector.ts';
 import { repeat } from '../change/heartbeat.ts';
-import { locateRunningProgram } from '../change/running-program.ts';
+import { locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
 import { expectReady } from './deadline.ts';
-import { decide, lookForOwnMark } from './hand-off.ts';
+import { decide, holdBackAlways, lookForOwnMark } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
@@ -90,6 +90,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
     const { stateFile, canRehearse } = settings;
+    const elsewhere = whyElsewhere(path);
     const presence = createPresence(stateFile);
     const { holder, handoff } = await takeLock({
       ...settings,
@@ -99,11 +100,16 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
       presence,
       said,
       detector,
+      elsewhere,
       announce,
     });
     if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
+    const { baseline } = detector;
+    const detectAt =
+      options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
+    const watched = { path, detector, detectAt, elsewhere };
     const lock = { base: lockBase, holder };
-    const running = start(settings, toHooks(options), path, detector, lock, presence, handoff);
+    const running = start(settings, toHooks(options), watched, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
     removeLeftovers(stateFile);
     await running.journal.tryWrite();
@@ -165,23 +171,22 @@ function toIdentity(settings: Settings, path: string, { baseline }: Detector): I
 function start(
   settings: Settings,
   hooks: Running['hooks'],
-  path: string,
-  detector: Detector,
+  { path, ...watched }: Pick<Running, 'detector' | 'detectAt' | 'elsewhere'> & { path: string },
   lock: Running['lock'],
   presence: Presence,
   handoff: Handoff | undefined,
 ): Running {
-  const identity = toIdentity(settings, path, detector);
+  const identity = toIdentity(settings, path, watched.detector);
   const say = createSay(settings.log);
   const journal = createJournal(
     settings.stateFile,
-    (before) => toState(identity, lock.holder, running.situation, running.hostFields, before),
+    (before) => toState(running.identity, lock.holder, running.situation, running.hostFields, before),
     say,
   );
   const running: Running = {
     settings,
     identity,
-    detector,
+    ...watched,
     lock,
     presence,
     journal,
@@ -193,21 +198,26 @@ function start(
     stopped: new AbortController(),
     isMarked: true,
     unmarked: null,
+    predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
+    decidedUnder: process.ppid,
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
+  if (watched.elsewhere !== null) holdBackAlways(running, watched.elsewhere);
   return running;
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, presence, detector, identity, sockets, stopped, journal } = running;
+  const { lock, presence, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
     },
     isHandedOver: handoff !== undefined,
     isRehearsal: false,
-    detector,
+    get detector() {
+      return running.detector;
+    },
     token: identity.started.token,
     listen: sockets.listen,
     onHandOff(hooks) {

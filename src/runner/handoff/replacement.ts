@@ -27,6 +27,8 @@ export interface Claim {
   readonly canRehearse: boolean;
   /** Of what this process was loaded from. */
   readonly detector: Detector;
+  /** Why its fingerprint is not that of the program that runs; null where nothing speaks for that. */
+  readonly elsewhere: string | null;
   announce(step: Step): Promise<void>;
   log(line: string): void;
 }
@@ -51,7 +53,7 @@ export async function takeLock(claim: Claim): Promise<Claimed> {
   await announce('report');
   const { fingerprint, version } = detector.baseline;
   const goesOn = handoff.part === 'rehearsal' && canRehearse;
-  report({ at: 'loaded', fingerprint, version, doubt: sayDoubt(detector), goesOn });
+  report({ at: 'loaded', fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector), goesOn });
   if (goesOn) return { holder: { process: me, generation: handoff.generation + 1 }, handoff };
   if (handoff.part === 'rehearsal') process.exit(0);
   const holder = await waitForGrant(handoff, me, lockBase);
