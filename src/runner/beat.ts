@@ -15,11 +15,12 @@ import { type Running, update } from './running.ts';
 /** @returns the milliseconds after which another beat is worth while, where that is sooner than the interval */
 export async function beat(running: Running): Promise<number | undefined> {
   const isHandingOff = () => running.situation.handingOff !== null;
-  if (!isHandingOff() && !(await isStillRunner(running))) return undefined;
+  const other = isHandingOff() ? undefined : findOther(running);
+  if (other !== undefined) await giveWay(running, other);
   if (!isHandingOff()) await running.presence.show(); // again, after a hand-off that failed
   if (!isHandingOff()) await heedParent(running);
   const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
-  await running.journal.tryWrite();
+  if (other === undefined) await running.journal.tryWrite(); // else the state is the other's
   return retryInMs;
 }
 
@@ -46,17 +47,15 @@ function follow(running: Running): void {
   running.identity = { ...identity, path };
 }
 
-/** Whether this process still is the runner. Once another one serves in its place, it leaves. */
-async function isStillRunner(running: Running): Promise<boolean> {
+/** Leaves, once another one serves in this one's place. */
+async function giveWay(running: Running, other: LockHolder): Promise<void> {
   const { settings, journal, presence, say, hooks, stopped } = running;
-  const other = findOther(running);
-  if (other === undefined) return true;
   const { pid } = other.process;
   const who = `process ${pid}${isForeign(other.process) ? ' of another PID namespace or machine' : ''}`;
   const state = journal.read();
   if (state?.pid !== pid || state.distprint?.ready !== true || !lives(settings.stateFile, other)) {
     say('lock', `${who} has taken the lock, and does not serve yet`);
-    return true;
+    return;
   }
   settings.log(`${who} holds the lock, generation ${other.generation}, and serves; this process leaves`);
   presence.hide();
