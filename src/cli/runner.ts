@@ -17,7 +17,7 @@ const read = ({ state }: RunnerCliOptions) => readRunnerStatus({ ...(state !== u
 
 /**
  * Exit code 0: a runner runs what is installed, or no conclusion is possible, or the operator disabled the hand-off.
- * 1: no runner runs, or it runs old code. 2: the state cannot be read or trusted.
+ * 1: no runner runs, or it runs old code, or code that is not proven. 2: the state cannot be read or trusted.
  */
 export function status(options: RunnerCliOptions): void {
   const found = read(options);
@@ -28,8 +28,10 @@ export function status(options: RunnerCliOptions): void {
 
 function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): number {
   if (problem !== null || (isRunning && state === null)) return TROUBLE;
-  const isFine = state?.distprint?.handoffDisabled === true || installed?.verdict !== 'changed';
-  return isRunning && isFine ? SAME : DIFFERENT;
+  const own = state?.distprint;
+  const isProven = own === undefined || (own.ready && own.handingOff === null);
+  const isFine = own?.handoffDisabled === true || installed?.verdict !== 'changed';
+  return isRunning && isProven && isFine ? SAME : DIFFERENT;
 }
 
 /** Exit code 0: the runner would move to new code. 1: it would not, or not now. 2: there is nobody to ask. */
@@ -75,7 +77,9 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
       [installed.version, VERDICT_COLOURS[installed.verdict](installed.verdict)].filter(Boolean).join(' '),
     );
   if (own.handoffDisabled) add('hand-off', 'disabled by the operator');
-  if (own.handingOff !== null) add('hand-off', `under way: ${own.handingOff.step}, to ${own.handingOff.target}`);
+  if (own.handingOff !== null)
+    add('hand-off', `under way: ${own.handingOff.step}, to ${own.handingOff.target}, which is not proven yet`);
+  else if (!own.ready) add('serves', 'not yet');
   if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
   if (own.tried !== null) {
     const { version, fingerprint, failures, reason, retryAtMs } = own.tried;

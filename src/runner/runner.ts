@@ -26,7 +26,7 @@ import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
 import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
-import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
+import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 
 /** The process that holds the lock. */
@@ -203,6 +203,8 @@ function start(
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
+  const step = handoff?.part === 'exec' ? 'exec' : 'granted';
+  if (handoff !== undefined) update(running, { handingOff: toHandingOff(step, identity.started) });
   if (watched.elsewhere !== null) holdBackAlways(running, watched.elsewhere);
   return running;
 }
@@ -246,9 +248,14 @@ async function becomeReady(
   running.situation = toReadySituation(running.situation, identity.started);
   if (handoff?.part === 'replacement') {
     await settings.onStep('serve');
+    update(running, { handingOff: toHandingOff('serve', identity.started) });
     await journal.tryWrite();
-    void prove(handoff);
+    void prove(handoff).then(() => {
+      update(running, { handingOff: null });
+      return journal.tryWrite();
+    });
   } else {
+    update(running, { handingOff: null });
     await notify('READY=1').catch((error: Error) =>
       settings.log(`systemd could not be told READY=1: ${error.message}`),
     );

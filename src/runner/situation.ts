@@ -5,6 +5,7 @@
 
 import type { CoverageOptions } from '../scan/coverage.ts';
 import { EMPTY_HISTORY, type History, type Limits, withoutFuture } from './handoff/gate.ts';
+import type { Step } from './handoff/protocol.ts';
 import type { LockHolder } from './role/lock.ts';
 import type { OwnState, RunnerState } from './role/state-file.ts';
 import type { Decision } from './supervisor/strategy.ts';
@@ -60,6 +61,11 @@ export function toFirstSituation(
     heldBack: null,
     ...withoutFuture({ handOffs, tried, postponedSinceMs }, limits, nowMs),
   };
+}
+
+/** As the new process says it, from its claim until it is proven. */
+export function toHandingOff(step: Step, { fingerprint }: Started): OwnState['handingOff'] {
+  return { step, target: fingerprint, sinceMs: Date.now() };
 }
 
 /** Once it is ready: what failed before has succeeded now. */

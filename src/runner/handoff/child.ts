@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identify, type ProcessId } from '../role/process-id.ts';
-import { getLaunch, spawnAlike } from './launch.ts';
+import { type ExtraEnv, getLaunch, type SpawnAlikeOptions, spawnAlike } from './launch.ts';
 import { FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, parseReport, type Report } from './protocol.ts';
 
 /** Why a hand-off failed, for people. The predecessor goes on. */
@@ -51,8 +51,7 @@ export async function startChild(
     ...socket,
     fd: descriptors[i] === undefined ? null : FIRST_SOCKET_FD + i,
   }));
-  const child = spawnAlike(
-    getLaunch(),
+  const child = start(
     { [HANDOFF_VARIABLE]: JSON.stringify({ ...handoff, sockets }) },
     { stdio: [...own, ...descriptors], detached: true },
   );
@@ -70,6 +69,14 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
     process.kill(-pid, signal);
   } catch {
     // ESRCH: nobody is left
+  }
+}
+
+function start(...how: [extra: ExtraEnv, options: SpawnAlikeOptions]): ChildProcess {
+  try {
+    return spawnAlike(getLaunch(), ...how);
+  } catch (error) {
+    throw new HandoffFailure(`it can't be started: ${(error as Error).message}`, { cause: error });
   }
 }
 

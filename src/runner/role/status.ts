@@ -29,7 +29,10 @@ export interface RunnerStatus {
   readonly isRunning: boolean | null;
   /** Who holds the lock, or held it last. */
   readonly holder: LockHolder | null;
-  /** What the lock holder says of itself. Null where there is no such file, or none that can be trusted. */
+  /**
+   * What the lock holder says of itself; right after a grant, what its predecessor said last. Null where there is no such file, or none
+   * that can be trusted.
+   */
   readonly state: RunnerState | null;
   /** Why the state can't be trusted, where it can't. */
   readonly problem: string | null;
@@ -110,9 +113,17 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
   } catch (error) {
     problem = (error as Error).message;
   }
-  const isHolders = state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started;
+  const isHolders =
+    (state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started) ||
+    (isRunning === true && isOfGrant(state, holder));
   if (state !== null && !isHolders) problem = `${stateFile} is not of the process that holds the lock`;
   return { stateFile, isRunning, holder, state: isHolders ? state : null, problem };
+}
+
+/** Whether the state's process granted the lock to this holder, who has written none yet. */
+function isOfGrant(state: RunnerState | null, holder: LockHolder | null): boolean {
+  const own = state?.distprint;
+  return own?.handingOff?.step === 'grant' && own.generation + 1 === holder?.generation;
 }
 
 function lookAt({ distprint: own }: RunnerState, { cacheFile }: StatusOptions): RunnerStatus['installed'] {
