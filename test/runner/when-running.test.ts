@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readRunnerStatus } from '../../src/runner/index.ts';
+import { isRunnerRunningInstalledVersion, readRunnerStatus } from '../../src/runner/index.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { launchRunner, type RunnerSetup, startRunner } from '../helpers/runner.ts';
@@ -33,6 +33,7 @@ describe('a start that replaces whom it finds running', () => {
     const { stateFile, root } = runner;
     runner.upgrade('2.0.0-hangs');
     await until('the grant', () => (readHolder(lockBaseOf(stateFile))?.generation === 2 ? true : undefined));
+    expect(isRunnerRunningInstalledVersion({ stateFile })).toBe(true);
     const second = launchRunner({ stateFile, ...REPLACE }, { root });
     expect(await second.ended).toBe(1);
     expect(second.stderr()).toContain('ERR_DISTPRINT_RUNNING');

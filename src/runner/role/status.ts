@@ -51,13 +51,14 @@ export function readRunnerStatus(options: StatusOptions = {}): RunnerStatus {
 }
 
 /**
- * Whether a runner runs what is installed, or moves to it without help. False where none runs, and where it stays on old code (no safe
+ * Whether a runner runs what is installed, or moves to it without help. False where none runs (but for the 30 s in which a supervisor
+ * starts it again after strategy `exit`), and where it stays on old code (no safe
  * strategy, the breaker, a back-off): returning false makes callers restart the runner. True also where nothing can be concluded (an
  * install is under way, or this user may not read it), and where the operator opted out.
  */
 export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): boolean {
   const { isRunning, state } = find(options);
-  if (isRunning === false) return false;
+  if (isRunning === false) return isBeingRestarted(state);
   if (state?.distprint === undefined || state.distprint.handoffDisabled) return true;
   return willMoveItself(state.distprint) || lookAt(state, options)?.verdict !== 'changed';
 }
@@ -67,6 +68,16 @@ function willMoveItself({ ready, handingOff, heldBack, decision }: OwnState): bo
   if (!ready || handingOff !== null) return true;
   return decision.strategy !== 'none' && (heldBack === null || heldBack.gate === 'idle');
 }
+
+/** After strategy `exit` none runs until the supervisor has started the new code: who starts one by hand meanwhile takes its place. */
+function isBeingRestarted(state: RunnerState | null): boolean {
+  if (state?.distprint?.handingOff?.step !== 'exit') return false;
+  const sinceMs = Date.now() - new Date(state.lastHeartbeat ?? 0).getTime();
+  return sinceMs < RESTART_MS;
+}
+
+/** Longer than supervisors wait, and programs start. */
+const RESTART_MS = 30_000;
 
 /** How long to wait, and how often to look. */
 export interface WaitOptions extends StatusOptions {

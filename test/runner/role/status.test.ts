@@ -96,6 +96,20 @@ describe('isRunnerRunningInstalledVersion', () => {
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('back-off') } }))).toBe(false);
   });
 
+  it('is true after it left for its supervisor to start it again, for 30 s', () => {
+    const left = (step: string, ago: number) =>
+      makeRole({
+        holder: gone,
+        own: { handingOff: { step, target: 'x', sinceMs: 0 } },
+        fields: { lastHeartbeat: new Date(Date.now() - ago).toISOString() },
+      });
+    expect([left('exit', 1_000), left('exit', 31_000), left('rehearse', 1_000)].map(isInstalled)).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
   it('is true where it was told not to check', () => {
     expect(isInstalled(makeRole({ own: { ...OTHER, handoffDisabled: true } }))).toBe(true);
   });
