@@ -63,8 +63,9 @@ const runner = await claimRunner({
 if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
+say({ release });
 const { DISTPRINT_HANDOFF: word = null } = process.env;
-say({ release, ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
+say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
 setInterval(() => {}, 1000);
 `;
 
