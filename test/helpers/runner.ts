@@ -64,14 +64,9 @@ const runner = await claimRunner({
 if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
-<<<<<<< HEAD
-const { DISTPRINT_HANDOFF: word = null, ONCE: once, ALWAYS: always } = process.env;
-say({ release, ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word, once, always });
-=======
 say({ release });
-const { DISTPRINT_HANDOFF: word = null } = process.env;
-say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
->>>>>>> 64a92fa
+const { DISTPRINT_HANDOFF: word = null, ONCE: once, ALWAYS: always } = process.env;
+say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word, once, always });
 setInterval(() => {}, 1000);
 `;
 
