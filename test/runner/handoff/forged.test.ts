@@ -48,7 +48,6 @@ describe.each(PARTS)('a forged DISTPRINT_HANDOFF that says "%s"', (part) => {
     writeFileSync(`${lockBaseOf(stateFile)}.5`, JSON.stringify(gone));
     const runner = await startRunner({ stateFile }, { env: forge(part, gone, 5) });
     expect(runner.said.at(-1)).toEqual({
-      release: '1.0.0',
       ready: runner.pid,
       generation: 6,
       isHandedOver: false,
@@ -60,7 +59,6 @@ describe.each(PARTS)('a forged DISTPRINT_HANDOFF that says "%s"', (part) => {
   it('and names its parent, who owns nothing: it starts like any other, and serves', async () => {
     const runner = await startRunner({}, { env: forge(part, me, 1) });
     expect(runner.said.at(-1)).toEqual({
-      release: '1.0.0',
       ready: runner.pid,
       generation: 1,
       isHandedOver: false,
@@ -75,7 +73,6 @@ describe('a DISTPRINT_HANDOFF', () => {
     async (said) => {
       const runner = await startRunner({}, { env: { [HANDOFF_VARIABLE]: said } });
       expect(runner.said.at(-1)).toEqual({
-        release: '1.0.0',
         ready: runner.pid,
         generation: 1,
         isHandedOver: false,
