@@ -5,8 +5,9 @@
  */
 
 import { resolve } from 'node:path';
+import { defaultCacheFile } from './change/default-cache.ts';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
-import { executablePath, locateRunningProgram } from './change/running-program.ts';
+import { findMovedProgram, isExecutableItself, locateRunningProgram } from './change/running-program.ts';
 import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
@@ -17,7 +18,10 @@ export interface InstalledCliProbeOptions {
   packageDir?: string;
   /** Or the executable. */
   executable?: string;
-  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  /**
+   * Where to keep the stat cache, so that the next process need not read every file again. Default: for an executable of 8 MiB or
+   * more, a file in `$XDG_CACHE_HOME/distprint`; else none is kept.
+   */
   cacheFile?: string;
 }
 
@@ -34,14 +38,17 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
   const given = options.executable ?? options.packageDir;
   const locate = () => (given === undefined ? locateRunningProgram() : resolve(given));
   let observer: Observer | undefined;
+  let root: string | undefined;
   let token: number | undefined;
   let lastThereMs = Number.NEGATIVE_INFINITY;
 
   function look(): number | undefined {
-    if (observer === undefined) {
-      observer = observe(locate(), options);
-      if (observer === undefined) return undefined;
+    const found = root === undefined ? locate() : given === undefined && findMovedProgram(root);
+    if (found) {
+      root = found;
+      observer = observe(root, options);
     }
+    if (observer === undefined) return undefined;
     const isFirst = token === undefined && lastThereMs === Number.NEGATIVE_INFINITY;
     const deadlineMs = performance.now() + (isFirst ? SETTLE_MS : 0);
     for (;;) {
@@ -65,11 +72,11 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 }
 
 /** In the middle of an install package.json may be away: what was a package must not become a plain directory. */
-function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
-  if (root === undefined) return undefined;
-  const isExecutable = executable !== undefined || root === executablePath();
+function observe(root: string, { executable, packageDir, cacheFile }: InstalledCliProbeOptions): Observer {
+  const isExecutable = executable !== undefined || (packageDir === undefined && isExecutableItself());
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
-  return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
+  const cache = cacheFile ?? (isExecutable ? defaultCacheFile(root) : undefined);
+  return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile: cache });
 }
 
 function block(ms: number): void {

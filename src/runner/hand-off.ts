@@ -17,11 +17,17 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  const supervisor = await findSupervisor(exitStatus);
+  running.decidedUnder = process.ppid;
+  const supervisor = await findSupervisor(exitStatus, running.predecessor);
   const given = running.sockets.areGiven() ? 'exec would close the socket that was given to it' : null;
   const decision = decideStrategy(strategy, { supervisor, execBlocker: given ?? findExecBlocker(), exitStatus });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
+}
+
+/** Decides anew where the parent has ended, and another process has taken this one in. */
+export async function heedParent(running: Running): Promise<void> {
+  if (process.ppid !== running.decidedUnder) await decide(running);
 }
 
 /**
@@ -80,6 +86,13 @@ function holdBack(running: Running, target: Target, gate: string, reason: string
   running.say('target', `${sayTarget(target)} is installed; ${sayStaying(running)}: ${reason}`);
 }
 
+/** This process does not run what is watched, so its fingerprint says nothing, and nor would that of a replacement. */
+export function holdBackAlways(running: Running, reason: string): void {
+  const { fingerprint } = running.identity.started;
+  update(running, { verdict: 'changed', heldBack: { target: fingerprint, gate: 'program', reason } });
+  running.say('target', `no hand-off: ${reason}`);
+}
+
 async function move(
   running: Running,
   target: Target,
@@ -107,7 +120,7 @@ async function move(
 }
 
 function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
-  const { settings, lock, sockets, journal, detector, stopped, hooks } = running;
+  const { settings, lock, presence, sockets, journal, detector, stopped, hooks } = running;
   return {
     lock,
     sockets,
@@ -126,7 +139,10 @@ function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor 
       update(running, recordHandOff(running.situation, settings.limits, Date.now()));
       await journal.write();
     },
-    stopWriting: () => journal.close(),
+    async stopWriting() {
+      await journal.close();
+      presence.hide();
+    },
     release: async () => void (await callHost('release', hooks.release, settings.hookTimeoutMs)),
     resume: () =>
       callHost('resume', hooks.resume, settings.hookTimeoutMs).then(

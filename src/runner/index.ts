@@ -5,6 +5,7 @@
 
 export { DistprintError, type DistprintErrorCode, isDistprintError } from '../errors.ts';
 export type { Limits } from './handoff/gate.ts';
+export { launchedAs } from './handoff/launched-as.ts';
 export type { Step } from './handoff/protocol.ts';
 export { STEPS } from './handoff/protocol.ts';
 export type { HostHooks, Probe, RehearsedAt, RunnerOptions } from './options.ts';

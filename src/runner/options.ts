@@ -3,14 +3,16 @@
  * @module
  */
 
-import { writeSync } from 'node:fs';
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
+import { DistprintError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
+import { createLog } from './log.ts';
 import { defaultStateFile } from './role/state-file.ts';
+import type { WhenRunning } from './role/take-free-lock.ts';
 import type { Started } from './situation.ts';
-import type { Strategy } from './supervisor/strategy.ts';
+import { STRATEGIES, type Strategy } from './supervisor/strategy.ts';
 
 /** What the host does in a hand-off. Each may be asynchronous. */
 export interface HostHooks {
@@ -36,7 +38,12 @@ export type Probe = true | ((at: RehearsedAt) => boolean | Promise<boolean>);
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
-  /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
+  /**
+   * What to do where another runner holds the lock. Default `refuse`: ERR_DISTPRINT_RUNNING is thrown. `replace`: one that stays on other
+   * code than is installed gets SIGTERM, and the claim waits for its end; one that runs what is installed, or moves to it, is left alone.
+   */
+  whenRunning?: WhenRunning;
+  /** Default `auto`: the way that is safe under the supervisor found, which may be none. The operator's `$DISTPRINT_STRATEGY` goes first. */
   strategy?: Strategy | 'auto';
   /**
    * The host can be rehearsed to readiness: its runner is then a rehearsal (`isRehearsal`), and `ready` asks this whether it works.
@@ -62,6 +69,8 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
   limits?: Partial<Limits>;
   /** The environment variable by which an operator opts out: set to 1 at the start, drift is not checked. Default `DISTPRINT_DISABLE_HANDOFF`. */
   optOutVariable?: string;
+  /** Environment variables that are meant for this process alone: the new code starts without them. Default: none. */
+  oneShotVariables?: readonly string[];
   /** The version to show, where package.json has none: an executable's, say. */
   version?: string;
   /** More fields for the state file, made of what started. */
@@ -77,6 +86,7 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
 /** The options with nothing left open. */
 export interface Settings {
   readonly stateFile: string;
+  readonly whenRunning: WhenRunning;
   readonly strategy: Strategy | 'auto';
   /** Undefined where the host can't be rehearsed beyond its claim. */
   readonly canRehearse: Probe | undefined;
@@ -88,6 +98,7 @@ export interface Settings {
   readonly exitStatus: number;
   readonly limits: Limits;
   readonly isOptedOut: boolean;
+  readonly oneShotVariables: readonly string[];
   readonly version: string | undefined;
   readonly stateFields: (started: Started) => Readonly<Record<string, unknown>>;
   readonly redact: (args: readonly string[]) => readonly string[];
@@ -105,11 +116,15 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
   resume: hooks.resume ?? nothing,
 });
 
-/** @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in */
+/**
+ * @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in; where `$DISTPRINT_STRATEGY`
+ *   names no strategy
+ */
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
-    strategy: options.strategy ?? 'auto',
+    whenRunning: options.whenRunning ?? 'refuse',
+    strategy: readStrategy(env) ?? options.strategy ?? 'auto',
     canRehearse: options.canRehearse,
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
@@ -119,19 +134,20 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     exitStatus: options.exitStatus ?? DEFAULT_EXIT_STATUS,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     isOptedOut: env[options.optOutVariable ?? 'DISTPRINT_DISABLE_HANDOFF'] === '1',
+    oneShotVariables: options.oneShotVariables ?? [],
     version: options.version,
     stateFields: options.stateFields ?? (() => ({})),
     redact: options.redact ?? ((args) => args),
-    log: options.log ?? logToStderr,
+    log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };
 }
 
-/** Not through `process.stderr`: once its reader is gone, a write there ends the process. */
-function logToStderr(line: string): void {
-  try {
-    writeSync(2, `distprint: ${line}\n`);
-  } catch {
-    // EPIPE, EAGAIN: nobody reads
-  }
+function readStrategy({ DISTPRINT_STRATEGY: named }: NodeJS.ProcessEnv): Settings['strategy'] | undefined {
+  if (named === undefined || named === '') return undefined;
+  const known = ['auto', ...STRATEGIES] as const;
+  const found = known.find((each) => each === named);
+  if (found !== undefined) return found;
+  const message = `DISTPRINT_STRATEGY is ${JSON.stringify(named)}: set it to ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', message);
 }

@@ -8,21 +8,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { createDetector, type Detector } from '../change/detector.ts';
 import { repeat } from '../change/heartbeat.ts';
-import { locateRunningProgram } from '../change/running-program.ts';
+import { locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
-import { toCoverageOptions } from '../scan/subject.ts';
+import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
 import { expectReady } from './deadline.ts';
-import { decide, isMarked } from './hand-off.ts';
+import { decide, holdBackAlways, isMarked } from './hand-off.ts';
+import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
 import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
+import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
+import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
@@ -67,7 +69,8 @@ const claimed = new Set<string>();
  * goes on as one that can be told (`canRehearse`), and a replacement waits here for its predecessor.
  *
  * @throws ERR_DISTPRINT_RUNNING where another runner holds the lock; ERR_DISTPRINT_NOT_GRANTED where a predecessor kept it;
- *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
+ *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_STATE where others may write to the folder of its state;
+ *   ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
  *   what `createDetector` throws
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
@@ -81,17 +84,35 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
   claimed.add(lockBase);
   try {
     const said = takeHandoff();
+    assertOwnFolder(settings.stateFile);
+    leaveOut(settings.oneShotVariables);
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { canRehearse, log } = settings;
-    const claim = { me, lockBase, said, canRehearse: canRehearse !== undefined, detector, announce, log };
-    const { holder, handoff } = await takeLock(claim);
+    const { stateFile, canRehearse } = settings;
+    const elsewhere = whyElsewhere(path);
+    const presence = createPresence(stateFile);
+    const { holder, handoff } = await takeLock({
+      ...settings,
+      canRehearse: canRehearse !== undefined,
+      me,
+      lockBase,
+      presence,
+      said,
+      detector,
+      elsewhere,
+      announce,
+    });
     if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
-    const running = start(settings, toHooks(options), path, detector, { base: lockBase, holder }, handoff);
+    const { baseline } = detector;
+    const detectAt =
+      options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
+    const watched = { path, detector, detectAt, elsewhere };
+    const lock = { base: lockBase, holder };
+    const running = start(settings, toHooks(options), watched, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
     running.isMarked = isMarked(running);
-    removeLeftovers(settings.stateFile);
+    removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
   } catch (error) {
@@ -151,23 +172,24 @@ function toIdentity(settings: Settings, path: string, { baseline }: Detector): I
 function start(
   settings: Settings,
   hooks: Running['hooks'],
-  path: string,
-  detector: Detector,
+  { path, ...watched }: Pick<Running, 'detector' | 'detectAt' | 'elsewhere'> & { path: string },
   lock: Running['lock'],
+  presence: Presence,
   handoff: Handoff | undefined,
 ): Running {
-  const identity = toIdentity(settings, path, detector);
+  const identity = toIdentity(settings, path, watched.detector);
   const say = createSay(settings.log);
   const journal = createJournal(
     settings.stateFile,
-    (before) => toState(identity, lock.holder, running.situation, running.hostFields, before),
+    (before) => toState(running.identity, lock.holder, running.situation, running.hostFields, before),
     say,
   );
   const running: Running = {
     settings,
     identity,
-    detector,
+    ...watched,
     lock,
+    presence,
     journal,
     say,
     hooks,
@@ -177,23 +199,28 @@ function start(
     stopped: new AbortController(),
     isMarked: Promise.resolve(false),
     unmarked: null,
+    predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
+    decidedUnder: process.ppid,
     hostFields: settings.stateFields(identity.started),
-    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
+    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
   const step = handoff?.part === 'exec' ? 'exec' : 'granted';
   if (handoff !== undefined) update(running, { handingOff: toHandingOff(step, identity.started) });
+  if (watched.elsewhere !== null) holdBackAlways(running, watched.elsewhere);
   return running;
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, detector, identity, sockets, stopped, journal } = running;
+  const { lock, presence, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
     },
     isHandedOver: handoff !== undefined,
     isRehearsal: false,
-    detector,
+    get detector() {
+      return running.detector;
+    },
     token: identity.started.token,
     listen: sockets.listen,
     onHandOff(hooks) {
@@ -203,7 +230,10 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
     async stop() {
       stopped.abort();
       claimed.delete(lock.base);
+      update(running, { intervalMs: null });
+      await journal.tryWrite();
       await journal.close();
+      presence.hide();
     },
   };
 }

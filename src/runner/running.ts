@@ -8,13 +8,19 @@ import type { HeldLock } from './handoff/predecessor.ts';
 import type { Sockets } from './handoff/sockets.ts';
 import type { HostHooks, Settings } from './options.ts';
 import type { Journal } from './role/journal.ts';
+import type { Presence } from './role/presence.ts';
 import type { Identity, Situation } from './situation.ts';
 
 export interface Running {
   readonly settings: Settings;
-  readonly identity: Identity;
-  readonly detector: Detector;
+  identity: Identity;
+  detector: Detector;
+  /** The same detector for the program at another path. Null where the host said what to watch. */
+  readonly detectAt: ((path: string) => Detector) | null;
+  /** Why it can't be told what this process runs; null where it can. It is never handed off then. */
+  readonly elsewhere: string | null;
   readonly lock: HeldLock;
+  readonly presence: Presence;
   readonly journal: Journal;
   readonly sockets: Sockets;
   /** Aborted by `stop()`. */
@@ -25,6 +31,10 @@ export interface Running {
   isMarked: Promise<boolean>;
   /** The fingerprint that was looked through for a mark last, in vain. */
   unmarked: string | null;
+  /** The PID of the process that this one replaces: its parent, until it leaves. */
+  readonly predecessor: number | undefined;
+  /** The parent's PID, when it was decided how to hand off. */
+  decidedUnder: number;
   /** What the host adds to the state. */
   hostFields: Readonly<Record<string, unknown>>;
   situation: Situation;

@@ -136,8 +136,14 @@ const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [
 
 /** What a predecessor told this process, or undefined. Takes it out of the environment. */
 export function takeHandoff(): Handoff | undefined {
-  const text = process.env[HANDOFF_VARIABLE];
+  const said = peekHandoff();
   delete process.env[HANDOFF_VARIABLE];
+  return said;
+}
+
+/** The same, and leaves it there. */
+export function peekHandoff(): Handoff | undefined {
+  const text = process.env[HANDOFF_VARIABLE];
   return text === undefined ? undefined : parse(handoffSchema, text);
 }
 

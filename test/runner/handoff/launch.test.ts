@@ -1,75 +1,51 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+/** What is launched again: the words that were typed, whatever the host made of `process.argv` before it imported the runner. */
+
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { toFsPath, toRaw } from '../../../src/disk/raw-path.ts';
-import { type Launch, spawnAlike, whyNoExec } from '../../../src/runner/handoff/launch.ts';
-import { makeTemp } from '../../helpers/temp.ts';
+import { describe, expect } from 'vitest';
+import { built } from '../../helpers/built.ts';
+import { onlyWith } from '../../helpers/needs.ts';
+import { plainEnv, run } from '../../helpers/run.ts';
+import { makeTemp, writeTree } from '../../helpers/temp.ts';
 
-const ENV = [`PATH=${process.env.PATH}`, 'EMPTY=', `QUOTED="a" 'b' \\ $HOME`, 'LINES=a\nb\n', 'EQUAL=a=b='];
+const itOnLinux = onlyWith('Linux, which shows the words', process.platform === 'linux');
 
-/** A launch of a shell that writes down how it was started. */
-function makeLaunch(more: Partial<Launch> = {}) {
-  const out = makeTemp();
-  const code = `cp /proc/$$/environ ${out}/env; cp /proc/$$/cmdline ${out}/argv; pwd -P > ${out}/cwd; umask > ${out}/umask`;
-  const argv = ['sh', '-c', code, ...(more.argv ?? [])];
-  const launch: Launch = { file: '/bin/sh', cwd: toRaw(makeTemp()), env: ENV, umask: 0o26, ...more, argv };
-  const nulls = (name: string) => readFileSync(join(out, name), 'latin1').split('\0').slice(0, -1);
-  return {
-    launch,
-    async run() {
-      const child = spawnAlike(launch, { EXTRA: 'ä' }, { stdio: 'inherit', detached: false });
-      expect(await new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)))).toBe(0);
-      return {
-        argv: nulls('argv').slice(1),
-        env: nulls('env').sort(),
-        cwd: readFileSync(join(out, 'cwd'), 'latin1').slice(0, -1),
-        umask: readFileSync(join(out, 'umask'), 'latin1').trim(),
-      };
-    },
-  };
+/** A CLI that does this before it imports the runner, and says how it would be launched again. */
+const toCli = (before: string) => `
+${before}
+const { getLaunch } = await import(${JSON.stringify(built('runner/handoff/launch.js'))});
+console.log(JSON.stringify({ argv: getLaunch().argv, cwd: getLaunch().cwd }));
+`;
+
+async function ask(before: string, words: readonly string[], cwd = makeTemp()) {
+  writeTree(cwd, { 'package.json': { name: 'cli', type: 'module' }, 'cli.js': toCli(before) });
+  const { stdout, stderr } = await run([process.execPath, ...words], { cwd, env: plainEnv });
+  if (stdout === '') throw new Error(stderr);
+  return JSON.parse(stdout) as { argv: string[]; cwd: string };
 }
 
-const bytes = (folder: string) => {
-  const cwd = `${toRaw(folder)}/d\xff`;
-  mkdirSync(toFsPath(cwd));
-  return { argv: ['\xff\xfe', '', "it's"], cwd };
-};
-
-describe('what is launched again', () => {
-  it.each([
-    ['text', () => ({})],
-    ['arguments and a directory that are not UTF-8', bytes],
-    ['variables that are not UTF-8', () => ({ env: [...ENV, "RAW=\xff'\xfe", 'PWD=/elsewhere'] })],
-  ])('is the same to the byte: %s', async (_, make) => {
-    const { launch, run } = makeLaunch(make(makeTemp()));
-    expect(await run()).toEqual({
-      argv: launch.argv.slice(1),
-      env: [...launch.env, toRaw('EXTRA=ä')].sort(),
-      cwd: launch.cwd,
-      umask: '0026',
-    });
+describe('the words that are launched again', () => {
+  itOnLinux.each([
+    ['takes its sub-command off', 'process.argv.splice(2, 1)'],
+    ['takes all off', 'process.argv.length = 2'],
+    ['rewrites its arguments', "process.argv.splice(2, 1, 'other', '')"],
+  ])('are those that were typed, where a CLI %s', async (_, before) => {
+    const words = ['--no-warnings', './cli.js', 'start-sync', '--port', '', 'a b'];
+    expect((await ask(before, words)).argv).toEqual([process.execPath, ...words]);
   });
 
-  it('has its environment on no command line, where every user may read it', async () => {
+  itOnLinux('are those that were typed, behind a link to the script', async () => {
     const folder = makeTemp();
-    const told = join(folder, 'told');
-    writeFileSync(join(folder, 'env'), `#!/bin/sh\nprintf '%s\\n' "$@" > ${told}\nexec /usr/bin/env "$@"\n`);
-    chmodSync(join(folder, 'env'), 0o755);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
-    const env = [`PATH=${process.env.PATH}`, 'SECRET=1', 'RAW=\xff'];
-    await makeLaunch({ ...bytes(folder), env }).run();
-    expect(existsSync(told)).toBe(false);
+    mkdirSync(join(folder, 'bin'));
+    symlinkSync('../cli.js', join(folder, 'bin/cli'));
+    const words = ['bin/cli', 'start-sync'];
+    expect((await ask('process.argv.splice(2, 1)', words, folder)).argv).toEqual([process.execPath, ...words]);
   });
 
-  it.each(['lower.case-name=x', '1=2', 'R\xe9SUM\xc9=x', 'IFS=x'])(
-    'is refused where a shell would have to start it, and would lose %j',
-    (entry) => {
-      const { launch } = makeLaunch({ argv: ['\xff'], env: [...ENV, entry] });
-      expect(whyNoExec(launch)).toMatch(/not UTF-8, so a shell .* can't hand on the variable \S+$/);
-      expect(() => spawnAlike(launch, {}, { stdio: 'ignore', detached: false })).toThrow(/can't hand on the variable/);
-      const isText = entry !== 'R\xe9SUM\xc9=x';
-      expect(whyNoExec({ ...launch, argv: ['sh'] }) === null).toBe(isText);
-    },
-  );
+  itOnLinux('come from the runtime where a title has overwritten them, even one that begins like them', async () => {
+    for (const title of ["'a title'", 'process.argv0']) {
+      const { argv } = await ask(`process.title = ${title}`, ['--no-warnings', 'cli.js', 'start-sync', '']);
+      expect(argv).toEqual([process.execPath, '--no-warnings', expect.stringMatching(/\/cli\.js$/), 'start-sync', '']);
+    }
+  });
 });

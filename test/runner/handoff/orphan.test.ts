@@ -47,7 +47,7 @@ describe.each(Object.entries(HANGS))('a rehearsal that %s', (_, code) => {
 
 describe('a rehearsal that is late', () => {
   it('is ended with what it started, and nothing waits for its end any more', async () => {
-    const runner = await startRunner({ strategy: 'respawn', readyTimeoutMs: 300 });
+    const runner = await startRunner({ strategy: 'respawn', readyTimeoutMs: 2_000 });
     const processes = await until('the rehearsal', installHanging(runner, WAITS));
     await until('the failure', () => runner.state().distprint.tried ?? undefined);
     await until('its end', () => processes.some(isAlive) === false || undefined);
