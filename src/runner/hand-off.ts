@@ -19,7 +19,8 @@ export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
   running.decidedUnder = process.ppid;
   const supervisor = await findSupervisor(exitStatus, running.predecessor);
-  const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus });
+  const given = running.sockets.areGiven() ? 'exec would close the socket that was given to it' : null;
+  const decision = decideStrategy(strategy, { supervisor, execBlocker: given ?? findExecBlocker(), exitStatus });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 }
@@ -56,22 +57,17 @@ export async function considerHandOff(running: Running, target: Target, added: r
 const NO_MARK =
   'no file of it shows that it calls claimRunner, so a rehearsal would run it as a whole; stop this process, and start it by hand';
 
-/** Whether what started shows that it knows the hand-off. Where it does not, the mark proves nothing, and is asked of nobody. */
-export async function lookForOwnMark({ detector, identity: { path } }: Running): Promise<boolean> {
-  const { entries, fingerprint } = detector.baseline;
-  const isMarked = await hasMark(path, toPaths(entries));
-  return isMarked || (await detector.check()).fingerprint !== fingerprint; // other files came: nobody knows
-}
-
 async function knowsHandOff(running: Running, { fingerprint }: Target, added: readonly string[]): Promise<boolean> {
   if (running.unmarked === fingerprint) return false;
-  const { detector, identity, isMarked } = running;
-  const knows = !isMarked || (await hasMark(identity.path, [...added, ...toPaths(detector.baseline.entries)]));
+  // Where what started shows no mark, it proves nothing.
+  const knows = !(await running.isMarked) || (await isMarked(running, added));
   if (!knows) running.unmarked = fingerprint;
   return knows;
 }
 
-const toPaths = (entries: readonly { readonly path: string }[]) => entries.map(({ path }) => path);
+/** Whether what is installed shows that it knows the hand-off. */
+export const isMarked = ({ identity, detector }: Running, added: readonly string[] = []): Promise<boolean> =>
+  hasMark(identity.path, [...added, ...detector.baseline.entries.map(({ path }) => path)]);
 
 /** Milliseconds. The beat waits for the answer. */
 const CAN_HAND_OFF_MS = 5_000;

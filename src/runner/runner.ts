@@ -14,7 +14,7 @@ import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
 import { expectReady } from './deadline.ts';
-import { decide, holdBackAlways, lookForOwnMark } from './hand-off.ts';
+import { decide, holdBackAlways, isMarked } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
@@ -111,6 +111,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const lock = { base: lockBase, holder };
     const running = start(settings, toHooks(options), watched, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
+    running.isMarked = isMarked(running);
     removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -193,10 +194,10 @@ function start(
     say,
     hooks,
     sockets: createSockets(handoff?.sockets ?? [], () => {
-      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'listen' });
+      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'busy' });
     }),
     stopped: new AbortController(),
-    isMarked: true,
+    isMarked: Promise.resolve(false),
     unmarked: null,
     predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
     decidedUnder: process.ppid,
@@ -244,6 +245,7 @@ async function becomeReady(
 ): Promise<void> {
   const { settings, identity, sockets, journal, stopped } = running;
   running.hostFields = { ...running.hostFields, ...fields };
+  await running.isMarked; // from now on, its files may be replaced
   sockets.dropUnused();
   running.situation = toReadySituation(running.situation, identity.started);
   if (handoff?.part === 'replacement') {
@@ -263,7 +265,6 @@ async function becomeReady(
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
-  running.isMarked = await lookForOwnMark(running); // while its files are there
   repeat(() => beat(running), settings.intervalMs, stopped.signal);
 }
 

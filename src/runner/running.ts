@@ -28,7 +28,7 @@ export interface Running {
   readonly say: Say;
   hooks: Required<HostHooks>;
   /** Whether what started shows that it knows the hand-off (mark.ts). */
-  isMarked: boolean;
+  isMarked: Promise<boolean>;
   /** The fingerprint that was looked through for a mark last, in vain. */
   unmarked: string | null;
   /** The PID of the process that this one replaces: its parent, until it leaves. */

@@ -44,6 +44,44 @@ const TROUBLES: readonly (readonly [string, (runtime: string) => void, RegExp])[
   ],
 ];
 
+/** What it installs goes away while its host releases. */
+const TAKES_AWAY = `import { rmSync } from 'node:fs';
+export const fault = { release: () => rmSync(new URL('./runner.js', import.meta.url)) };`;
+/** Its state is so large that each beat finds the last write still under way. */
+const LARGE_STATE = "export const fault = { fields: { filler: 'x'.repeat(3_000_000) } };";
+
+describe.concurrent('around the release of the host', () => {
+  const runtime = fetchNode('26');
+  const itHere = needs('Node 26', runtime !== undefined);
+
+  itHere('what is installed goes away: the old process stays, and serves', async (context) => {
+    const options = { ...PATIENT, strategy: 'exec' } as const;
+    const site = await openSite(context, shop, { launcher: [runtime as string], options });
+    await site.install(shop.release('1.0.2', { fault: TAKES_AWAY }));
+    const old = await site.start();
+    site.swap('1.0.1');
+    await site.until('the hand-off to fail', () => /changed again/.test(site.own().tried?.reason ?? ''));
+    expect(await site.ask()).toMatchObject({ pid: old, release: '1.0.2', generation: 1 });
+  });
+
+  itHere('exec waits for the state that is being written: no temporary file is left', async (context) => {
+    const options = { ...PATIENT, intervalMs: 5, strategy: 'exec' } as const;
+    const site = await openSite(context, shop, { launcher: [runtime as string], options });
+    await site.install(shop.release('1.0.3', { fault: LARGE_STATE }));
+    await site.start();
+    const temporary = new Set<string>();
+    site.swap('1.0.1');
+    await site.until('the exec', () => {
+      const files = site.filesOfState().filter((file) => file.endsWith('.tmp'));
+      if (site.holder()?.generation === 2) return true;
+      for (const file of files) temporary.add(file);
+      return false;
+    });
+    expect(temporary.size).toBeGreaterThan(1);
+    expect(site.filesOfState().filter((file) => temporary.has(file))).toEqual([]);
+  });
+});
+
 describe.concurrent.each(RUNTIMES)('between the rehearsal and exec on %s', (name, runtime) => {
   const itHere = needs(name, runtime !== undefined);
 

@@ -125,7 +125,7 @@ describe('respawn on Bun, which passes on no socket', () => {
     const client = poll(site.port, 5);
     const { reason } = await site.until('the failure', () => site.own().tried ?? undefined);
     const polled = await client.stop();
-    expect(reason).toMatch(/did not say "listen" within 4000 ms/);
+    expect(reason).toMatch(/did not say "ready" within 4000 ms/);
     expect(polled.failures).toEqual([]);
     expect(polled.pids).toEqual([old]);
     expect(polled.answers).toBeGreaterThan(50);

@@ -43,6 +43,7 @@ const execve = (
 
 /** Why this process can't become another in place; null where it can. */
 export function findExecBlocker(): string | null {
+  if (process.env.LISTEN_PID === String(process.pid)) return 'exec would close the sockets that it was started with';
   if (execve === undefined) return 'this runtime has no process.execve';
   if (cluster.isWorker) return 'a worker of node:cluster would lose its primary';
   return whyNoShell(launch);

@@ -123,16 +123,14 @@ function toHandoff({ lock, sockets, readyTimeoutMs, proveMs }: Predecessor, part
 }
 
 async function respawn(old: Predecessor, target: Target): Promise<never> {
-  const { passed, isShared } = old.sockets.share();
-
   await old.announce('spawn');
-  const child = await startChild(toHandoff(old, 'replacement'), passed, old.stopped);
+  const child = await startChild(toHandoff(old, 'replacement'), old.sockets.share(), old.stopped);
   /** What leads back, the last step first. */
   const wayBack: (() => unknown)[] = [];
   try {
     assertIsTarget(await child.hear('loaded', old.readyTimeoutMs), target);
     await releaseHost(old, wayBack);
-    await passOn(old, child, isShared, wayBack);
+    await passOn(old, child, wayBack);
     await adoptChild(old, child, wayBack);
     await old.announce('leave');
     await old.sockets.drain(old.drainTimeoutMs);
@@ -153,18 +151,15 @@ async function releaseHost(old: Predecessor, wayBack: (() => unknown)[]): Promis
   await old.release();
 }
 
-async function passOn(old: Predecessor, child: Child, isShared: boolean, wayBack: (() => unknown)[]): Promise<void> {
+async function passOn(old: Predecessor, child: Child, wayBack: (() => unknown)[]): Promise<void> {
   await old.announce('grant');
   await old.stopWriting();
   wayBack.unshift(() => old.sockets.resume());
   grant(old.lock.base, old.lock.holder, child.id);
   wayBack.unshift(() => takeBack(old.lock));
-  if (!isShared) {
-    await child.hear(['listen', 'ready'], old.readyTimeoutMs);
-    old.sockets.release(); // as late as can be: nobody answers until the replacement listens
-  }
-  await child.hear('ready', old.readyTimeoutMs);
-  old.sockets.release();
+  const { at } = await child.hear(['ready', 'busy'], old.readyTimeoutMs);
+  old.sockets.release(); // as late as can be: from `busy` on, nobody answers until the replacement listens
+  if (at === 'busy') await child.hear('ready', old.readyTimeoutMs);
   await old.announce('prove');
   await child.hear('alive', old.proveMs + old.readyTimeoutMs);
 }

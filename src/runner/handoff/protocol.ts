@@ -16,8 +16,7 @@
  * release    the host stops what must not be done twice
  * grant      gives the lock to the replacement
  *                                        ->  granted: listens
- *            stops listening, where     <-   it wants to listen
- *            the port can't be shared
+ *            stops listening            <-   where it can't share the port: the port is busy
  * prove                                  <-  serve: ready, and still alive a little later
  * adopt      makes the service manager follow the replacement
  * leave      ends
@@ -101,8 +100,8 @@ export type Report =
     }
   /** The rehearsal got ready, and its host says that it works. */
   | { readonly at: 'rehearsed' }
-  /** The replacement wants to listen, on what its predecessor still holds. */
-  | { readonly at: 'listen' }
+  /** The replacement wants to listen where its predecessor still does. */
+  | { readonly at: 'busy' }
   | { readonly at: 'ready' }
   | { readonly at: 'alive' };
 
@@ -130,7 +129,7 @@ const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [
     goesOn: v.optional(v.boolean(), false),
   }),
   v.object({ at: v.literal('rehearsed') }),
-  v.object({ at: v.literal('listen') }),
+  v.object({ at: v.literal('busy') }),
   v.object({ at: v.literal('ready') }),
   v.object({ at: v.literal('alive') }),
 ]);

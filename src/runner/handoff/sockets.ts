@@ -8,7 +8,7 @@ import { closeSync, renameSync } from 'node:fs';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type ListenOptions, Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { errnoOf } from '../../errors.ts';
 import type { PassedSocket } from './protocol.ts';
@@ -20,13 +20,15 @@ export interface Sockets {
   listen(server: Server, options: ListenOptions): Promise<void>;
   /** The open sockets, with the descriptors to pass on. Null where the runtime shows none (Bun's http). */
   readonly open: () => Passed;
-  /** The descriptors to pass on, of all sockets or of none; and whether both processes can listen at the same time. */
-  share(): { passed: readonly number[]; isShared: boolean };
-  /** Stops listening. Open connections stay, and the next answer of each asks for its end. */
+  /** The descriptors to pass on: of all sockets or of none. */
+  share(): readonly number[];
+  /** Whether one was given to this process when it started (`listen({ fd })`). */
+  readonly areGiven: () => boolean;
+  /** Stops listening, but on what was given: that can't be listened on again. Open connections stay, and the next answer of each asks for its end. */
   release(): void;
   /** Listens again. */
   resume(): Promise<void>;
-  /** Closes idle connections, and waits until the others have ended, for `timeoutMs` at most. */
+  /** Stops listening altogether. Closes idle connections, and waits until the others have ended, for `timeoutMs` at most. */
   drain(timeoutMs: number): Promise<void>;
   /** Closes sockets that were passed on and that nobody listens on. */
   dropUnused(): void;
@@ -44,10 +46,18 @@ interface Listening {
 const PORT_WAIT_MS = 5_000;
 const UNHEARD_POLL_MS = 10;
 
-/** @param onListen told before a server listens on a port that no predecessor passed on */
-export function createSockets(passed: Passed, onListen: () => void = () => {}): Sockets {
-  const unused = [...passed];
+/** @param onBusy told where somebody else, the predecessor say, still listens on a port */
+export function createSockets(passed: Passed, onBusy: () => void = () => {}): Sockets {
+  let unused = [...passed];
   const all: Listening[] = [];
+
+  /** What holds a port is the predecessor's socket, or what it passed on of that, for another host. */
+  function letGo(port: number): void {
+    const isHeld = (socket: PassedSocket) => socket.port === port && socket.fd !== null;
+    for (const { fd } of unused.filter(isHeld)) closeSync(fd as number);
+    unused = unused.map((socket) => (isHeld(socket) ? { ...socket, fd: null } : socket));
+    onBusy();
+  }
 
   async function listen(server: Server, options: ListenOptions): Promise<void> {
     const asked = toAsked(options);
@@ -55,10 +65,8 @@ export function createSockets(passed: Passed, onListen: () => void = () => {}): 
     const [before] = at === -1 ? [] : unused.splice(at, 1);
     if (before !== undefined && before.fd !== null) await listenOnce(server, { fd: before.fd });
     else if (isPath(options)) await listenOnPath(server, options, before !== undefined);
-    else {
-      onListen();
-      await listenOn(server, { ...options, port: before?.port ?? options.port });
-    }
+    else if (isGiven(options)) await listenOnce(server, options);
+    else await listenOn(server, { ...options, port: before?.port ?? options.port }, letGo);
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     all.push({ server, options, port, connections: trackConnections(server), released: null });
@@ -68,16 +76,12 @@ export function createSockets(passed: Passed, onListen: () => void = () => {}): 
     listen,
     open: () => all.map(({ server, options, port }) => ({ asked: toAsked(options), port, fd: descriptorOf(server) })),
     share() {
-      const descriptors = all.map(({ server }) => descriptorOf(server));
-      const found = descriptors.filter((fd) => fd !== null);
-      return {
-        passed: found.length === all.length ? found : [],
-        // A path is taken over by its name.
-        isShared: all.every(({ options }, i) => descriptors[i] !== null || isPath(options)),
-      };
+      const descriptors = all.map(({ server }) => descriptorOf(server)).filter((fd) => fd !== null);
+      return descriptors.length === all.length ? descriptors : [];
     },
+    areGiven: () => all.some(({ options }) => isGiven(options)),
     release() {
-      for (const each of all) each.released ??= stopListening(each);
+      for (const each of all) if (!isGiven(each.options)) each.released ??= stopListening(each);
     },
     async resume() {
       for (const each of all) {
@@ -91,6 +95,7 @@ export function createSockets(passed: Passed, onListen: () => void = () => {}): 
     },
     async drain(timeoutMs) {
       const deadlineMs = performance.now() + timeoutMs;
+      for (const each of all) each.released ??= stopListening(each);
       // On Node 26 a connection whose first request is still on its way counts as idle.
       while (all.some(hasUnheard) && performance.now() < deadlineMs) await delay(UNHEARD_POLL_MS);
       for (const { server } of all) if ('closeIdleConnections' in server) (server as HttpServer).closeIdleConnections();
@@ -122,8 +127,8 @@ function stopListening({ server, options }: Listening): NonNullable<Listening['r
     if (server instanceof Server) Server.prototype.close.call(server, resolve);
     else (server as Server).close(resolve); // Bun's HTTP server is none of `node:net`
   };
-  // Whoever connected to a path before the successor took it may still wait to be accepted. A turn of the event loop does that.
-  if (isPath(options)) return { stopped: delay(1).then(stop), ended };
+  // Whoever connected to a path before the successor took it may still wait to be accepted: the next poll of the event loop does that.
+  if (isPath(options)) return { stopped: turn().then(turn).then(stop), ended };
   stop();
   return { stopped: Promise.resolve(), ended };
 }
@@ -143,8 +148,15 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
 }
 
 /** What the host asked for. Not the port alone: a public and an admin address may share one. */
-const toAsked = (options: ListenOptions) =>
-  isPath(options) ? `unix ${resolve(options.path)}` : `tcp ${options.host ?? ''} ${options.port ?? options.path ?? 0}`;
+function toAsked(options: ListenOptions): string {
+  if (isPath(options)) return `unix ${resolve(options.path)}`;
+  if (isGiven(options)) return `fd ${options.fd}`;
+  return `tcp ${options.host ?? ''} ${options.port ?? options.path ?? 0}`;
+}
+
+/** By socket activation, say. */
+const isGiven = (options: ListenOptions): options is ListenOptions & { fd: number } =>
+  (options as { fd?: unknown }).fd !== undefined;
 
 /** A Unix socket that has a name on disk; an abstract one starts with NUL. */
 const isPath = (options: ListenOptions): options is ListenOptions & { path: string } =>
@@ -179,13 +191,14 @@ const answers = (path: string) =>
   });
 
 /** Whoever had the port may be about to let go of it. */
-async function listenOn(server: Server, options: ListenOptions): Promise<void> {
+async function listenOn(server: Server, options: ListenOptions, onBusy = (_port: number) => {}): Promise<void> {
   const deadlineMs = performance.now() + PORT_WAIT_MS;
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     try {
       return await listenOnce(server, options);
     } catch (error) {
       if (errnoOf(error) !== 'EADDRINUSE' || performance.now() > deadlineMs) throw error;
+      if (isFirst) onBusy(Number(options.port));
       await delay(5);
     }
   }
