@@ -5,7 +5,7 @@
 
 import { findMovedProgram } from '../change/running-program.ts';
 import { callHost } from './call-host.ts';
-import { considerHandOff, heedParent } from './hand-off.ts';
+import { considerHandOff, decideAnew } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
 import { isAlive, isSameProcess } from './role/process-id.ts';
@@ -15,7 +15,7 @@ import { type Running, update } from './running.ts';
 export async function beat(running: Running): Promise<number | undefined> {
   const isHandingOff = () => running.situation.handingOff !== null;
   if (!isHandingOff() && !(await isStillRunner(running))) return undefined;
-  if (!isHandingOff()) await heedParent(running);
+  if (!isHandingOff()) await decideAnew(running);
   const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
   await running.journal.tryWrite();
   return retryInMs;

@@ -8,6 +8,7 @@ import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './han
 import { findExecBlocker } from './handoff/launch.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
+import { leavesZombies } from './handoff/reap.ts';
 import { type Running, update } from './running.ts';
 import { findSupervisor } from './supervisor/find-supervisor.ts';
 import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
@@ -16,16 +17,18 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  running.decidedUnder = process.ppid;
+  const given = { parent: process.ppid, leavesZombies: leavesZombies() };
+  running.decidedFor = given;
   const supervisor = await findSupervisor(exitStatus, running.predecessor);
-  const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus });
+  const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus, ...given });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 }
 
-/** Decides anew where the parent has ended, and another process has taken this one in. */
-export async function heedParent(running: Running): Promise<void> {
-  if (process.ppid !== running.decidedUnder) await decide(running);
+/** Decides anew where the parent has ended, and another process has taken this one in; where children came or went. */
+export async function decideAnew(running: Running): Promise<void> {
+  const { parent, leavesZombies: left } = running.decidedFor;
+  if (process.ppid !== parent || leavesZombies() !== left) await decide(running);
 }
 
 /** Begins a hand-off to the target, unless a gate is closed; then the state and the log say which. */

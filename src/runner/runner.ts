@@ -15,6 +15,7 @@ import { toCoverageOptions } from '../scan/subject.ts';
 import { beat } from './beat.ts';
 import { decide, holdBackAlways } from './hand-off.ts';
 import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
+import { reapAll } from './handoff/reap.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
@@ -85,6 +86,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
       options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
     const watched = { path, detector, detectAt, elsewhere };
     const running = start(settings, toHooks(options), watched, { base: lockBase, holder }, handoff);
+    reapAll(handoff?.children ?? []);
     removeLeftovers(settings.stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -167,7 +169,7 @@ function start(
     sockets: createSockets(handoff?.sockets ?? []),
     stopped: new AbortController(),
     predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
-    decidedUnder: process.ppid,
+    decidedFor: { parent: process.ppid, leavesZombies: false },
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
   };
