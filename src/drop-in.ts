@@ -5,6 +5,7 @@
  */
 
 import { resolve } from 'node:path';
+import { defaultCacheFile } from './change/default-cache.ts';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
 import { findMovedProgram, isExecutableItself, locateRunningProgram } from './change/running-program.ts';
 import { toToken } from './manifest/manifest.ts';
@@ -17,7 +18,10 @@ export interface InstalledCliProbeOptions {
   packageDir?: string;
   /** Or the executable. */
   executable?: string;
-  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  /**
+   * Where to keep the stat cache, so that the next process need not read every file again. Default: for an executable of 8 MiB or
+   * more, a file in `$XDG_CACHE_HOME/distprint`; else none is kept.
+   */
   cacheFile?: string;
 }
 
@@ -71,7 +75,8 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 function observe(root: string, { executable, packageDir, cacheFile }: InstalledCliProbeOptions): Observer {
   const isExecutable = executable !== undefined || (packageDir === undefined && isExecutableItself());
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
-  return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile });
+  const cache = cacheFile ?? (isExecutable ? defaultCacheFile(root) : undefined);
+  return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile: cache });
 }
 
 function block(ms: number): void {

@@ -29,7 +29,7 @@ export type DistprintErrorCode =
   | 'ERR_DISTPRINT_NOT_GRANTED'
   /** This process can't be a runner: a worker thread, say. */
   | 'ERR_DISTPRINT_HOST'
-  /** A state file is damaged, of a later format, or somebody else's. */
+  /** A state file is damaged, of a later format, somebody else's, or in a folder that others may write. */
   | 'ERR_DISTPRINT_STATE';
 
 interface Where {

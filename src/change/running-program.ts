@@ -7,7 +7,7 @@ import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { statOrNothing } from '../disk/stat.ts';
-import { parseJson } from '../scan/subject.ts';
+import { parseJson } from '../scan/package-json.ts';
 
 declare const Bun: { readonly main: string } | undefined;
 

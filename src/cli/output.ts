@@ -6,6 +6,7 @@
 import picocolors from 'picocolors';
 import { toRaw, writePath } from '../disk/raw-path.ts';
 import { isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
+import { escapeControls } from '../runner/log.ts';
 
 /** Exit codes, as diff(1) has them. */
 export const SAME = 0;
@@ -47,9 +48,6 @@ export function toSumLine(digest: string, path: string): string {
 
 /** A path, name or version, safe on a terminal and safe to tell from another. */
 export const toShown = (text: string) => writePath(toRaw(text));
-
-/** A message on one line, with nothing that a terminal would obey. Paths in it may be escaped already. */
-export const escapeControls = (message: string) => message.replace(/\p{Cc}/gu, toShown);
 
 const toVersionLine = ({ from, to }: { from: string | null; to: string | null }) =>
   `version ${toShown(from ?? 'none')} -> ${toShown(to ?? 'none')}`;

@@ -7,13 +7,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
+import { escapeControls } from '../runner/log.ts';
 import type { GlobOptions } from './coverage.ts';
 import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import type { FingerprintCliOptions } from './fingerprint.ts';
 import type { ManifestCliOptions } from './manifest.ts';
-import { escapeControls } from './output.ts';
-import type { RunnerCliOptions } from './runner.ts';
+import type { StateFileOptions } from './state-file.ts';
 import type { WatchOptions } from './watch.ts';
 
 export function createProgram(): Command {
@@ -173,7 +173,7 @@ Verdicts:
   changed   settled, complete, and different
   missing   nothing is there
 
-On a terminal, a beat that is current again takes the place of the last line.
+Each line has its time. A beat that says nothing new and reads no file has no line; on a terminal it takes the place of the last one.
 
 Exit codes: 0 ended by a signal or by --beats, 2 trouble at the start.`,
     ),
@@ -206,7 +206,7 @@ Exit codes:
     ),
   )
     .description('say which runner runs, on what code, and what became of new code')
-    .action(async (options: RunnerCliOptions) => (await import('./runner.ts')).status(options));
+    .action(async (options: StateFileOptions) => (await import('./status.ts')).status(options));
 }
 
 function addDoctor(program: Command): void {
@@ -224,7 +224,7 @@ Exit codes:
     ),
   )
     .description('say how the runner would move to new code, and why, and what you can do')
-    .action(async (options: RunnerCliOptions) => (await import('./runner.ts')).doctor(options));
+    .action(async (options: StateFileOptions) => (await import('./doctor.ts')).doctor(options));
 }
 
 function withGlobs(command: Command): Command {

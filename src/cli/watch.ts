@@ -5,10 +5,10 @@
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
 import { MAX_TIMER_MS, startHeartbeat } from '../change/heartbeat.ts';
+import { escapeControls } from '../runner/log.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
 import {
   colors,
-  escapeControls,
   plural,
   print,
   printJson,
@@ -44,6 +44,7 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
   else print(toStartLine(path, detector.baseline, elapsedMs));
 
   const seen: Verdict[] = [];
+  const printBeat = options.json ? printBeatJson : createBeatLines();
   await new Promise<void>((resolve) => {
     const alive = setInterval(() => {}, MAX_TIMER_MS); // the heartbeat's own timer keeps no process alive
     stop.signal.addEventListener('abort', () => {
@@ -59,10 +60,8 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
     };
     const onBeat = (check: Check) => {
       const elapsedMs = performance.now() - beatStartedMs;
-      const isRepeated = check.verdict === 'current' && seen.at(-1) === 'current';
       seen.push(check.verdict);
-      if (options.json) printJson(toBeatJson(seen.length, check, elapsedMs));
-      else print((isRepeated ? OVER_LAST_LINE : '') + toBeatLine(seen.length, check, elapsedMs));
+      printBeat(seen.length, check, elapsedMs);
       if (seen.length === options.beats) end();
     };
     startHeartbeat({ detector: timed, intervalMs: options.interval, onBeat, signal: stop.signal });
@@ -73,8 +72,27 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
   else print(summary);
 }
 
-/** On a terminal: up one line, and clear it. */
-const OVER_LAST_LINE = process.stdout.isTTY && process.env.TERM !== 'dumb' ? '\x1b[1A\x1b[2K' : '';
+type PrintBeat = (beat: number, check: Check, elapsedMs: number) => void;
+
+const printBeatJson: PrintBeat = (beat, check, elapsedMs) => printJson(toBeatJson(beat, check, elapsedMs));
+
+/** For people: a beat that says nothing new takes the place of the line that said it, on a terminal; elsewhere it has no line. */
+function createBeatLines(): PrintBeat {
+  let last: Check | undefined;
+  return (beat, check, elapsedMs) => {
+    const isNews = last === undefined || check.filesRead > 0 || !saysTheSame(last, check);
+    const isOver = !isNews && last?.filesRead === 0;
+    if (isNews || IS_TERMINAL) print((isOver ? OVER_LAST_LINE : '') + toBeatLine(beat, check, elapsedMs));
+    last = check;
+  };
+}
+
+const saysTheSame = (a: Check, b: Check) =>
+  a.verdict === b.verdict && a.fingerprint === b.fingerprint && a.reason === b.reason;
+
+const IS_TERMINAL = process.stdout.isTTY && process.env.TERM !== 'dumb';
+/** Up one line, and clear it. */
+const OVER_LAST_LINE = '\x1b[1A\x1b[2K';
 
 function toStartLine(path: string, baseline: Detector['baseline'], elapsedMs: number): string {
   const name = [baseline.name ?? path, baseline.version]

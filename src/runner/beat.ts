@@ -7,17 +7,20 @@ import { findMovedProgram } from '../change/running-program.ts';
 import { callHost } from './call-host.ts';
 import { considerHandOff, decideAnew } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
+import { lives } from './role/liveness.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
-import { isAlive, isSameProcess } from './role/process-id.ts';
+import { isForeign, isSameProcess } from './role/process-id.ts';
 import { type Running, update } from './running.ts';
 
 /** @returns the milliseconds after which another beat is worth while, where that is sooner than the interval */
 export async function beat(running: Running): Promise<number | undefined> {
   const isHandingOff = () => running.situation.handingOff !== null;
-  if (!isHandingOff() && !(await isStillRunner(running))) return undefined;
+  const other = isHandingOff() ? undefined : findOther(running);
+  if (other !== undefined) await giveWay(running, other);
+  if (!isHandingOff()) await running.presence.show(); // again, after a hand-off that failed
   if (!isHandingOff()) await decideAnew(running);
   const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
-  await running.journal.tryWrite();
+  if (other === undefined) await running.journal.tryWrite(); // else the state is the other's
   return retryInMs;
 }
 
@@ -28,8 +31,9 @@ async function look(running: Running): Promise<number | undefined> {
   update(running, { verdict: check.verdict });
   if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
   if (check.verdict === 'changed') {
-    const { fingerprint, versions } = check;
-    await considerHandOff(running, { fingerprint: fingerprint as string, version: versions?.installed ?? null });
+    const { fingerprint, versions, changes } = check;
+    const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null };
+    await considerHandOff(running, target, changes?.added ?? []);
   }
   return check.retryInMs;
 }
@@ -43,27 +47,27 @@ function follow(running: Running): void {
   running.identity = { ...identity, path };
 }
 
-/** Whether this process still is the runner. Once another one serves in its place, it leaves. */
-async function isStillRunner(running: Running): Promise<boolean> {
-  const { settings, journal, say, hooks, stopped } = running;
-  const other = findOther(running);
-  if (other === undefined) return true;
+/** Leaves, once another one serves in this one's place. */
+async function giveWay(running: Running, other: LockHolder): Promise<void> {
+  const { settings, journal, presence, say, hooks, stopped } = running;
   const { pid } = other.process;
+  const who = `process ${pid}${isForeign(other.process) ? ' of another PID namespace or machine' : ''}`;
   const state = journal.read();
-  if (state?.pid !== pid || state.distprint?.ready !== true || !isAlive(other.process)) {
-    say('lock', `process ${pid} has taken the lock, and does not serve yet`);
-    return true;
+  if (state?.pid !== pid || state.distprint?.ready !== true || !lives(settings.stateFile, other)) {
+    say('lock', `${who} has taken the lock, and does not serve yet`);
+    return;
   }
-  settings.log(`process ${pid} holds the lock, generation ${other.generation}, and serves; this process leaves`);
+  settings.log(`${who} holds the lock, generation ${other.generation}, and serves; this process leaves`);
+  presence.hide();
   await callHost('release', hooks.release, settings.hookTimeoutMs).catch((error) => settings.log(error.message));
   stopped.abort();
   process.exit(0);
 }
 
 /** Who holds the lock in our place. Undefined where we hold it, or nobody can tell. */
-function findOther({ lock, say }: Running): LockHolder | undefined {
+function findOther({ lock, say, settings }: Running): LockHolder | undefined {
   try {
-    const holder = keepLock(lock.base, lock.holder);
+    const holder = keepLock(lock.base, lock.holder, (other) => lives(settings.stateFile, other));
     if (!isSameProcess(holder.process, lock.holder.process)) return holder;
     lock.holder = holder;
   } catch (error) {

@@ -6,6 +6,7 @@
 import { callHost } from './call-host.ts';
 import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './handoff/gate.ts';
 import { findExecBlocker } from './handoff/launch.ts';
+import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
 import { leavesZombies } from './handoff/reap.ts';
@@ -31,8 +32,11 @@ export async function decideAnew(running: Running): Promise<void> {
   if (process.ppid !== parent || leavesZombies() !== left) await decide(running);
 }
 
-/** Begins a hand-off to the target, unless a gate is closed; then the state and the log say which. */
-export async function considerHandOff(running: Running, target: Target): Promise<void> {
+/**
+ * Begins a hand-off to the target, unless a gate is closed; then the state and the log say which.
+ * @param added the files that what started did not have, as written paths
+ */
+export async function considerHandOff(running: Running, target: Target, added: readonly string[]): Promise<void> {
   const { limits } = running.settings;
   const unit = await decide(running);
   const { strategy, reasons, advice } = running.situation.decision;
@@ -48,8 +52,29 @@ export async function considerHandOff(running: Running, target: Target): Promise
     if (judged.gate === 'idle') update(running, { postponedSinceMs: running.situation.postponedSinceMs ?? nowMs });
     return holdBack(running, target, judged.gate, judged.reason);
   }
+  if (!(await knowsHandOff(running, target, added))) return holdBack(running, target, 'claim', NO_MARK);
   void move(running, target, strategy, unit);
 }
+
+const NO_MARK =
+  'no file of it shows that it calls claimRunner, so a rehearsal would run it as a whole; stop this process, and start it by hand';
+
+/** Whether what started shows that it knows the hand-off. Where it does not, the mark proves nothing, and is asked of nobody. */
+export async function lookForOwnMark({ detector, identity: { path } }: Running): Promise<boolean> {
+  const { entries, fingerprint } = detector.baseline;
+  const isMarked = await hasMark(path, toPaths(entries));
+  return isMarked || (await detector.check()).fingerprint !== fingerprint; // other files came: nobody knows
+}
+
+async function knowsHandOff(running: Running, { fingerprint }: Target, added: readonly string[]): Promise<boolean> {
+  if (running.unmarked === fingerprint) return false;
+  const { detector, identity, isMarked } = running;
+  const knows = !isMarked || (await hasMark(identity.path, [...added, ...toPaths(detector.baseline.entries)]));
+  if (!knows) running.unmarked = fingerprint;
+  return knows;
+}
+
+const toPaths = (entries: readonly { readonly path: string }[]) => entries.map(({ path }) => path);
 
 /** Milliseconds. The beat waits for the answer. */
 const CAN_HAND_OFF_MS = 5_000;
@@ -102,7 +127,7 @@ async function move(
 }
 
 function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
-  const { settings, lock, sockets, journal, detector, stopped, hooks } = running;
+  const { settings, lock, presence, sockets, journal, detector, stopped, hooks } = running;
   return {
     lock,
     sockets,
@@ -121,7 +146,10 @@ function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor 
       update(running, recordHandOff(running.situation, settings.limits, Date.now()));
       await journal.write();
     },
-    stopWriting: () => journal.close(),
+    async stopWriting() {
+      await journal.close();
+      presence.hide();
+    },
     release: async () => void (await callHost('release', hooks.release, settings.hookTimeoutMs)),
     resume: () =>
       callHost('resume', hooks.resume, settings.hookTimeoutMs).then(

@@ -3,13 +3,14 @@
  * @module
  */
 
-import { writeSync } from 'node:fs';
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
 import { DistprintError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
+import { createLog } from './log.ts';
 import { defaultStateFile } from './role/state-file.ts';
+import type { WhenRunning } from './role/take-free-lock.ts';
 import type { Started } from './situation.ts';
 import { STRATEGIES, type Strategy } from './supervisor/strategy.ts';
 
@@ -23,28 +24,53 @@ export interface HostHooks {
   resume?: () => unknown;
 }
 
+/** Where a rehearsal listens, in the order of its calls of `listen`. */
+export interface RehearsedAt {
+  /** Of 127.0.0.1. */
+  readonly ports: readonly number[];
+  readonly paths: readonly string[];
+}
+
+/** Whether what listens there works. `true`: to have called `ready` is enough. */
+export type Probe = true | ((at: RehearsedAt) => boolean | Promise<boolean>);
+
 /** What a host may set. docs/runner.md says what each callback may do. */
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
+  /**
+   * What to do where another runner holds the lock. Default `refuse`: ERR_DISTPRINT_RUNNING is thrown. `replace`: one that stays on other
+   * code than is installed gets SIGTERM, and the claim waits for its end; one that runs what is installed, or moves to it, is left alone.
+   */
+  whenRunning?: WhenRunning;
   /** Default `auto`: the way that is safe under the supervisor found, which may be none. The operator's `$DISTPRINT_STRATEGY` goes first. */
   strategy?: Strategy | 'auto';
+  /**
+   * The host can be rehearsed to readiness: its runner is then a rehearsal (`isRehearsal`), and `ready` asks this whether it works.
+   * Default: a rehearsal ends at the claim.
+   */
+  canRehearse?: Probe;
   /** Milliseconds from one beat to the next. Default 10,000. */
   intervalMs?: number;
   /** Milliseconds that `release` and `resume` may each take. Default 30,000. */
   hookTimeoutMs?: number;
-  /** Milliseconds that the new code has to load, and then to be ready. Default 30,000. */
+  /**
+   * Milliseconds that the new code has to load, and then to be ready. Default 30,000. After exec, a process that is late ends with
+   * `exitStatus`, where a supervisor is known to start it again.
+   */
   readyTimeoutMs?: number;
   /** Milliseconds that a replacement must live on before the old process leaves. Default 3,000. */
   proveMs?: number;
   /** Milliseconds that open connections have to end before the old process leaves. Default 30,000. */
   drainTimeoutMs?: number;
-  /** With strategy `exit`. Default 75, EX_TEMPFAIL of sysexits(3). */
+  /** With strategy `exit`, and where it is not ready in time after exec. Default 75, EX_TEMPFAIL of sysexits(3). */
   exitStatus?: number;
   /** Circuit breaker, back-off and idle gate. */
   limits?: Partial<Limits>;
   /** The environment variable by which an operator opts out: set to 1 at the start, drift is not checked. Default `DISTPRINT_DISABLE_HANDOFF`. */
   optOutVariable?: string;
+  /** Environment variables that are meant for this process alone: the new code starts without them. Default: none. */
+  oneShotVariables?: readonly string[];
   /** The version to show, where package.json has none: an executable's, say. */
   version?: string;
   /** More fields for the state file, made of what started. */
@@ -60,7 +86,10 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
 /** The options with nothing left open. */
 export interface Settings {
   readonly stateFile: string;
+  readonly whenRunning: WhenRunning;
   readonly strategy: Strategy | 'auto';
+  /** Undefined where the host can't be rehearsed beyond its claim. */
+  readonly canRehearse: Probe | undefined;
   readonly intervalMs: number;
   readonly hookTimeoutMs: number;
   readonly readyTimeoutMs: number;
@@ -69,6 +98,7 @@ export interface Settings {
   readonly exitStatus: number;
   readonly limits: Limits;
   readonly isOptedOut: boolean;
+  readonly oneShotVariables: readonly string[];
   readonly version: string | undefined;
   readonly stateFields: (started: Started) => Readonly<Record<string, unknown>>;
   readonly redact: (args: readonly string[]) => readonly string[];
@@ -93,7 +123,9 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
+    whenRunning: options.whenRunning ?? 'refuse',
     strategy: readStrategy(env) ?? options.strategy ?? 'auto',
+    canRehearse: options.canRehearse,
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
     readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
@@ -102,10 +134,11 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     exitStatus: options.exitStatus ?? DEFAULT_EXIT_STATUS,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     isOptedOut: env[options.optOutVariable ?? 'DISTPRINT_DISABLE_HANDOFF'] === '1',
+    oneShotVariables: options.oneShotVariables ?? [],
     version: options.version,
     stateFields: options.stateFields ?? (() => ({})),
     redact: options.redact ?? ((args) => args),
-    log: options.log ?? logToStderr,
+    log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };
 }
@@ -117,13 +150,4 @@ function readStrategy({ DISTPRINT_STRATEGY: named }: NodeJS.ProcessEnv): Setting
   if (found !== undefined) return found;
   const message = `DISTPRINT_STRATEGY is ${JSON.stringify(named)}: set it to ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
   throw new DistprintError('ERR_DISTPRINT_OPTION', message);
-}
-
-/** Not through `process.stderr`: once its reader is gone, a write there ends the process. */
-function logToStderr(line: string): void {
-  try {
-    writeSync(2, `distprint: ${line}\n`);
-  } catch {
-    // EPIPE, EAGAIN: nobody reads
-  }
 }

@@ -11,19 +11,23 @@ import { repeat } from '../change/heartbeat.ts';
 import { locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
-import { toCoverageOptions } from '../scan/subject.ts';
+import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
-import { decide, holdBackAlways } from './hand-off.ts';
-import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
+import { expectReady } from './deadline.ts';
+import { decide, holdBackAlways, lookForOwnMark } from './hand-off.ts';
+import { leaveOut } from './handoff/launch.ts';
+import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { reapAll } from './handoff/reap.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
+import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
+import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { lockBaseOf, removeLeftovers } from './role/state-file.ts';
-import { createSay, type Running } from './running.ts';
-import { type Identity, toFirstSituation, toReadySituation, toState } from './situation.ts';
+import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
+import { createSay, type Running, update } from './running.ts';
+import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 
 /** The process that holds the lock. */
@@ -32,6 +36,11 @@ export interface Runner {
   readonly generation: number;
   /** Whether this process took over from one that handed off to it. */
   readonly isHandedOver: boolean;
+  /**
+   * Whether this process only tries, beside the runner, whether it would work (`canRehearse`). Then do nothing that must not be done
+   * twice. `listen` takes a free port of 127.0.0.1 or a path of its own, and `ready` ends the process.
+   */
+  readonly isRehearsal: boolean;
   /** Looks at what is installed. Its `baseline` is what started. */
   readonly detector: Detector;
   /** The fingerprint of what started, as an integer (`toToken`). */
@@ -57,11 +66,12 @@ const BASELINE_WAIT_MS = 10_000;
 const claimed = new Set<string>();
 
 /**
- * Claims the place of the one runner. Call it after the modules are loaded and before anything is served: a rehearsal ends here,
- * and a replacement waits here for its predecessor.
+ * Claims the place of the one runner. Call it after the modules are loaded and before anything is served: a rehearsal ends here, or
+ * goes on as one that can be told (`canRehearse`), and a replacement waits here for its predecessor.
  *
  * @throws ERR_DISTPRINT_RUNNING where another runner holds the lock; ERR_DISTPRINT_NOT_GRANTED where a predecessor kept it;
- *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
+ *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_STATE where others may write to the folder of its state;
+ *   ERR_DISTPRINT_NOT_FOUND where there is nothing to watch;
  *   what `createDetector` throws
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
@@ -75,19 +85,35 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
   claimed.add(lockBase);
   try {
     const said = takeHandoff();
+    assertOwnFolder(settings.stateFile);
+    leaveOut(settings.oneShotVariables);
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
+    const { stateFile, canRehearse } = settings;
     const elsewhere = whyElsewhere(path);
-    const claim = { me, lockBase, said, detector, elsewhere, announce, log: settings.log };
-    const { holder, handoff } = await takeLock(claim);
+    const presence = createPresence(stateFile);
+    const { holder, handoff } = await takeLock({
+      ...settings,
+      canRehearse: canRehearse !== undefined,
+      me,
+      lockBase,
+      presence,
+      said,
+      detector,
+      elsewhere,
+      announce,
+    });
+    if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
     const { baseline } = detector;
     const detectAt =
       options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
     const watched = { path, detector, detectAt, elsewhere };
-    const running = start(settings, toHooks(options), watched, { base: lockBase, holder }, handoff);
+    const lock = { base: lockBase, holder };
+    const running = start(settings, toHooks(options), watched, lock, presence, handoff);
+    if (handoff?.part === 'exec') expectReady(running);
     reapAll(handoff?.children ?? []);
-    removeLeftovers(settings.stateFile);
+    removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
   } catch (error) {
@@ -149,6 +175,7 @@ function start(
   hooks: Running['hooks'],
   { path, ...watched }: Pick<Running, 'detector' | 'detectAt' | 'elsewhere'> & { path: string },
   lock: Running['lock'],
+  presence: Presence,
   handoff: Handoff | undefined,
 ): Running {
   const identity = toIdentity(settings, path, watched.detector);
@@ -163,27 +190,35 @@ function start(
     identity,
     ...watched,
     lock,
+    presence,
     journal,
     say,
     hooks,
-    sockets: createSockets(handoff?.sockets ?? []),
+    sockets: createSockets(handoff?.sockets ?? [], () => {
+      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'listen' });
+    }),
     stopped: new AbortController(),
+    isMarked: true,
+    unmarked: null,
     predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
     decidedFor: { parent: process.ppid, leavesZombies: false },
     hostFields: settings.stateFields(identity.started),
-    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings.limits, Date.now()),
+    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
+  const step = handoff?.part === 'exec' ? 'exec' : 'granted';
+  if (handoff !== undefined) update(running, { handingOff: toHandingOff(step, identity.started) });
   if (watched.elsewhere !== null) holdBackAlways(running, watched.elsewhere);
   return running;
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, identity, sockets, stopped, journal } = running;
+  const { lock, presence, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
     },
     isHandedOver: handoff !== undefined,
+    isRehearsal: false,
     get detector() {
       return running.detector;
     },
@@ -196,7 +231,10 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
     async stop() {
       stopped.abort();
       claimed.delete(lock.base);
+      update(running, { intervalMs: null });
+      await journal.tryWrite();
       await journal.close();
+      presence.hide();
     },
   };
 }
@@ -212,9 +250,14 @@ async function becomeReady(
   running.situation = toReadySituation(running.situation, identity.started);
   if (handoff?.part === 'replacement') {
     await settings.onStep('serve');
+    update(running, { handingOff: toHandingOff('serve', identity.started) });
     await journal.tryWrite();
-    void prove(handoff);
+    void prove(handoff).then(() => {
+      update(running, { handingOff: null });
+      return journal.tryWrite();
+    });
   } else {
+    update(running, { handingOff: null });
     await notify('READY=1').catch((error: Error) =>
       settings.log(`systemd could not be told READY=1: ${error.message}`),
     );
@@ -222,6 +265,7 @@ async function becomeReady(
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
+  running.isMarked = await lookForOwnMark(running); // while its files are there
   repeat(() => beat(running), settings.intervalMs, stopped.signal);
 }
 

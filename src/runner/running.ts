@@ -8,6 +8,7 @@ import type { HeldLock } from './handoff/predecessor.ts';
 import type { Sockets } from './handoff/sockets.ts';
 import type { HostHooks, Settings } from './options.ts';
 import type { Journal } from './role/journal.ts';
+import type { Presence } from './role/presence.ts';
 import type { Identity, Situation } from './situation.ts';
 
 export interface Running {
@@ -19,12 +20,17 @@ export interface Running {
   /** Why it can't be told what this process runs; null where it can. It is never handed off then. */
   readonly elsewhere: string | null;
   readonly lock: HeldLock;
+  readonly presence: Presence;
   readonly journal: Journal;
   readonly sockets: Sockets;
   /** Aborted by `stop()`. */
   readonly stopped: AbortController;
   readonly say: Say;
   hooks: Required<HostHooks>;
+  /** Whether what started shows that it knows the hand-off (mark.ts). */
+  isMarked: boolean;
+  /** The fingerprint that was looked through for a mark last, in vain. */
+  unmarked: string | null;
   /** The PID of the process that this one replaces: its parent, until it leaves. */
   readonly predecessor: number | undefined;
   /** What held when it was decided how to hand off: the parent's PID, and whether exec would leave zombies. */

@@ -3,8 +3,9 @@
  * @module
  */
 
-import type { CoverageOptions } from '../scan/subject.ts';
+import type { CoverageOptions } from '../scan/coverage.ts';
 import { EMPTY_HISTORY, type History, type Limits, withoutFuture } from './handoff/gate.ts';
+import type { Step } from './handoff/protocol.ts';
 import type { LockHolder } from './role/lock.ts';
 import type { OwnState, RunnerState } from './role/state-file.ts';
 import type { Decision } from './supervisor/strategy.ts';
@@ -33,6 +34,8 @@ export interface Identity {
 
 /** What changes from beat to beat. Each change makes a new one. */
 export interface Situation extends History {
+  /** Milliseconds from beat to beat. Null once it was stopped. */
+  readonly intervalMs: number | null;
   readonly ready: boolean;
   /** Of the last beat; null where drift is not checked. */
   readonly verdict: string | null;
@@ -45,11 +48,12 @@ export interface Situation extends History {
 export function toFirstSituation(
   { handoffDisabled }: Started,
   before: OwnState | undefined,
-  limits: Limits,
+  { intervalMs, limits }: { readonly intervalMs: number; readonly limits: Limits },
   nowMs: number,
 ): Situation {
   const { handOffs, tried, postponedSinceMs } = before ?? EMPTY_HISTORY;
   return {
+    intervalMs,
     ready: false,
     verdict: handoffDisabled ? null : 'current',
     decision: { strategy: 'none', supervisor: 'nobody', reasons: ['not ready yet'], advice: null },
@@ -57,6 +61,11 @@ export function toFirstSituation(
     heldBack: null,
     ...withoutFuture({ handOffs, tried, postponedSinceMs }, limits, nowMs),
   };
+}
+
+/** As the new process says it, from its claim until it is proven. */
+export function toHandingOff(step: Step, { fingerprint }: Started): OwnState['handingOff'] {
+  return { step, target: fingerprint, sinceMs: Date.now() };
 }
 
 /** Once it is ready: what failed before has succeeded now. */

@@ -12,6 +12,23 @@ describe('distprint status exits with 0 if a runner runs what is installed, 1 if
       0,
       /^runner {5}process \d+, generation 1\n.*installed {2}1\.2\.3 current\n$/s,
     ],
+    [
+      'that a hand-off has begun from',
+      () => make({ own: { handingOff: { step: 'rehearse', target: 'abc', sinceMs: 0 } } }),
+      1,
+      /under way: rehearse, to abc, which is not proven yet/,
+    ],
+    [
+      'that was granted the lock, and has written no state yet',
+      () =>
+        make({
+          generation: 2,
+          own: { started: 'x', generation: 1, handingOff: { step: 'grant', target: 'abc', sinceMs: 0 } },
+        }),
+      1,
+      /^runner {5}process \d+, generation 2\n.*under way: grant, to abc, which is not proven yet/s,
+    ],
+    ['that does not serve yet', () => make({ own: { ready: false } }), 1, /serves {5}not yet/],
     ['on something else', () => make({ own: OTHER }), 1, /installed {2}1\.2\.3 changed\n/],
     [
       'on something else, as the operator wants it',
@@ -47,7 +64,7 @@ describe('distprint status exits with 0 if a runner runs what is installed, 1 if
       tried: { fingerprint: 'abc', version: '2.0.0', reason: 'it threw', failures: 2, atMs: 0, retryAtMs: 1000 },
     };
     const { stdout } = await ask('status', make({ own }));
-    expect(stdout).toContain('hand-off   under way: prove, to abc\n');
+    expect(stdout).toContain('hand-off   under way: prove, to abc, which is not proven yet\n');
     expect(stdout).toContain('held back  breaker: too many\n');
     expect(stdout).toContain('failed     2.0.0, 2 x, not again before 1970-01-01T00:00:01.000Z: it threw\n');
   });

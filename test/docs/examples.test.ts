@@ -107,6 +107,7 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ at, code }) => 
     mkdirSync(root);
     writeDaemon(root, code, 1);
     const stateFile = join(folder, 'state/runner.state.json');
+    writeTree(join(folder, 'state'), { 'runner.state.json': { pid: 2 ** 22 + 1, machineId: 'of the host' } });
     // As fixtures/supervisors/detached/start.sh: this process must not be taken for one that waits.
     spawn('setsid', ['sh', '-c', '"$@" &', 'sh', process.execPath, join(root, 'dist/main.js')], {
       cwd: folder,
@@ -125,7 +126,10 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ at, code }) => 
     if (at.startsWith('docs/runner.md')) expect(await askDaemon(folder, stateFile)).toEqual(documentedAnswers());
     writeDaemon(root, code, 2);
     await until('release 2', async () => ((await ask(port)) === 'release 2\n' ? true : undefined), 50, 60_000);
-    expect(readState(stateFile)).toMatchObject({ httpPort: port, distprint: { generation: 2 } });
+    const state = readState(stateFile);
+    expect(state).toMatchObject({ httpPort: port, machineId: 'of the host', distprint: { generation: 2 } });
+    if (code.includes('HAPI'))
+      expect(state).toMatchObject({ startedWithCliVersion: '2.0.0', startedWithCliMtimeMs: state?.distprint?.token });
   });
 });
 

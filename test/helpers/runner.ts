@@ -25,6 +25,7 @@ export function makeState(own: Partial<OwnState> = {}): RunnerState & { distprin
       token: 1,
       argv: [],
       handoffDisabled: false,
+      intervalMs: 10_000,
       ready: true,
       verdict: 'current',
       decision: { strategy: 'none', supervisor: 'nobody', reasons: ['it is so'], advice: null },
@@ -63,9 +64,8 @@ const runner = await claimRunner({
 if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
-say({ release });
-const { DISTPRINT_HANDOFF: word = null } = process.env;
-say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word });
+const { DISTPRINT_HANDOFF: word = null, ONCE: once, ALWAYS: always } = process.env;
+say({ release, ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word, once, always });
 setInterval(() => {}, 1000);
 `;
 
@@ -93,6 +93,9 @@ export interface RunnerProgram {
     generation?: number;
     isHandedOver?: boolean;
     word?: string | null;
+    /** Of its environment: ONCE and ALWAYS. */
+    once?: string;
+    always?: string;
   }[];
   /** Its log, but for the line that each start prints. */
   readonly logs: () => string[];
@@ -128,6 +131,8 @@ export interface RunnerPlace {
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
   root?: string;
+  /** What Node is started by. It must pass signals on, or end with it. */
+  wrapper?: readonly string[];
   cwd?: string;
   /** As it is typed. */
   script?: string;
@@ -144,12 +149,14 @@ export function launchRunner(
     cwd,
     script,
     runtime = process.execPath,
+    wrapper = [],
   }: RunnerPlace = {},
 ): RunnerProgram {
   const stateFile = options.stateFile ?? join(makeTemp(), 'state/runner.state.json');
   const runner = { strategy: 'none', intervalMs: 30, settleMs: 100, proveMs: 100, ...options, stateFile };
   const setup = JSON.stringify({ ...runner, fields, redact: redacted });
-  const child = spawn(runtime, [script ?? join(root, 'dist/main.js'), ...args], {
+  const [file = '', ...words] = [...wrapper, runtime, script ?? join(root, 'dist/main.js'), ...args];
+  const child = spawn(file, words, {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

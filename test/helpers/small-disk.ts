@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { onTestFinished } from 'vitest';
 import { isRoot, onlyWith, succeeds } from './needs.ts';
 import { makeTemp, makeTempToRemove, removeTree } from './temp.ts';
+import { until } from './wait.ts';
 
 const mayMount = (() => {
   if (!isRoot || process.platform !== 'linux') return false;
@@ -16,7 +17,11 @@ export const itWithDisk = onlyWith('root, who may mount a disk', mayMount);
 /** A disk of 128 KiB, until the test is over. */
 export function makeSmallDisk(): string {
   const place = makeTemp();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', place]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k,mode=700', 'tmpfs', place]);
   onTestFinished(() => void execFileSync('umount', ['-l', place]));
   return place;
 }
+
+/** The kernel refuses while a file is open for writing. */
+export const remount = (place: string, how: 'ro' | 'rw') =>
+  until(`${place} to be ${how}`, () => succeeds('mount', '-o', `remount,${how}`, place) || undefined);

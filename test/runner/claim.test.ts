@@ -6,8 +6,8 @@ import { lockBaseOf, readState } from '../../src/runner/role/state-file.ts';
 import { built, startProgram } from '../helpers/built.ts';
 import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
-import { startRunner } from '../helpers/runner.ts';
-import { makePackage, makeTemp } from '../helpers/temp.ts';
+import { makeRunnerPackage, startRunner } from '../helpers/runner.ts';
+import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
 const makeStateFile = () => join(makeTemp(), 'state/runner.state.json');
@@ -88,7 +88,7 @@ describe('the state file', () => {
       setImmediate(() => process.exit());
       return {};`;
     await ask(body, { stateFile });
-    expect(readState(stateFile)?.distprint).toMatchObject({ ready: true });
+    expect(readState(stateFile)?.distprint).toMatchObject({ ready: true, intervalMs: null });
     expect(readdirSync(dirname(stateFile)).sort()).toEqual(['runner.state.json', 'runner.state.lock.1']);
   });
 
@@ -126,6 +126,21 @@ describe('a release() that fails', () => {
 });
 
 describe('the log', () => {
+  it('escapes what would command a terminal or forge a line, in a version or in a path', async () => {
+    const root = makeRunnerPackage(join(makeTemp(), 'a\nb'));
+    const runner = await startRunner({}, { root });
+    const forged = {
+      name: 'daemon',
+      version: '2.0.0\x1b[2J\ndistprint: all is well',
+      type: 'module',
+      bin: 'dist/main.js',
+    };
+    writeTree(root, { 'package.json': forged, 'dist/release.js': 'export default "2";' });
+    const line = await until('the new version', () => runner.logs().find((each) => each.includes('is installed')));
+    expect(line).toMatch(/^2\.0\.0\\x1b\[2J\\ndistprint: all is well \(xxh64-/);
+    expect(runner.said.find(({ log }) => log?.startsWith('watching'))?.log).toContain('a\\nb,');
+  });
+
   it('of a runner whose stderr is closed by its reader ends no runner', async () => {
     const stateFile = makeStateFile();
     const body = `const runner = await claimRunner(options);

@@ -5,14 +5,9 @@ import { errnoOf } from '../../src/errors.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
-import { succeeds } from '../helpers/needs.ts';
 import { type RunnerProgram, startRunner } from '../helpers/runner.ts';
-import { itWithDisk, makeSmallDisk } from '../helpers/small-disk.ts';
+import { itWithDisk, makeSmallDisk, remount } from '../helpers/small-disk.ts';
 import { until } from '../helpers/wait.ts';
-
-/** The kernel refuses while a file is open for writing. */
-const remount = (place: string, how: 'ro' | 'rw') =>
-  until(`${place} to be ${how}`, () => succeeds('mount', '-o', `remount,${how}`, place) || undefined);
 
 /** Leaves not a byte. */
 function fill(place: string): void {

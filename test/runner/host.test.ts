@@ -1,9 +1,11 @@
-import { renameSync, utimesSync } from 'node:fs';
+import { readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { writeFileAtomicSync } from '../../src/disk/write-file.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { identify } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
+import { distprint } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
 import { launchRunner, startRunner } from '../helpers/runner.ts';
 import { makeTemp } from '../helpers/temp.ts';
@@ -99,5 +101,42 @@ describe('content alone starts a hand-off', () => {
     await runner.beats(2);
     expect(runner.logs()).toEqual([]);
     expect(runner.state().distprint).toMatchObject({ verdict: 'current', generation: 1, handOffs: [] });
+  });
+});
+
+it("a host's one-shot variables are not given to the new code, and all others are", async () => {
+  const env = { ONCE: '1', ALWAYS: '2' };
+  const runner = await startRunner({ strategy: 'respawn', oneShotVariables: ['ONCE'] }, { env });
+  runner.upgrade('2.0.0');
+  const next = await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+  expect(runner.said.find(({ generation }) => generation === 1)).toMatchObject({ once: '1', always: '2' });
+  expect([next.once, next.always]).toEqual([undefined, '2']);
+});
+
+describe('a host with a state file and a lock of its own', () => {
+  it('shares the file: its fields stay, also those that it writes meanwhile, and distprint shows the runner', async () => {
+    const stateFile = join(makeTemp(), 'runner.state.json');
+    const ownLock = join(dirname(stateFile), 'runner.state.json.lock');
+    writeFileSync(ownLock, '4242');
+    const own = { pid: 4242, startedWithCliVersion: '0.9.0', startedWithCliMtimeMs: 1795305600000, machineId: 'm' };
+    writeFileSync(stateFile, JSON.stringify(own));
+    const runner = await startRunner({ stateFile, isHapi: true, fields: { httpPort: 4711, runnerLogPath: '/log' } });
+    const write = (fields: object) => writeFileAtomicSync(stateFile, JSON.stringify({ ...runner.state(), ...fields }));
+    await until('what the host wrote to last', () => {
+      const { sessions, lastHeartbeat } = runner.state() as { sessions?: number; lastHeartbeat?: string };
+      if (sessions === undefined) write({ sessions: 3, lastHeartbeat: 'of the host' });
+      return sessions === 3 && lastHeartbeat !== 'of the host' ? true : undefined;
+    });
+    expect(runner.state()).toMatchObject({
+      pid: runner.pid,
+      machineId: 'm',
+      startedWithCliVersion: '1.0.0',
+      runnerLogPath: '/log',
+      distprint: { generation: 1, ready: true },
+    });
+    expect(readFileSync(ownLock, 'utf8')).toBe('4242');
+    const { stdout } = await distprint(['status', '--state', stateFile]);
+    expect(stdout).toMatch(new RegExp(`^runner +process ${runner.pid}, generation 1\nport +4711\n`));
+    expect(runner.logs()).toEqual([]);
   });
 });

@@ -2,7 +2,8 @@
  * Records how this process was launched, to the byte, and launches it again.
  *
  * Words are raw strings (disk/raw-path.ts), a byte a character, so bytes that are not UTF-8 survive. Node's `spawn` and `execve`
- * take text only; where a word is not UTF-8, a shell launches it, and reads it from a file.
+ * take text only; where a word is not UTF-8, a shell launches it, and reads it from a file. The environment never stands on a command
+ * line, which every user may read.
  * @module
  */
 
@@ -18,7 +19,7 @@ import {
   readOwnWords,
   typedDirectory,
 } from '../../change/running-program.ts';
-import { toFsPath, toRaw } from '../../disk/raw-path.ts';
+import { toFsPath, toRaw, writePath } from '../../disk/raw-path.ts';
 import { readEnvironment, readWorkingDirectory } from '../role/proc.ts';
 import { whyNotDirectory, whyNotExecutable } from './executable.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
@@ -43,20 +44,29 @@ const execve = (
 /** Why this process can't become another in place; null where it can. */
 export function findExecBlocker(): string | null {
   if (execve === undefined) return 'this runtime has no process.execve';
-  return cluster.isWorker ? 'a worker of node:cluster would lose its primary' : null;
+  if (cluster.isWorker) return 'a worker of node:cluster would lose its primary';
+  return whyNoShell(launch);
 }
 
 /** Belong to one process only: the hand-off, and the IPC channel, whose descriptor is closed by then. */
 const OWN_VARIABLES = new Set([HANDOFF_VARIABLE, 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE']);
 
+const nameOf = (entry: string) => entry.slice(0, entry.indexOf('='));
+
 // At import, before the host changes its title (which overwrites its command line), its directory or its mask.
-const launch: Launch = {
+let launch: Launch = {
   file: toRaw(executablePath()),
   argv: readArgv(),
   cwd: readWorkingDirectory('self') ?? toRaw(process.cwd()),
-  env: readEnv().filter((entry) => !OWN_VARIABLES.has(entry.slice(0, entry.indexOf('=')))),
+  env: readEnv().filter((entry) => !OWN_VARIABLES.has(nameOf(entry))),
   umask: process.umask(),
 };
+
+/** Leaves environment variables out of what is launched again: they were meant for this process alone. */
+export function leaveOut(variables: readonly string[]): void {
+  const names = new Set(variables.map(toRaw));
+  launch = { ...launch, env: launch.env.filter((entry) => !names.has(nameOf(entry))) };
+}
 
 /** How this process was launched, by the paths that were typed: they may lead to a new release by now. */
 export function getLaunch(): Launch {
@@ -79,11 +89,19 @@ function findRuntime(): string {
 /** One environment variable more, in text. */
 export type ExtraEnv = Readonly<Record<string, string>>;
 
-/** Starts a child in the same way. It emits `error` where that fails. */
+export interface SpawnAlikeOptions {
+  readonly stdio: StdioOptions;
+  readonly detached: boolean;
+}
+
+/**
+ * Starts a child in the same way. It emits `error` where that fails.
+ * @throws what stands in the way of a shell that would have to start it
+ */
 export function spawnAlike(
   { file, argv, cwd, env, umask }: Launch,
   extra: ExtraEnv,
-  options: { stdio: StdioOptions; detached: boolean },
+  options: SpawnAlikeOptions,
 ): ChildProcess {
   const before = process.umask(umask);
   try {
@@ -95,15 +113,17 @@ export function spawnAlike(
         env: { ...toEnv(env), ...extra },
       });
     }
-    return spawn('/bin/sh', [writeScript({ file, argv, cwd, env, umask }, extra)], options);
+    const script = writeScript({ file, argv, cwd, env, umask });
+    return spawn(SHELL, [script], { ...options, env: { ...toEnv(env.filter(isText)), ...extra } });
   } finally {
     process.umask(before);
   }
 }
 
 /** Why this process can't be launched again in place just now, as far as that can be told; null where it can. */
-export function whyNoExec({ file, cwd }: Launch = getLaunch()): string | null {
-  return whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd));
+export function whyNoExec(asked: Launch = getLaunch()): string | null {
+  const { file, cwd } = asked;
+  return whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd)) ?? whyNoShell(asked);
 }
 
 /**
@@ -117,7 +137,8 @@ export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraE
   const before = { umask: process.umask(umask), cwd: process.cwd() };
   try {
     if (!isAllText({ file, argv, cwd, env })) {
-      execve('/bin/sh', ['sh', writeScript({ file, argv, cwd, env, umask }, extra)], toEnv(env));
+      const script = writeScript({ file, argv, cwd, env, umask });
+      execve(SHELL, ['sh', script], { ...toEnv(env.filter(isText)), ...extra });
     }
     process.chdir(toText(cwd));
     return execve(toText(file), argv.map(toText), { ...toEnv(env), ...extra });
@@ -128,17 +149,40 @@ export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraE
   }
 }
 
+const SHELL = '/bin/sh';
+/** What every shell hands on. It drops a variable of any other name. */
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*=/;
+/** What a shell sets by itself, whatever it was given. */
+const OF_SHELLS = /^(?:IFS|OPTIND|PPID|LINENO|UID|EUID|SHELLOPTS|BASHOPTS)=/;
+
+/** Why a shell, where one has to start it, would lose something; null where it would not, or where none is needed. */
+function whyNoShell({ file, argv, cwd, env }: Launch): string | null {
+  if (isAllText({ file, argv, cwd, env })) return null;
+  const lost = env.find((entry) => !SHELL_NAME.test(entry) || OF_SHELLS.test(entry));
+  if (lost === undefined) return whyNotExecutable(SHELL);
+  const name = writePath(lost.slice(0, lost.indexOf('=')));
+  return `its arguments, directory or environment are not UTF-8, so a shell would have to start it, which can't hand on the variable ${name}`;
+}
+
 /** A script that removes itself and becomes the launched program. argv[0] is then the executable's path. */
-function writeScript({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): string {
+function writeScript(launch: Launch): string {
+  const problem = whyNoShell(launch);
+  if (problem !== null) throw new Error(problem);
+  const { file, argv, cwd, env, umask } = launch;
   const directory = mkdtempSync(join(tmpdir(), 'distprint-launch-'));
   const quote = (raw: string) => `'${raw.replaceAll("'", `'\\''`)}'`;
-  const entries = [...env, ...Object.entries(extra).map(([name, value]) => toRaw(`${name}=${value}`))];
-  const words = [...entries, file, ...argv.slice(1)].map(quote).join(' ');
+  const set = (entry: string) => {
+    const end = entry.indexOf('=') + 1;
+    return `export ${entry.slice(0, end)}${quote(entry.slice(end))}`;
+  };
   const script = join(directory, 'launch');
   const lines = [
     `rm -rf ${quote(toRaw(directory))}`,
     `umask ${umask.toString(8)}`,
-    `cd ${quote(cwd)} && exec env -i ${words}`,
+    `cd ${quote(cwd)} || exit`,
+    'unset PWD OLDPWD', // cd has set them
+    ...env.filter((entry) => !isText(entry) || /^(?:OLD)?PWD=/.test(entry)).map(set),
+    `exec ${[file, ...argv.slice(1)].map(quote).join(' ')}`,
   ];
   try {
     writeFileSync(script, `${lines.join('\n')}\n`, { encoding: 'latin1', mode: 0o600 });

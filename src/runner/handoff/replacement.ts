@@ -5,9 +5,11 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Detector } from '../../change/detector.ts';
-import { DistprintError, errnoOf } from '../../errors.ts';
+import { DistprintError } from '../../errors.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
+import type { Presence } from '../role/presence.ts';
 import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
+import { takeFreeLock, type WhenRunning } from '../role/take-free-lock.ts';
 import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
@@ -15,8 +17,14 @@ const GRANT_POLL_MS = 2;
 export interface Claim {
   readonly me: ProcessId;
   readonly lockBase: string;
+  readonly stateFile: string;
+  readonly presence: Presence;
+  readonly whenRunning: WhenRunning;
+  readonly hookTimeoutMs: number;
   /** What the environment said. Not yet believed. */
   readonly said: Handoff | undefined;
+  /** Whether the host can be rehearsed to readiness. */
+  readonly canRehearse: boolean;
   /** Of what this process was loaded from. */
   readonly detector: Detector;
   /** Why its fingerprint is not that of the program that runs; null where nothing speaks for that. */
@@ -26,24 +34,30 @@ export interface Claim {
 }
 
 export interface Claimed {
+  /** In a rehearsal, who would hold it. */
   readonly holder: LockHolder;
   /** Undefined where this process replaces nobody: the lock was free. */
   readonly handoff: Handoff | undefined;
 }
 
 /**
- * Takes the lock, once it is free or granted. A rehearsal reports, and ends the process.
+ * Takes the lock, once it is free or granted. A rehearsal reports, and ends the process, or goes on without the lock.
  * @throws ERR_DISTPRINT_RUNNING where another process holds it; ERR_DISTPRINT_NOT_GRANTED where the predecessor kept it
  */
 export async function takeLock(claim: Claim): Promise<Claimed> {
-  const { me, lockBase, said, detector, announce } = claim;
+  const { me, lockBase, presence, said, canRehearse, detector, announce } = claim;
   const handoff = said && isGenuine(said, me, lockBase) ? said : undefined;
-  if (handoff === undefined || handoff.part === 'exec') return { holder: acquireOrGoOn(claim), handoff };
+  const whenRunning = said === undefined ? claim.whenRunning : 'refuse'; // who was told of a hand-off stops nobody
+  if (handoff === undefined || handoff.part === 'exec')
+    return { holder: await takeFreeLock({ ...claim, whenRunning }), handoff };
   await announce('report');
   const { fingerprint, version } = detector.baseline;
-  report({ at: 'loaded', fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector) });
+  const goesOn = handoff.part === 'rehearsal' && canRehearse;
+  report({ at: 'loaded', fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector), goesOn });
+  if (goesOn) return { holder: { process: me, generation: handoff.generation + 1 }, handoff };
   if (handoff.part === 'rehearsal') process.exit(0);
   const holder = await waitForGrant(handoff, me, lockBase);
+  await presence.show();
   await announce('granted');
   return { holder, handoff };
 }
@@ -89,17 +103,3 @@ async function waitForGrant({ from, grantMs }: Handoff, me: ProcessId, lockBase:
     await delay(GRANT_POLL_MS);
   }
 }
-
-/** A full or read-only disk is no reason to be offline: where no other holder is known, we serve without a record. */
-function acquireOrGoOn({ lockBase, me, log }: Claim): LockHolder {
-  try {
-    return acquire(lockBase, me);
-  } catch (error) {
-    if (!DISK_TROUBLE.has(errnoOf(error) ?? '')) throw error;
-    log(`the lock can't be written at ${lockBase}: ${(error as Error).message}; going on without it`);
-    return { process: me, generation: (readHolder(lockBase)?.generation ?? 0) + 1 };
-  }
-}
-
-/** Node's `mkdir` says ENOENT where it can't make a folder on a read-only disk. */
-const DISK_TROUBLE = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO', 'ENOENT']);

@@ -12,7 +12,7 @@ import { linkSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'nod
 import { basename, dirname } from 'node:path';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { DistprintError, errnoOf } from '../../errors.ts';
-import { isAlive, isSameProcess, type ProcessId } from './process-id.ts';
+import { isAlive, isForeign, isSameProcess, type ProcessId } from './process-id.ts';
 
 export interface LockHolder {
   readonly process: ProcessId;
@@ -43,16 +43,26 @@ const NOBODY: ProcessId = { pid: 0, started: '' };
  */
 export function acquire(base: string, me: ProcessId): LockHolder {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const holder = readHolder(base);
-    if (holder !== undefined && !isSameProcess(holder.process, me) && isAlive(holder.process)) {
-      const message = `another runner holds ${base}: process ${holder.process.pid}, generation ${holder.generation}; \`distprint status\` says what it runs`;
-      throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
-    }
+    const holder = assertFree(base, me);
     const taken = take(base, { process: me, generation: (holder?.generation ?? 0) + 1 });
     if (taken !== undefined) return taken;
   }
   const message = `${base} can't be taken: others took it ${ATTEMPTS} times in a row, or its number is spent`;
   throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
+}
+
+/** Who held it last. @throws ERR_DISTPRINT_RUNNING where another process that is alive holds it */
+export function assertFree(base: string, me: ProcessId): LockHolder | undefined {
+  const holder = readHolder(base);
+  if (holder !== undefined && !isSameProcess(holder.process, me) && isAlive(holder.process))
+    throw refuseClaim(base, holder);
+  return holder;
+}
+
+export function refuseClaim(base: string, { process, generation }: LockHolder): DistprintError {
+  const whose = isForeign(process) ? ' of another PID namespace or machine' : '';
+  const message = `another runner holds ${base}: process ${process.pid}${whose}, generation ${generation}; \`distprint status\` says what it runs`;
+  return new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: base });
 }
 
 /** More than there are who want it at once. */
@@ -71,15 +81,16 @@ export function grant(base: string, holder: LockHolder, process: ProcessId): Loc
 /**
  * Makes sure that the lock names `holder`, also after somebody deleted it. A process that took it over and has ended since (a start
  * by hand that found its port in use, a replacement while the disk was full) loses it again. Returns who holds it now.
+ * @param lives whether another holder is alive
  * @throws what `acquire` throws
  */
-export function keepLock(base: string, holder: LockHolder): LockHolder {
+export function keepLock(base: string, holder: LockHolder, lives: (other: LockHolder) => boolean): LockHolder {
   const now = readHolder(base);
   if (now !== undefined && isSameProcess(now.process, holder.process)) return holder;
-  const isFree = now === undefined || (now.generation <= holder.generation && !isAlive(now.process));
+  const isFree = now === undefined || (now.generation <= holder.generation && !lives(now));
   if (isFree && take(base, holder) !== undefined) return holder;
   const other = readHolder(base);
-  if (other !== undefined && isAlive(other.process)) return other;
+  if (other !== undefined && lives(other)) return other;
   return acquire(base, holder.process);
 }
 
@@ -90,7 +101,8 @@ function take(base: string, holder: LockHolder): LockHolder | undefined {
   const temporary = `${base}.${randomBytes(8).toString('hex')}.tmp`;
   mkdirSync(dirname(base), { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(temporary, `${JSON.stringify(holder.process)}\n`, { mode: 0o600, flag: 'wx' });
+    // Others may know whether a runner lives; what it says of itself is in the state.
+    writeFileSync(temporary, `${JSON.stringify(holder.process)}\n`, { mode: 0o644, flag: 'wx' });
     linkSync(temporary, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined;

@@ -30,6 +30,13 @@ export function isAlive(known: ProcessId): boolean {
   return now !== undefined && isSameProcess(now, known);
 }
 
+/** Whether it is of another boot, machine or PID namespace: whether it lives can't be told by its PID here. */
+export function isForeign({ started }: ProcessId): boolean {
+  const theirs = /^[\da-f-]{36}\/pid:\[\d+\](?=\/\d+$)/.exec(started)?.[0];
+  world ??= readWorld();
+  return theirs !== undefined && world !== undefined && theirs !== world;
+}
+
 let world: string | undefined;
 
 function startedOnLinux(pid: number): string | undefined {

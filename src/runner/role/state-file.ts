@@ -3,14 +3,14 @@
  * @module
  */
 
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
-import type { Kind } from '../../scan/subject.ts';
+import type { Kind } from '../../scan/coverage.ts';
 
 /** A time for people. Ours are ISO 8601; a host may write another form. */
 const Time = v.union([v.string(), v.number()]);
@@ -46,6 +46,8 @@ const Own = v.looseObject({
   argv: v.pipe(v.array(v.string()), v.readonly()),
   /** Whether the operator opted out at the start. */
   handoffDisabled: v.boolean(),
+  /** Milliseconds from one heartbeat to the next. Null once it was stopped: there is no next one. */
+  intervalMs: v.nullable(Ms),
   ready: v.boolean(),
   /** Of the last beat. Null where drift is not checked. */
   verdict: v.nullable(v.string()),
@@ -91,6 +93,7 @@ export interface OwnState {
   token: number;
   argv: readonly string[];
   handoffDisabled: boolean;
+  intervalMs: number | null;
   ready: boolean;
   verdict: string | null;
   decision: { strategy: string; supervisor: string; reasons: readonly string[]; advice: string | null };
@@ -157,6 +160,8 @@ export function readState(path: string): RunnerState | null {
     const { bytes, stats } = readWholeFile(path);
     if (process.getuid !== undefined && stats.uid !== process.getuid())
       throw refuse(`belongs to another user (${stats.uid})`);
+    if (process.getuid !== undefined && mayOthersWrite(stats))
+      throw refuse(`can be written by others (mode ${toMode(stats)}): remove it, or take that right from them`);
     text = bytes.toString('utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
@@ -196,6 +201,28 @@ export function readOrSetAside(path: string, note: (what: string) => void): Runn
     return null;
   }
 }
+
+/**
+ * Who may write to the folder may put a lock or a state of theirs in our place, also where a sticky bit (/tmp) keeps ours from being removed.
+ * @throws ERR_DISTPRINT_STATE where others may
+ */
+export function assertOwnFolder(stateFile: string): void {
+  const folder = dirname(stateFile);
+  const stats = statSync(folder, { throwIfNoEntry: false });
+  if (stats === undefined || process.getuid === undefined) return; // it is made for us
+  const isTheirs = ![0, process.getuid()].includes(stats.uid);
+  if (!isTheirs && !mayOthersWrite(stats)) return;
+  const why = isTheirs ? `belongs to another user (${stats.uid})` : `can be written by others (mode ${toMode(stats)})`;
+  const message = `${folder} ${why}, who could forge the state there: give a stateFile in a folder of its own, which is made if it is missing`;
+  throw new DistprintError('ERR_DISTPRINT_STATE', message, { path: folder });
+}
+
+/** A group with this user's number is nobody else's: where each user has one, it may write by default. Root's group is root. */
+function mayOthersWrite({ mode, gid }: Stats): boolean {
+  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && ![0, process.getuid?.()].includes(gid));
+}
+
+const toMode = ({ mode }: Stats) => `0${(mode & 0o7777).toString(8)}`;
 
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']);
 

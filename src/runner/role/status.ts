@@ -4,27 +4,35 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { defaultCacheFile } from '../../change/default-cache.ts';
 import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { runSync } from '../../steps.ts';
+import { lives } from './liveness.ts';
 import { type LockHolder, readHolder } from './lock.ts';
-import { isAlive } from './process-id.ts';
 import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
 
 /** Which runner to ask about. */
 export interface StatusOptions {
   /** Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
   stateFile?: string;
-  /** Where to keep the stat cache, so that the next process need not read every file again. */
+  /**
+   * Where to keep the stat cache, so that the next process need not read every file again. Default: for an executable of 8 MiB or
+   * more, a file in `$XDG_CACHE_HOME/distprint`; else none is kept.
+   */
   cacheFile?: string;
 }
 
 /** What is known of a runner from outside. */
 export interface RunnerStatus {
   readonly stateFile: string;
-  readonly isRunning: boolean;
+  /** Whether the lock holder lives. Null where the lock can't be read, so that nobody can tell. */
+  readonly isRunning: boolean | null;
   /** Who holds the lock, or held it last. */
   readonly holder: LockHolder | null;
-  /** What the lock holder says of itself. Null where there is no such file, or none that can be trusted. */
+  /**
+   * What the lock holder says of itself; right after a grant, what its predecessor said last. Null where there is no such file, or none
+   * that can be trusted.
+   */
   readonly state: RunnerState | null;
   /** Why the state can't be trusted, where it can't. */
   readonly problem: string | null;
@@ -43,13 +51,14 @@ export function readRunnerStatus(options: StatusOptions = {}): RunnerStatus {
 }
 
 /**
- * Whether a runner runs what is installed, or moves to it without help. False where none runs, and where it stays on old code (no safe
- * strategy, the breaker, a back-off): returning false makes callers restart the runner. True also while nothing can be concluded (an
- * install is under way), and where the operator opted out.
+ * Whether a runner runs what is installed, or moves to it without help. False where none runs (but for the 30 s in which a supervisor
+ * starts it again after strategy `exit`), and where it stays on old code (no safe
+ * strategy, the breaker, a back-off): returning false makes callers restart the runner. True also where nothing can be concluded (an
+ * install is under way, or this user may not read it), and where the operator opted out.
  */
 export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): boolean {
   const { isRunning, state } = find(options);
-  if (!isRunning) return false;
+  if (isRunning === false) return isBeingRestarted(state);
   if (state?.distprint === undefined || state.distprint.handoffDisabled) return true;
   return willMoveItself(state.distprint) || lookAt(state, options)?.verdict !== 'changed';
 }
@@ -59,6 +68,16 @@ function willMoveItself({ ready, handingOff, heldBack, decision }: OwnState): bo
   if (!ready || handingOff !== null) return true;
   return decision.strategy !== 'none' && (heldBack === null || heldBack.gate === 'idle');
 }
+
+/** After strategy `exit` none runs until the supervisor has started the new code: who starts one by hand meanwhile takes its place. */
+function isBeingRestarted(state: RunnerState | null): boolean {
+  if (state?.distprint?.handingOff?.step !== 'exit') return false;
+  const sinceMs = Date.now() - new Date(state.lastHeartbeat ?? 0).getTime();
+  return sinceMs < RESTART_MS;
+}
+
+/** Longer than supervisors wait, and programs start. */
+const RESTART_MS = 30_000;
 
 /** How long to wait, and how often to look. */
 export interface WaitOptions extends StatusOptions {
@@ -96,24 +115,34 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
   const stateFile = options.stateFile ?? defaultStateFile();
   let problem: string | null = null;
   let holder: LockHolder | null = null;
+  let isRunning: boolean | null = null;
   let state: RunnerState | null = null;
   try {
     holder = readHolder(lockBaseOf(stateFile)) ?? null;
+    isRunning = holder !== null && lives(stateFile, holder);
     state = readState(stateFile);
   } catch (error) {
     problem = (error as Error).message;
   }
-  const isRunning = holder !== null && isAlive(holder.process);
-  const isHolders = state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started;
+  const isHolders =
+    (state?.pid === holder?.process.pid && state?.distprint?.started === holder?.process.started) ||
+    (isRunning === true && isOfGrant(state, holder));
   if (state !== null && !isHolders) problem = `${stateFile} is not of the process that holds the lock`;
   return { stateFile, isRunning, holder, state: isHolders ? state : null, problem };
+}
+
+/** Whether the state's process granted the lock to this holder, who has written none yet. */
+function isOfGrant(state: RunnerState | null, holder: LockHolder | null): boolean {
+  const own = state?.distprint;
+  return own?.handingOff?.step === 'grant' && own.generation + 1 === holder?.generation;
 }
 
 function lookAt({ distprint: own }: RunnerState, { cacheFile }: StatusOptions): RunnerStatus['installed'] {
   if (own === undefined) return null;
   const { include, exclude, kind } = own.coverage;
   const coverage = { ...(include && { include }), ...(exclude && { exclude }), ...(kind && { kind }) };
-  const observer = createObserver({ root: own.path, coverage, settleMs: DEFAULT_SETTLE_MS, cacheFile });
+  const cache = cacheFile ?? (kind === 'executable' ? defaultCacheFile(own.path) : undefined);
+  const observer = createObserver({ root: own.path, coverage, settleMs: DEFAULT_SETTLE_MS, cacheFile: cache });
   const seen = runSync(observer.look((fingerprint) => fingerprint === own.fingerprint));
   if (!('tree' in seen)) return { verdict: seen.state === 'missing' ? 'missing' : 'settling', version: null };
   const { version } = seen.tree.pass.subject;

@@ -104,7 +104,8 @@ function canExit({ supervisor, exitStatus }: Facts): Option {
   return { safe: false, why: `nobody would start it again after exit status ${exitStatus}` };
 }
 
-function doesRestart(supervisor: Supervisor): boolean | null {
+/** Whether it starts the process again after the exit status that it was asked about. Null where that can't be told. */
+export function doesRestart(supervisor: Supervisor): boolean | null {
   if (supervisor.kind === 'systemd') return supervisor.unit === null ? null : supervisor.unit.restarts;
   if ('restarts' in supervisor) return supervisor.restarts;
   return supervisor.kind === 'nobody' || supervisor.kind === 'terminal' ? false : null;

@@ -47,13 +47,25 @@ describe.each(PARTS)('a forged DISTPRINT_HANDOFF that says "%s"', (part) => {
     mkdirSync(dirname(stateFile));
     writeFileSync(`${lockBaseOf(stateFile)}.5`, JSON.stringify(gone));
     const runner = await startRunner({ stateFile }, { env: forge(part, gone, 5) });
-    expect(runner.said.at(-1)).toEqual({ ready: runner.pid, generation: 6, isHandedOver: false, word: null });
+    expect(runner.said.at(-1)).toEqual({
+      release: '1.0.0',
+      ready: runner.pid,
+      generation: 6,
+      isHandedOver: false,
+      word: null,
+    });
     await runner.beats(2);
   });
 
   it('and names its parent, who owns nothing: it starts like any other, and serves', async () => {
     const runner = await startRunner({}, { env: forge(part, me, 1) });
-    expect(runner.said.at(-1)).toEqual({ ready: runner.pid, generation: 1, isHandedOver: false, word: null });
+    expect(runner.said.at(-1)).toEqual({
+      release: '1.0.0',
+      ready: runner.pid,
+      generation: 1,
+      isHandedOver: false,
+      word: null,
+    });
   });
 });
 
@@ -62,7 +74,13 @@ describe('a DISTPRINT_HANDOFF', () => {
     'that says %j is as none',
     async (said) => {
       const runner = await startRunner({}, { env: { [HANDOFF_VARIABLE]: said } });
-      expect(runner.said.at(-1)).toEqual({ ready: runner.pid, generation: 1, isHandedOver: false, word: null });
+      expect(runner.said.at(-1)).toEqual({
+        release: '1.0.0',
+        ready: runner.pid,
+        generation: 1,
+        isHandedOver: false,
+        word: null,
+      });
     },
   );
 });

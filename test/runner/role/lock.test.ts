@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { acquire, grant, keepLock, type LockHolder, readHolder } from '../../../src/runner/role/lock.ts';
-import { identify, type ProcessId } from '../../../src/runner/role/process-id.ts';
+import { identify, isAlive, type ProcessId } from '../../../src/runner/role/process-id.ts';
 import { built, type Program, startProgram } from '../../helpers/built.ts';
 import { errorOf } from '../../helpers/manifest.ts';
 import { isPosix, onlyWith } from '../../helpers/needs.ts';
@@ -14,6 +14,7 @@ const me = identify(process.pid) as ProcessId;
 /** Names no process: none starts before the machine does. */
 const gone: ProcessId = { ...me, started: me.started.replace(/\d+$/, '0') };
 
+const lives = ({ process }: LockHolder) => isAlive(process);
 const makeBase = () => join(makeTemp(), 'runner.state.lock');
 const write = (base: string, generation: number, content: string) => writeFileSync(`${base}.${generation}`, content);
 const filesOf = (base: string) => readdirSync(dirname(base)).sort();
@@ -148,10 +149,10 @@ describe('a lock convinces nobody', () => {
 });
 
 describe('a lock', () => {
-  it('can be read by its owner alone, in a folder that is made for it', () => {
+  it('can be written by its owner alone, and read by all, in a folder that is made for it', () => {
     const base = join(makeTemp(), 'a/b/runner.state.lock');
     acquire(base, me);
-    expect(statSync(`${base}.1`).mode & 0o777).toBe(0o600);
+    expect(statSync(`${base}.1`).mode & 0o777).toBe(0o644);
     expect(statSync(dirname(base)).mode & 0o777).toBe(0o700);
     expect(filesOf(base)).toEqual(['runner.state.lock.1']);
   });
@@ -172,7 +173,7 @@ describe('a grant', () => {
     const id = identify(heir.pid) as ProcessId;
     expect(grant(base, mine, id)).toEqual({ process: id, generation: 2 });
     expect(readHolder(base)).toEqual({ process: id, generation: 2 });
-    expect(keepLock(base, mine)).toEqual({ process: id, generation: 2 });
+    expect(keepLock(base, mine, lives)).toEqual({ process: id, generation: 2 });
     expect((await errorOf(() => acquire(base, me))).code).toBe('ERR_DISTPRINT_RUNNING');
     await heir.kill();
     expect(acquire(base, me)).toEqual({ process: me, generation: 3 });
@@ -192,7 +193,7 @@ describe('keeping the lock', () => {
     const base = makeBase();
     const mine = acquire(base, me);
     const { ino, ctimeNs } = statSync(`${base}.1`, { bigint: true });
-    expect(keepLock(base, mine)).toEqual(mine);
+    expect(keepLock(base, mine, lives)).toEqual(mine);
     expect(statSync(`${base}.1`, { bigint: true })).toMatchObject({ ino, ctimeNs });
   });
 
@@ -201,7 +202,7 @@ describe('keeping the lock', () => {
     acquire(base, me);
     const mine = acquire(base, me);
     rmSync(dirname(base), { recursive: true });
-    expect(keepLock(base, mine)).toEqual(mine);
+    expect(keepLock(base, mine, lives)).toEqual(mine);
     expect(readHolder(base)).toEqual({ process: me, generation: 2 });
     expect(JSON.parse(readFileSync(`${base}.2`, 'utf8'))).toEqual(me);
   });
@@ -215,16 +216,16 @@ describe('keeping the lock', () => {
     writeFileSync(start, '');
     const [claimant] = claimants as [Program];
     expect(await claimant.hear<Outcome>()).toMatchObject({ holder: { generation: 1 } });
-    expect(keepLock(base, mine)).toMatchObject({ process: { pid: claimant.pid }, generation: 1 });
+    expect(keepLock(base, mine, lives)).toMatchObject({ process: { pid: claimant.pid }, generation: 1 });
     expect(readHolder(base)?.process.pid).toBe(claimant.pid);
     await claimant.kill();
-    expect(keepLock(base, mine)).toEqual(mine);
+    expect(keepLock(base, mine, lives)).toEqual(mine);
     expect(readHolder(base)).toEqual({ process: me, generation: 2 });
   });
 
   it('fails with the error of the operating system where it can not be read', () => {
     const base = makeBase();
     writeFileSync(base, '');
-    expect(() => keepLock(join(base, 'below'), { process: me, generation: 1 })).toThrow(/ENOTDIR/);
+    expect(() => keepLock(join(base, 'below'), { process: me, generation: 1 }, lives)).toThrow(/ENOTDIR/);
   });
 });

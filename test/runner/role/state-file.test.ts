@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   chownSync,
   closeSync,
   mkdirSync,
@@ -15,7 +16,7 @@ import { toToken } from '../../../src/manifest/manifest.ts';
 import { defaultStateFile, readOrSetAside, readState, writeState } from '../../../src/runner/role/state-file.ts';
 import { errorOf, fingerprintOf } from '../../helpers/manifest.ts';
 import { isPosix, isRoot, onlyWith } from '../../helpers/needs.ts';
-import { makeState, startRunner } from '../../helpers/runner.ts';
+import { launchRunner, makeState, startRunner } from '../../helpers/runner.ts';
 import { makeFifo } from '../../helpers/specials.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
@@ -79,6 +80,7 @@ describe('the state file', () => {
       const state = { ...plain, startTime: time, lastHeartbeat: time };
       expect(readState(makeFile(state))).toEqual(state);
     }
+    expect(readState(makeFile({ pid: 1, ours: 2 }))).toEqual({ pid: 1, ours: 2 });
   });
 });
 
@@ -159,6 +161,20 @@ describe('a state file that can not be trusted', () => {
     await expectRefused(path, /belongs to another user \(65534\)/);
   });
 
+  onlyWith('modes', isPosix)('that others may write: is a typed error, and set aside', async () => {
+    const path = makeFile(makeState());
+    chmodSync(path, 0o666);
+    await expectRefused(path, /can be written by others \(mode 0666\): remove it, or take that right from them/);
+  });
+
+  onlyWith('root', isRoot)('that a group may write: only where it is that of others', async () => {
+    const path = makeFile(makeState());
+    chmodSync(path, 0o664);
+    expect(readState(path)).toEqual(makeState());
+    chownSync(path, 0, 1000);
+    await expectRefused(path, /can be written by others \(mode 0664\)/);
+  });
+
   it('does not keep a runner from its work, and is set aside once', async () => {
     const path = makeFile('{"pid": 1');
     const runner = await startRunner({ stateFile: path });
@@ -169,6 +185,29 @@ describe('a state file that can not be trusted', () => {
     await expect.poll(() => asideOf(path).length, { timeout: 12_000 }).toBe(2);
     await expect.poll(() => readState(path)?.pid, { timeout: 12_000 }).toBe(runner.pid);
     expect(runner.isAlive()).toBe(true);
+  });
+});
+
+describe('a folder', () => {
+  const expectRefused = async (place: string, says: RegExp) => {
+    const runner = launchRunner({ stateFile: join(place, 'runner.state.json') });
+    expect(await runner.ended).toBe(1);
+    expect(runner.stderr()).toMatch(says);
+    expect(runner.stderr()).toContain('give a stateFile in a folder of its own');
+    expect(readdirSync(place)).toEqual([]);
+  };
+
+  onlyWith('modes', isPosix).each([0o777, 0o1777])('that others may write is refused: mode %o', async (mode) => {
+    const place = makeTemp();
+    chmodSync(place, mode);
+    await expectRefused(place, /can be written by others \(mode 01?777\)/);
+    await startRunner({ stateFile: join(place, 'own/runner.state.json') });
+  });
+
+  onlyWith('root', isRoot)('of another user is refused', async () => {
+    const place = makeTemp();
+    chownSync(place, 65534, 65534);
+    await expectRefused(place, /belongs to another user \(65534\)/);
   });
 });
 

@@ -1,11 +1,13 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isRunnerRunningInstalledVersion, readRunnerStatus, waitForRunnerHandoff } from '../../../src/runner/index.ts';
 import { acquire } from '../../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
-import { isPosix, onlyWith } from '../../helpers/needs.ts';
+import { built } from '../../helpers/built.ts';
+import { isPosix, isRoot, onlyWith } from '../../helpers/needs.ts';
 import { gone, me, type Written, writeRole } from '../../helpers/role.ts';
+import { run } from '../../helpers/run.ts';
 import { startRunner } from '../../helpers/runner.ts';
 import { makeFifo } from '../../helpers/specials.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
@@ -17,6 +19,8 @@ const temp = makeSharedTemp();
 const installed = writePackage(join(temp, 'installed'), { 'dist/a.js': 'old' });
 beforeAll(() => sleep(2_100));
 
+const itAsRoot = onlyWith('root', isRoot);
+
 const OTHER = { fingerprint: 'another' };
 
 /** The state file of a runner of what is installed, which is this process. */
@@ -27,6 +31,43 @@ function makeRole(written: Written = {}, root = installed): string {
 }
 
 const isInstalled = (stateFile: string) => isRunnerRunningInstalledVersion({ stateFile });
+
+/** What another user is told. */
+async function askAsOther(stateFile: string) {
+  const source = `
+    import { isRunnerRunningInstalledVersion, readRunnerStatus } from ${JSON.stringify(built('runner/index.js'))};
+    const options = { stateFile: ${JSON.stringify(stateFile)} };
+    const { isRunning, problem } = readRunnerStatus(options);
+    console.log(JSON.stringify({ isRunning, problem, isInstalled: isRunnerRunningInstalledVersion(options) }));`;
+  const { stdout } = await run([process.execPath, '--input-type=module', '-e', source], {
+    uid: 65534,
+    gid: 65534,
+    cwd: '/',
+  });
+  return JSON.parse(stdout);
+}
+
+describe('another user', () => {
+  const makeReadable = (mode: number, written: Written = {}) => {
+    const stateFile = makeRole(written);
+    chmodSync(stateFile, 0o600);
+    for (const place of [dirname(stateFile), dirname(dirname(stateFile))]) chmodSync(place, mode);
+    return stateFile;
+  };
+
+  itAsRoot('who may read the lock is told whether a runner runs', async () => {
+    const stateFile = makeReadable(0o755);
+    const problem = expect.stringMatching(/can't be read: .*EACCES/);
+    expect(await askAsOther(stateFile)).toEqual({ isRunning: true, problem, isInstalled: true });
+    const { isRunning, isInstalled } = await askAsOther(makeReadable(0o755, { holder: gone }));
+    expect({ isRunning, isInstalled }).toEqual({ isRunning: false, isInstalled: false });
+  });
+
+  itAsRoot('who may not is told that nobody knows, and never false', async () => {
+    const problem = expect.stringContaining('EACCES');
+    expect(await askAsOther(makeReadable(0o700))).toEqual({ isRunning: null, problem, isInstalled: true });
+  });
+});
 
 describe('isRunnerRunningInstalledVersion', () => {
   it('is false where no runner ever was', () => {
@@ -53,6 +94,20 @@ describe('isRunnerRunningInstalledVersion', () => {
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('idle') } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('breaker') } }))).toBe(false);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('back-off') } }))).toBe(false);
+  });
+
+  it('is true after it left for its supervisor to start it again, for 30 s', () => {
+    const left = (step: string, ago: number) =>
+      makeRole({
+        holder: gone,
+        own: { handingOff: { step, target: 'x', sinceMs: 0 } },
+        fields: { lastHeartbeat: new Date(Date.now() - ago).toISOString() },
+      });
+    expect([left('exit', 1_000), left('exit', 31_000), left('rehearse', 1_000)].map(isInstalled)).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('is true where it was told not to check', () => {

@@ -1,0 +1,40 @@
+/**
+ * `distprint doctor`.
+ * @module
+ */
+
+import { escapeControls } from '../runner/log.ts';
+import type { OwnState } from '../runner/role/state-file.ts';
+import { colors, DIFFERENT, print, printJson, SAME, TROUBLE } from './output.ts';
+import { readStatus, type StateFileOptions, toShownStrings } from './state-file.ts';
+
+/** Exit code 0: the runner would move to new code. 1: it would not, or not now. 2: there is nobody to ask. */
+export function doctor(options: StateFileOptions): void {
+  const found = readStatus(options);
+  const own = found.isRunning ? found.state?.distprint : undefined;
+  if (own === undefined) {
+    const problem = found.problem ?? 'no runner runs';
+    if (options.json) printJson({ problem });
+    else process.stderr.write(`distprint: ${escapeControls(problem)}\n`);
+    process.exitCode = TROUBLE;
+    return;
+  }
+  const { decision, handoffDisabled, heldBack, tried } = own;
+  if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried });
+  else for (const line of toDoctorLines(toShownStrings(own))) print(line);
+  process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
+}
+
+/** What the runner would do about new code, why, and what the operator can do. */
+function toDoctorLines({ decision, handoffDisabled, heldBack, tried }: OwnState): string[] {
+  const { strategy, supervisor, reasons, advice } = decision;
+  const lines = [
+    `strategy ${colors.bold(strategy)}, supervisor ${supervisor}`,
+    ...reasons.map((reason) => `- ${reason}`),
+  ];
+  if (advice !== null) lines.push(`what you can do: ${advice}`);
+  if (handoffDisabled) lines.push('the operator disabled the hand-off');
+  if (heldBack !== null) lines.push(`held back: ${heldBack.gate}: ${heldBack.reason}`);
+  if (tried !== null) lines.push(`last tried and failed: ${tried.reason}`);
+  return lines;
+}

@@ -1,0 +1,63 @@
+/**
+ * `distprint status`.
+ * @module
+ */
+
+import type { RunnerStatus } from '../runner/role/status.ts';
+import { colors, DIFFERENT, print, printJson, SAME, TROUBLE, VERDICT_COLOURS } from './output.ts';
+import { readStatus, type StateFileOptions, toShownStrings } from './state-file.ts';
+
+/**
+ * Exit code 0: a runner runs what is installed, or no conclusion is possible, or the operator disabled the hand-off.
+ * 1: no runner runs, or it runs old code, or code that is not proven. 2: the state cannot be read or trusted.
+ */
+export function status(options: StateFileOptions): void {
+  const found = readStatus(options);
+  if (options.json) printJson(found);
+  else for (const line of toStatusLines(toShownStrings(found))) print(line);
+  process.exitCode = toStatusCode(found);
+}
+
+function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): number {
+  if (problem !== null || (isRunning && state === null)) return TROUBLE;
+  const own = state?.distprint;
+  const isProven = own === undefined || (own.ready && own.handingOff === null);
+  const isFine = own?.handoffDisabled === true || installed?.verdict !== 'changed';
+  return isRunning && isProven && isFine ? SAME : DIFFERENT;
+}
+
+/** Who runs, since when, on what code, and what became of new code. */
+function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
+  const lines: string[] = [];
+  const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
+  if (isRunning === null) add('runner', colors.yellow('unknown'));
+  else if (!isRunning) add('runner', colors.red('none'));
+  else add('runner', `process ${holder?.process.pid}, generation ${holder?.generation}`);
+  if (problem !== null) add('state', colors.yellow(problem));
+  else if (state === null) add('state', `none at ${stateFile}`);
+  const own = state?.distprint;
+  if (state === null || own === undefined) return lines;
+  if (!isRunning) add('', `what process ${state.pid} said last:`);
+  if (state.httpPort !== undefined) add('port', String(state.httpPort));
+  add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
+  add('watches', own.path);
+  add('started', [own.version, own.fingerprint].filter((part) => part !== null).join(' '));
+  if (installed !== null)
+    add(
+      'installed',
+      [installed.version, VERDICT_COLOURS[installed.verdict](installed.verdict)].filter(Boolean).join(' '),
+    );
+  if (own.handoffDisabled) add('hand-off', 'disabled by the operator');
+  if (own.handingOff !== null)
+    add('hand-off', `under way: ${own.handingOff.step}, to ${own.handingOff.target}, which is not proven yet`);
+  else if (!own.ready) add('serves', 'not yet');
+  if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
+  if (own.tried !== null) {
+    const { version, fingerprint, failures, reason, retryAtMs } = own.tried;
+    add(
+      'failed',
+      `${version ?? fingerprint}, ${failures} x, not again before ${new Date(retryAtMs).toISOString()}: ${reason}`,
+    );
+  }
+  return lines;
+}

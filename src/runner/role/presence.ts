@@ -1,0 +1,106 @@
+/**
+ * Shows that a runner lives, where no file can: its folder was deleted, or is read-only.
+ *
+ * The lock holder listens on a socket in Linux's abstract namespace (unix(7)), whose name stands for the user and the state file. The
+ * kernel takes it away with the process, and exec closes it. Any user may take the name, so a socket counts only where a process of
+ * ours has it open. Network namespaces have sockets of their own, and so has every other platform none: there the lock alone counts.
+ * @module
+ */
+
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { basename, dirname, join, resolve } from 'node:path';
+
+export interface Presence {
+  /** Listens, unless it does so already. Where it can't, nothing happens. */
+  show(): Promise<void>;
+  /** Another process is about to be the runner. */
+  hide(): void;
+  /** The PID of another process of this user that shows the same. */
+  findOther(): number | undefined;
+}
+
+export function createPresence(stateFile: string): Presence {
+  if (process.platform !== 'linux') return { show: async () => {}, hide() {}, findOther: () => undefined };
+  const name = toName(stateFile);
+  let server: Server | undefined;
+  return {
+    async show() {
+      server ??= await listen(name);
+    },
+    hide() {
+      server?.close();
+      server = undefined;
+    },
+    findOther: () => findOwner(name),
+  };
+}
+
+function toName(stateFile: string): string {
+  const subject = `${process.getuid?.()} ${toRealPath(resolve(stateFile))}`;
+  return `distprint-${createHash('sha256').update(subject).digest('hex').slice(0, 32)}`;
+}
+
+/** Of what does not exist, the part that does is resolved. */
+function toRealPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(toRealPath(parent), basename(path));
+  }
+}
+
+function listen(name: string): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((connection) => connection.destroy());
+    server.on('error', () => resolve(undefined));
+    // Exclusive: in a worker of node:cluster, the primary would listen.
+    server.listen({ path: `\0${name}`, exclusive: true }, () => resolve(server));
+    server.unref();
+  });
+}
+
+function findOwner(name: string): number | undefined {
+  const sockets = findSockets(name);
+  if (sockets.size === 0) return undefined;
+  return readdirSync('/proc')
+    .map(Number)
+    .find((pid) => pid > 0 && pid !== process.pid && isOurs(pid) && hasOpen(pid, sockets));
+}
+
+/** As `readlink` shows them in /proc/PID/fd. Node 20 fills names with NULs, which stand there as `@`. */
+function findSockets(name: string): Set<string> {
+  const found = new Set<string>();
+  try {
+    for (const line of readFileSync('/proc/net/unix', 'latin1').split('\n')) {
+      const [, , , , , , inode, path] = line.trim().split(/\s+/);
+      if (path?.replace(/@+$/, '') === `@${name}`) found.add(`socket:[${inode}]`);
+    }
+  } catch {
+    // no /proc: as on other platforms
+  }
+  return found;
+}
+
+/** Root may look into everybody's processes. */
+function isOurs(pid: number): boolean {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === process.getuid?.();
+}
+
+function hasOpen(pid: number, sockets: ReadonlySet<string>): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => sockets.has(readLink(`/proc/${pid}/fd/${fd}`)));
+  } catch {
+    return false; // it has ended
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // closed meanwhile
+  }
+}
