@@ -9,6 +9,7 @@ import { findExecBlocker } from './handoff/launch.ts';
 import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
+import { leavesZombies } from './handoff/reap.ts';
 import { type Running, update } from './running.ts';
 import { findSupervisor } from './supervisor/find-supervisor.ts';
 import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
@@ -17,17 +18,21 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  running.decidedUnder = process.ppid;
+  const given = { parent: process.ppid, leavesZombies: leavesZombies() };
+  running.decidedFor = given;
   const supervisor = await findSupervisor(exitStatus, running.predecessor);
-  const given = running.sockets.areGiven() ? 'exec would close the socket that was given to it' : null;
-  const decision = decideStrategy(strategy, { supervisor, execBlocker: given ?? findExecBlocker(), exitStatus });
+  const execBlocker = running.sockets.areGiven()
+    ? 'exec would close the socket that was given to it'
+    : findExecBlocker();
+  const decision = decideStrategy(strategy, { supervisor, execBlocker, exitStatus, ...given });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 }
 
-/** Decides anew where the parent has ended, and another process has taken this one in. */
-export async function heedParent(running: Running): Promise<void> {
-  if (process.ppid !== running.decidedUnder) await decide(running);
+/** Decides anew where the parent has ended, and another process has taken this one in; where children came or went. */
+export async function decideAnew(running: Running): Promise<void> {
+  const { parent, leavesZombies: left } = running.decidedFor;
+  if (process.ppid !== parent || leavesZombies() !== left) await decide(running);
 }
 
 /**

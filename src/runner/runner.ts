@@ -17,6 +17,7 @@ import { expectReady } from './deadline.ts';
 import { decide, holdBackAlways, isMarked } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
+import { reapAll } from './handoff/reap.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
@@ -112,6 +113,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const running = start(settings, toHooks(options), watched, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
     running.isMarked = isMarked(running);
+    reapAll(handoff?.children ?? []);
     removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -200,7 +202,7 @@ function start(
     isMarked: Promise.resolve(false),
     unmarked: null,
     predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
-    decidedUnder: process.ppid,
+    decidedFor: { parent: process.ppid, leavesZombies: false },
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
