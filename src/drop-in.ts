@@ -7,7 +7,7 @@
 import { resolve } from 'node:path';
 import { defaultCacheFile } from './change/default-cache.ts';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
-import { executablePath, locateRunningProgram } from './change/running-program.ts';
+import { findMovedProgram, isExecutableItself, locateRunningProgram } from './change/running-program.ts';
 import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
@@ -38,14 +38,17 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
   const given = options.executable ?? options.packageDir;
   const locate = () => (given === undefined ? locateRunningProgram() : resolve(given));
   let observer: Observer | undefined;
+  let root: string | undefined;
   let token: number | undefined;
   let lastThereMs = Number.NEGATIVE_INFINITY;
 
   function look(): number | undefined {
-    if (observer === undefined) {
-      observer = observe(locate(), options);
-      if (observer === undefined) return undefined;
+    const found = root === undefined ? locate() : given === undefined && findMovedProgram(root);
+    if (found) {
+      root = found;
+      observer = observe(root, options);
     }
+    if (observer === undefined) return undefined;
     const isFirst = token === undefined && lastThereMs === Number.NEGATIVE_INFINITY;
     const deadlineMs = performance.now() + (isFirst ? SETTLE_MS : 0);
     for (;;) {
@@ -69,9 +72,8 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 }
 
 /** In the middle of an install package.json may be away: what was a package must not become a plain directory. */
-function observe(root: string | undefined, { executable, cacheFile }: InstalledCliProbeOptions): Observer | undefined {
-  if (root === undefined) return undefined;
-  const isExecutable = executable !== undefined || root === executablePath();
+function observe(root: string, { executable, packageDir, cacheFile }: InstalledCliProbeOptions): Observer {
+  const isExecutable = executable !== undefined || (packageDir === undefined && isExecutableItself());
   const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
   const cache = cacheFile ?? (isExecutable ? defaultCacheFile(root) : undefined);
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile: cache });

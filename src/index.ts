@@ -10,4 +10,4 @@ export { type BuiltManifest, buildManifest, buildManifestSync } from './manifest
 export { diffManifests, isEmptyDiff, type ManifestDiff } from './manifest/diff.ts';
 export { type Manifest, type ManifestEntry, parseManifest, serializeManifest, toToken } from './manifest/manifest.ts';
 export { writeSeal } from './manifest/seal.ts';
-export type { Coverage, CoverageOptions, Kind } from './scan/subject.ts';
+export type { Coverage, CoverageOptions, Kind } from './scan/coverage.ts';

@@ -4,15 +4,14 @@
  */
 
 import { resolve } from 'node:path';
-import { writePath } from '../disk/raw-path.ts';
+import { readPath, writePath } from '../disk/raw-path.ts';
 import { type BuiltManifest, toBuiltManifest } from '../manifest/build.ts';
 import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
-import { ctimeOf, lastCtimeMs } from '../scan/readings.ts';
+import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import type { Scan, ScanCost } from '../scan/scan.ts';
-import { type CoverageOptions, toCoverageOptions } from '../scan/subject.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
-import { createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
+import { CLOCK_JUMP_MS, createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
 import { isRunningProgram } from './running-program.ts';
 import type { EarlierTree, Sighting } from './settle.ts';
 
@@ -39,7 +38,7 @@ export interface DetectorOptions extends CoverageOptions {
  */
 export type Verdict = 'current' | 'settling' | 'changed' | 'missing';
 
-/** `filesRead` and `directoriesRead` count what was read because it had moved. */
+/** `filesRead` and `directoriesRead` count what was read because it had moved. They are 0 if the look failed. */
 export interface Check extends Readonly<ScanCost> {
   readonly verdict: Verdict;
   /** Of what is there now. Null where that can't be told. */
@@ -91,15 +90,17 @@ export function createDetector(options: DetectorOptions): Detector {
 
   let baseline: Detector['baseline'] | undefined = options.baseline;
   /** Made when it is asked for: its fingerprint is enough to see that nothing changed. */
-  function getBaseline(): Detector['baseline'] {
-    baseline ??= runSync(toBuiltManifest((first as Sighting).pass, started.fingerprint));
+  function* makeBaseline(): Work<Detector['baseline']> {
+    baseline ??= yield* toBuiltManifest((first as Sighting).pass, started.fingerprint);
     return baseline;
   }
 
   let compared: { pass: Scan; changes: ManifestDiff } | undefined;
   function* compare({ pass, fingerprint }: Sighting): Work<ManifestDiff> {
-    if (compared?.pass !== pass)
-      compared = { pass, changes: diffManifests(getBaseline(), yield* toManifest(pass, fingerprint)) };
+    if (compared?.pass !== pass) {
+      const installed = yield* toManifest(pass, fingerprint);
+      compared = { pass, changes: diffManifests(yield* makeBaseline(), installed) };
+    }
     return compared.changes;
   }
 
@@ -126,7 +127,7 @@ export function createDetector(options: DetectorOptions): Detector {
   let underWay: Promise<Check> | undefined;
   return {
     get baseline() {
-      return getBaseline();
+      return runSync(makeBaseline());
     },
     notes: observer.notes,
     check() {
@@ -143,10 +144,7 @@ export function createDetector(options: DetectorOptions): Detector {
 const toEarlierTree = ({ version, entries }: Manifest): EarlierTree => ({
   isSealed: false,
   version,
-  has(raw) {
-    const written = writePath(raw);
-    return entries.some(({ path }) => path === written);
-  },
+  paths: () => entries.map(({ path }) => readPath(path) ?? path),
 });
 
 function takeBaseline(seen: Observation): Sighting {
@@ -155,12 +153,19 @@ function takeBaseline(seen: Observation): Sighting {
 }
 
 /** The files that may have been replaced since this process loaded them, as written paths. */
-function findDoubtful(root: string, pass: Scan, cached: Scan | undefined): string[] {
-  const { paths, digests, ids } = pass.readings;
-  if (lastCtimeMs(pass.readings) <= performance.timeOrigin || !isRunningProgram(root)) return [];
-  const before = new Map(cached?.readings.paths.map((path, row) => [path, cached.readings.digests[row]]));
-  return paths
-    .filter((path, row) => ctimeOf(ids, row) > performance.timeOrigin && before.get(path) !== digests[row])
+function findDoubtful(root: string, { listing, digests, ids }: Scan, cached: Scan | undefined): string[] {
+  const startMs = performance.timeOrigin;
+  if (ids.lastCtimeMs() <= startMs || !isRunningProgram(root)) return [];
+  const before = new Map(cached?.listing.files.map((path, row) => [path, cached.digests[row]]));
+  // A file from the future was stamped by another clock, which says nothing of our start. But it may be our clock that was set back since.
+  const nowMs = Date.now();
+  const isSteady = Math.abs(nowMs - startMs - performance.now()) < CLOCK_JUMP_MS;
+  const untilMs = isSteady ? nowMs : Infinity;
+  return listing.files
+    .filter((path, row) => {
+      const ctimeMs = ids.ctimeMsOf(row);
+      return ctimeMs > startMs && ctimeMs <= untilMs && before.get(path) !== digests[row];
+    })
     .map(writePath);
 }
 

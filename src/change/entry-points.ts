@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { STATS_A_PAUSE, statOrNothing } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
-import { parseJson, toPackagePaths } from '../scan/subject.ts';
+import { parseJson, toPackagePaths } from '../scan/package-json.ts';
 import { PAUSE, type Work } from '../steps.ts';
 
 /** The paths that Node would try, relative to the package's root, `/` between names. One of them must be there. */

@@ -5,32 +5,84 @@
 
 import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { statOrNothing } from '../disk/stat.ts';
-import { parseJson } from '../scan/subject.ts';
+import { parseJson } from '../scan/package-json.ts';
 
 declare const Bun: { readonly main: string } | undefined;
 
+/** The directory in which this process was started as it was typed, with its links. Undefined where `$PWD` does not show it. */
+export const typedDirectory = readTypedDirectory(); // at import: the host may change it
+
+function readTypedDirectory(): string | undefined {
+  const { PWD } = process.env;
+  return PWD !== undefined && isAbsolute(PWD) && isSameFile(PWD, '.') ? PWD : undefined;
+}
+
+/** What was loaded: the entry script or the executable, without links. Undefined where there is none. */
+const loaded = readLoadedPath();
+/** The same, as it was typed. A link on the way may be repointed by a deployment, and then leads to the new release. */
+const typed = readTypedPath();
+
+function readLoadedPath(): string | undefined {
+  const path = isExecutableItself() ? executablePath() : readEntryPath();
+  return realpathOrNothing(path) ?? path;
+}
+
+function readTypedPath(): string | undefined {
+  const isInside = isExecutableItself();
+  const word = isInside ? process.argv0 : findScriptWord(readOwnWords() ?? []);
+  const path =
+    word?.includes('/') || (!isInside && word !== undefined) ? resolve(typedDirectory ?? '', word) : undefined;
+  if (isInside) return path !== undefined && isSameFile(path, executablePath()) ? path : executablePath();
+  return path ?? readEntryPath();
+}
+
 /**
- * The executable, if the program is in it; else the package directory around the entry script.
- * Undefined where there is neither (`node -e`, a REPL).
+ * The executable, if the program is in it; else the package directory around the entry script. By the path that was typed, so that
+ * a link on the way is followed anew each time. Undefined where there is neither (`node -e`, a REPL).
  */
 export function locateRunningProgram(): string | undefined {
-  if (isExecutableItself()) return executablePath();
+  if (isExecutableItself()) return typed;
   const entry = locateEntryScript();
   return entry === undefined ? undefined : findPackageAround(dirname(entry));
 }
 
+/** Where the typed path leads now, where that is no longer below `root`: a `bin` link was repointed to another folder. */
+export function findMovedProgram(root: string): string | undefined {
+  const entry = isExecutableItself() ? undefined : realpathOrNothing(locateEntryScript());
+  const realRoot = realpathOrNothing(root);
+  return entry === undefined || realRoot === undefined || isBelow(entry, realRoot) ? undefined : locateRunningProgram();
+}
+
 /** Whether the running program was loaded from `root` (absolute), through any links. */
 export function isRunningProgram(root: string): boolean {
-  const running = isExecutableItself() ? executablePath() : locateEntryScript();
-  if (running === undefined) return false;
+  const realRoot = realpathOrNothing(root);
+  return loaded !== undefined && realRoot !== undefined && isBelow(loaded, realRoot);
+}
+
+/** Why the fingerprint of `root` (absolute) is not that of the running program: it runs from elsewhere. Null where nothing speaks for that. */
+export function whyElsewhere(root: string): string | null {
+  if (loaded === undefined || isRunningProgram(root)) return null;
+  const real = realpathOrNothing(root) ?? root;
+  const watched = real === root ? root : `${root} (${real})`;
+  return `the program that runs, ${loaded}, is not below what is watched, ${watched}; start it by a path below that`;
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(root + sep);
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const real = realpathOrNothing(a);
+  return real !== undefined && real === realpathOrNothing(b);
+}
+
+function realpathOrNothing(path: string | undefined): string | undefined {
   try {
-    const real = realpathSync(running);
-    const realRoot = realpathSync(root);
-    return real === realRoot || real.startsWith(realRoot + sep);
+    return path === undefined ? undefined : realpathSync(path);
   } catch {
-    return false; // one of the two is not there any more
+    return undefined; // it is not there, or not any more
   }
 }
 
@@ -57,17 +109,8 @@ export function isExecutableItself(): boolean {
  * manager or a deployment may swap such a link, and the new release is then found behind the same path.
  */
 function locateEntryScript(): string | undefined {
-  const given = isInPm2Container() ? process.env.pm_exec_path : process.argv[1];
-  const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
-  if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
-  let path = resolve(given);
-  if (statOrNothing(path)?.isFile() !== true) {
-    try {
-      path = createRequire(path).resolve(path); // `node app` for app.js or app/index.js
-    } catch {
-      return undefined;
-    }
-  }
+  let path = typed === undefined ? undefined : toScript(typed);
+  if (path === undefined) return undefined;
   for (let links = 0; links < MAX_LINKS; links++) {
     let target: string;
     try {
@@ -78,6 +121,55 @@ function locateEntryScript(): string | undefined {
     path = resolve(dirname(path), target);
   }
   return undefined;
+}
+
+/** As the runtime says it: absolute, and without the links to the directory in which it was started. */
+function readEntryPath(): string | undefined {
+  const given = isInPm2Container() ? process.env.pm_exec_path : process.argv[1];
+  const isEval = process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
+  if (given === undefined || given === '' || given === '-' || isEval) return undefined; // argv[1] is then no script
+  return toScript(resolve(given)) ?? resolve(given);
+}
+
+/** The file that a runtime takes for this path: `node app` stands for app.js or app/index.js. */
+function toScript(path: string): string | undefined {
+  if (statOrNothing(path)?.isFile() === true) return path;
+  try {
+    return createRequire(path).resolve(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The words that the operator typed, raw (disk/raw-path.ts), whatever the host did to `process.argv` since. Undefined where they do not
+ * begin with the runtime and the script: a process title overwrites them, and only Linux shows them.
+ */
+export function readOwnWords(): string[] | undefined {
+  let words: string[];
+  try {
+    words = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
+  } catch {
+    return undefined;
+  }
+  if (toText(words[0] ?? '') !== process.argv0) return undefined;
+  if (isExecutableItself()) return words;
+  return findScriptWord(words) === undefined ? undefined : words;
+}
+
+function findScriptWord(words: readonly string[]): string | undefined {
+  const entry = readEntryPath();
+  if (entry === undefined) return undefined;
+  const texts = words.slice(1).map(toText);
+  return texts.find((text) => {
+    if (text === '' || text.startsWith('-')) return false;
+    const script = isAbsolute(text) ? text : join(typedDirectory ?? process.cwd(), text);
+    return isSameFile(toScript(script) ?? script, entry);
+  });
+}
+
+function toText(raw: string): string {
+  return Buffer.from(raw, 'latin1').toString('utf8');
 }
 
 /** pm2 starts its own script, which imports the program's. */

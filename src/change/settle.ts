@@ -1,22 +1,20 @@
 /**
- * Whether a tree may be taken for a release, or is still on its way to one.
+ * Decides whether a tree is a release, or still on its way to one.
  *
- * A seal (seal.ts) settles it for certain. Without one, a tree is settled when no package manager is seen at work on it,
- * when nothing in it has moved for `settleMs` (for longer where an entry point is missing), and when a second look right after
- * finds it as the first one did.
+ * A seal (manifest/seal.ts) that matches settles it for certain. Without one, a tree has settled when no package manager is seen at work
+ * on it, when nothing in it has moved for `settleMs` (longer if it looks unfinished), and when a second look right after finds the same.
  * @module
  */
 
-import { sameSpecials } from '../disk/list.ts';
-import { toFsPath, toRaw } from '../disk/raw-path.ts';
-import { lstatOrNothing, sameId, statOrNothing } from '../disk/stat.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { locate, toRaw } from '../disk/raw-path.ts';
+import { lstatOrNothing, statOrNothing } from '../disk/stat.ts';
 import { isDistprintError } from '../errors.ts';
 import { diffManifests } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
 import { readSeal } from '../manifest/seal.ts';
-import { lastCtimeMs, sameReadings } from '../scan/readings.ts';
+import { toCoverageOptions } from '../scan/coverage.ts';
 import { holdsStill, type Scan, type ScanCost, scan } from '../scan/scan.ts';
-import { type Subject, toCoverageOptions } from '../scan/subject.ts';
 import type { Work } from '../steps.ts';
 import { type EntryPoint, findMissingEntryPoints } from './entry-points.ts';
 import { findWorkInProgress, installedAt, lastInstallMs } from './npm-traces.ts';
@@ -29,45 +27,43 @@ export interface Sighting {
   /** When it was first seen so, in milliseconds of `performance.now()`. */
   readonly sinceMs: number;
   /**
-   * When something else was last seen in its place, in milliseconds of `Date.now()`; null where nothing ever was,
-   * Infinity where the clock can't be trusted to say.
+   * When something else was last seen in its place, in milliseconds of `Date.now()`. Null if nothing ever was, Infinity if the clock
+   * can't be trusted to say.
    */
   readonly otherUntilMs: number | null;
   /** `lastInstallMs` when it was last seen so. */
   readonly installMs: number;
 }
 
-export type Settled =
-  | { readonly settled: true }
-  | { readonly settled: false; readonly reason: string; readonly retryInMs: number };
+/** What the decision is, and what was read for it. */
+export type Settled = ScanCost &
+  ({ readonly settled: true } | { readonly settled: false; readonly reason: string; readonly retryInMs: number });
 
 /** What was there before, and was whole. */
 export interface EarlierTree {
   readonly isSealed: boolean;
   readonly version: string | null;
-  /** Whether it had something at this raw path, relative to the root. */
-  has(raw: string): boolean;
+  /** Raw paths of all that it had, relative to the root. */
+  readonly paths: () => readonly string[];
 }
 
 /**
  * @param root absolute
- * @param before where it had a seal, a tree without one waits for its own; null where nothing is known of it
- * @throws what `scan` throws, where a seal covers something else than the tree
+ * @param before if it had a seal, a tree without one waits for its own. Null if nothing is known of it.
+ * @throws what `scan` throws, if a seal covers something else than the tree
  */
 export function* judgeSettled(
   root: string,
   tree: Sighting,
   before: EarlierTree | null,
   settleMs: number,
-  cost: ScanCost,
 ): Work<Settled> {
-  const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs });
-  if (tree.pass.subject.globs !== null) {
-    const sealed = yield* judgeSeal(root, tree, cost);
-    if (sealed === 'matches') return { settled: true };
-    if (sealed !== 'none') return not(sealed);
-    if (before?.isSealed)
-      return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
+  const { seal, ...cost } = yield* judgeSeal(root, tree);
+  const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs, ...cost });
+  if (seal === 'matches') return { settled: true, ...cost };
+  if (seal !== 'none') return not(seal);
+  if (before?.isSealed && tree.pass.subject.globs !== null) {
+    return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
   }
   const work = findWorkInProgress(root);
   if (work !== undefined) {
@@ -75,58 +71,64 @@ export function* judgeSettled(
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
-  const missing = yield* findUnfinished(root, tree.pass.subject, before);
-  const enoughMs = missing === undefined ? settleMs : settleMs * UNFINISHED_TIMES;
+  const lacks = yield* findLack(root, tree.pass, before);
+  const enoughMs = lacks === undefined ? settleMs : settleMs * UNFINISHED_TIMES;
   const quietMs = quietFor(root, tree);
   if (quietMs < enoughMs) {
-    const lacks = missing === undefined ? '' : `package.json names ${missing}, which is not there; `;
-    return not(`${lacks}quiet for ${Math.round(quietMs)} of ${enoughMs} ms`, Math.min(settleMs, enoughMs - quietMs));
+    const reason = `${lacks === undefined ? '' : `${lacks}; `}quiet for ${Math.round(quietMs)} of ${enoughMs} ms`;
+    return not(reason, Math.min(settleMs, enoughMs - quietMs));
   }
   if (!(yield* holdsStill(tree.pass))) return not('it moved while it was read');
-  return { settled: true };
+  return { settled: true, ...cost };
 }
 
 /** A package that looks unfinished may be published so, and must not wait for ever. */
 const UNFINISHED_TIMES = 30;
 
-/**
- * A file that the package's package.json names, and that is not there, where that tells that it is being built: because it was there
- * before, or because the version is another, and this release may never have been whole.
- */
-function* findUnfinished(
-  root: string,
-  { coverage, version }: Subject,
-  before: EarlierTree | null,
-): Work<string | undefined> {
+/** What a package lacks that tells that it is being built or installed. Undefined if it looks finished. */
+function* findLack(root: string, pass: Scan, before: EarlierTree | null): Work<string | undefined> {
+  const { coverage, version } = pass.subject;
   if (coverage.kind !== 'package' || before === null) return undefined;
+  // A file that was never there tells nothing, unless the version is another: then this release may never have been whole.
   const tells = (entryPoint: EntryPoint) =>
-    version !== before.version || entryPoint.some((path) => before.has(toRaw(path)));
-  return (yield* findMissingEntryPoints(root)).find(tells)?.[0];
+    version !== before.version || entryPoint.some((path) => before.paths().includes(toRaw(path)));
+  const missing = (yield* findMissingEntryPoints(root)).find(tells);
+  if (missing !== undefined) return `package.json names ${missing[0]}, which is not there`;
+  const isInDist = (raw: string) => raw.startsWith('dist/');
+  return !pass.listing.files.some(isInDist) && before.paths().some(isInDist) ? 'dist is empty or gone' : undefined;
 }
 
-function* judgeSeal(root: string, tree: Sighting, cost: ScanCost): Work<'none' | 'matches' | string> {
+/** Whether there is a seal, and whether the tree matches it: if not, why. */
+function* judgeSeal(root: string, { pass, fingerprint }: Sighting): Work<ScanCost & { seal: string }> {
+  const nothingRead = { filesRead: 0, directoriesRead: 0 };
+  if (pass.subject.globs === null) return { seal: 'none', ...nothingRead };
   let seal: Manifest | undefined;
   try {
     seal = readSeal(root);
   } catch (error) {
-    if (isDistprintError(error, 'ERR_DISTPRINT_MANIFEST')) return `its seal is not whole (${error.message})`;
-    throw error;
+    if (!isDistprintError(error, 'ERR_DISTPRINT_MANIFEST')) throw error;
+    return { seal: `its seal is not whole (${error.message})`, ...nothingRead };
   }
-  if (seal === undefined) return 'none';
-  if (tree.fingerprint === seal.fingerprint) return 'matches';
+  if (seal === undefined) return { seal: 'none', ...nothingRead };
+  if (fingerprint === seal.fingerprint) return { seal: 'matches', ...nothingRead };
   const coverage = toCoverageOptions(seal);
-  const isAlike = JSON.stringify(coverage) === JSON.stringify(toCoverageOptions(tree.pass.subject.coverage));
-  const covered = yield* toManifest(isAlike ? tree.pass : yield* scan(root, coverage, null, cost));
-  if (covered.fingerprint === seal.fingerprint) return 'matches';
-  const { added, removed, changed } = diffManifests(seal, covered);
+  const isAlike = isDeepStrictEqual(coverage, toCoverageOptions(pass.subject.coverage));
+  const { pass: covered, ...cost } = isAlike ? { pass, ...nothingRead } : yield* scan(root, coverage, null);
+  const manifest = yield* toManifest(covered);
+  return { seal: manifest.fingerprint === seal.fingerprint ? 'matches' : sayMismatch(seal, manifest), ...cost };
+}
+
+function sayMismatch(seal: Manifest, found: Manifest): string {
+  const { added, removed, changed } = diffManifests(seal, found);
   const count = added.length + removed.length + changed.length;
-  return `it does not match its seal (${count === 1 ? '1 file differs' : `${count} files differ`}): on its way, or rebuilt without \`distprint seal\``;
+  const files = count === 1 ? '1 file differs' : `${count} files differ`;
+  return `it does not match its seal (${files}): on its way, or rebuilt without \`distprint seal\``;
 }
 
 /**
- * Milliseconds for which the tree is known to have been quiet: for as long as it was seen so, or since the youngest
- * ctime in it. The latter counts only where the clocks of disk and process agree: a tree that took another's
- * place since the last look must be younger than that look.
+ * Milliseconds for which the tree is known to have been quiet: since it was first seen so, or since the youngest ctime in it. The
+ * ctime counts only if the clocks of disk and process agree: a tree that took another's place since the last look must be
+ * younger than that look.
  */
 function quietFor(root: string, tree: Sighting): number {
   const seenMs = performance.now() - tree.sinceMs;
@@ -138,30 +140,11 @@ function quietFor(root: string, tree: Sighting): number {
 /** The kernel stamps files with a clock that ticks at 100 to 1000 Hz. */
 const CLOCK_TICK_MS = 10;
 
-function lastMoveMs(root: string, { readings, listing, subject }: Scan): number {
-  const at = toFsPath(toRaw(root));
-  // A link to the root counts as well. Where the root is gone, nothing is quiet.
+function lastMoveMs(root: string, { ids, listing, subject }: Scan): number {
+  const at = locate(toRaw(root), '');
+  // A link to the root counts as well. If the root is gone, nothing is quiet.
   const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
-  let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0, lastCtimeMs(readings));
+  let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0, ids.lastCtimeMs());
   for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
   return last;
-}
-
-/** Whether two passes saw the same, down to the timestamps. */
-export function isSameTree(a: Scan, b: Scan): boolean {
-  if (a === b) return true;
-  // A pass that found the same list took over from the one before it whatever it did not read itself.
-  const rows = a.readings.paths === b.readings.paths ? b.fresh : undefined;
-  if (a.subject.version !== b.subject.version || !sameReadings(a.readings, b.readings, rows)) return false;
-  return a.listing === b.listing || isSameListing(a.listing, b.listing);
-}
-
-function isSameListing(a: Scan['listing'], b: Scan['listing']): boolean {
-  if (a.paths.length !== b.paths.length || a.directories.size !== b.directories.size) return false;
-  if (!a.paths.every((path, i) => path === b.paths[i]) || !sameSpecials(a.specials, b.specials)) return false;
-  for (const [raw, directory] of a.directories) {
-    const other = b.directories.get(raw);
-    if (other === undefined || !sameId(directory.id, other.id)) return false;
-  }
-  return true;
 }

@@ -5,7 +5,7 @@
 
 import { DistprintError } from '../errors.ts';
 import type { Manifest } from '../manifest/manifest.ts';
-import type { CoverageOptions } from '../scan/subject.ts';
+import type { CoverageOptions } from '../scan/coverage.ts';
 
 export interface GlobOptions {
   include?: string[];

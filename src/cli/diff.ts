@@ -9,7 +9,7 @@ import { DistprintError, isDistprintError } from '../errors.ts';
 import { buildManifest } from '../manifest/build.ts';
 import { diffManifests, isEmptyDiff } from '../manifest/diff.ts';
 import { looksLikeManifest, type Manifest, parseManifest } from '../manifest/manifest.ts';
-import { toCoverageOptions } from '../scan/subject.ts';
+import { toCoverageOptions } from '../scan/coverage.ts';
 import { DIFFERENT, print, printJson, SAME, toDiffLines } from './output.ts';
 
 export interface DiffCliOptions {

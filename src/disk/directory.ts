@@ -1,7 +1,7 @@
 /**
  * The disk below a root as fast-glob is to see it: with raw paths (raw-path.ts), and without symbolic links.
  *
- * A link appears as what it leads to. What leads to nothing that can be read is *special*.
+ * A link appears as what it leads to. What can't be read as a file or directory is *special*.
  *
  * | what it is | how it is listed |
  * | --- | --- |
@@ -16,25 +16,22 @@
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
 import { SLICE_MS } from '../steps.ts';
-import { toFsPath, writePath } from './raw-path.ts';
-import { type KnownId, toKnownId } from './stat.ts';
+import { locate, writePath } from './raw-path.ts';
+import { type KnownId, statOrThrow, toKnownId } from './stat.ts';
 
 export type Special =
   | { readonly kind: 'fifo' | 'socket' | 'device' }
   | { readonly kind: 'dangling' | 'cycle'; readonly link: string };
 
-/** A directory as it was listed. `id` was taken just before. */
+/** A directory as it was listed. */
 export interface ListedDirectory {
-  /** What `node:fs` takes for it. */
+  /** Where it lies, for `node:fs`. */
   readonly at: string | Buffer;
+  /** Taken just before it was read. */
   readonly id: KnownId;
   readonly entries: () => readonly Entry[];
-  /** Those of its entries that are no readable file, by their raw paths. */
+  /** The special ones of its entries, by their raw paths. */
   readonly specials: ReadonlyMap<string, Special>;
-}
-
-export interface ListCost {
-  directoriesRead: number;
 }
 
 /** Far above any release (the largest npm packages have some 20,000 files), low enough to be reached within seconds. */
@@ -44,8 +41,8 @@ const MAX_ENTRIES = 1_000_000;
 export const VIRTUAL_ROOT = '/';
 
 /**
- * Three characters that may stand in a name are shown to fast-glob as others, beyond the range of raw paths:
- * to its patterns a newline is no character at all, and a backslash not itself.
+ * fast-glob's patterns can't match a newline in a name, and take a backslash for an escape. So these three characters are shown to it as
+ * others, beyond the range of raw paths.
  */
 const SHOWN: Record<string, string> = { '\n': '\u010a', '\r': '\u010d', '\\': '\u015c' };
 const toShown = (name: string) =>
@@ -55,13 +52,13 @@ export const fromShown = (path: string) =>
     ? path
     : path.replace(/[\u0100-\uffff]/g, (char) => String.fromCharCode(char.charCodeAt(0) & 0xff));
 
-/** The part of `fs.Dirent` and `fs.Stats` that fast-glob asks for. Links never show. */
+/** The part of `fs.Dirent` and `fs.Stats` that fast-glob asks for. It never sees a link. */
 export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
 
 const yes = () => true;
 const no = () => false;
 
-/** From its name, ended by a slash where it is a directory. */
+/** The entry of this name. A directory's name ends with a slash. */
 export function toEntry(name: string): Entry {
   return name.endsWith('/')
     ? { name: name.slice(0, -1), isDirectory: yes, isFile: no, isSymbolicLink: no }
@@ -72,19 +69,23 @@ export const parentOf = (raw: string) => raw.slice(0, Math.max(0, raw.lastIndexO
 const nameOf = (raw: string) => raw.slice(raw.lastIndexOf('/') + 1);
 const childOf = (directory: string, name: string) => (directory === '' ? name : `${directory}/${name}`);
 
-/** The disk below `root`, as fast-glob is to see it, and what was learned of it on the way. */
+/**
+ * The disk below `root`, and what was learned of it on the way.
+ * @param never names that are passed over wherever they stand
+ * @param notAtRoot a name that is passed over at the root
+ * @param known directories that need not be read again
+ */
 export function createDisk(
   root: string,
   { never, notAtRoot }: { never: readonly string[]; notAtRoot: string | null },
   known: ReadonlyMap<string, ListedDirectory>,
-  cost: ListCost,
 ) {
   const specials = new Map<string, Special>();
   const directories = new Map<string, ListedDirectory>();
   const absent = new Set<string>();
+  let directoriesRead = 0;
   let entryCount = 0;
 
-  const fsPath = (raw: string) => toFsPath(raw === '' ? root || '/' : `${root}/${raw}`);
   const shown = (raw: string) => writePath(`${root}/${raw}`);
   const toRawPath = (virtual: string) => fromShown(virtual.slice(VIRTUAL_ROOT.length));
 
@@ -102,12 +103,12 @@ export function createDisk(
   }
 
   function readFromDisk(raw: string): ListedDirectory | undefined {
-    const at = fsPath(raw);
+    const at = locate(root, raw);
     const wallMs = Date.now();
     try {
-      const stats = statSync(at);
+      const id = toKnownId(statOrThrow(at), wallMs, at);
       const dirents = readdirSync(at, { withFileTypes: true, encoding: 'latin1' });
-      cost.directoriesRead++;
+      directoriesRead++;
       entryCount += dirents.length;
       if (entryCount > MAX_ENTRIES) {
         throw new DistprintError(
@@ -118,34 +119,26 @@ export function createDisk(
       }
       const found = new Map<string, Special>();
       const names = toNames(raw, dirents, found);
-      return { at, id: toKnownId(stats, wallMs), entries: () => names.map(toEntry), specials: found };
+      return { at, id, entries: () => names.map(toEntry), specials: found };
     } catch (error) {
-      // A pattern may name a directory that is not there; one that its parent has just named was there a moment ago.
-      if (leadsNowhere(error)) {
-        if (raw !== '' && !isNamedByParent(raw)) {
-          absent.add(raw);
-          return undefined;
-        }
-        throw new DistprintError('ERR_DISTPRINT_UNSTABLE', `${shown(raw)} was gone before it could be listed`, {
-          path: shown(raw),
-          cause: error,
-        });
+      if (!leadsNowhere(error)) throw unreadable(error, shown(raw));
+      // A pattern may name a directory that is not there. One that its parent has just named was there a moment ago.
+      if (raw !== '' && !isNamedByParent(raw)) {
+        absent.add(raw);
+        return undefined;
       }
-      throw unreadable(error, shown(raw));
+      const message = `${shown(raw)} was gone before it could be listed`;
+      throw new DistprintError('ERR_DISTPRINT_UNSTABLE', message, { path: shown(raw), cause: error });
     }
   }
 
   function isNamedByParent(raw: string): boolean {
     const name = toShown(nameOf(raw));
-    return (
-      directories
-        .get(parentOf(raw))
-        ?.entries()
-        .some((entry) => entry.name === name && entry.isDirectory()) === true
-    );
+    const siblings = directories.get(parentOf(raw))?.entries() ?? [];
+    return siblings.some((entry) => entry.name === name && entry.isDirectory());
   }
 
-  /** The names to show, those of directories ended by a slash: kept as long as the pass is, where objects would take thrice the room. */
+  /** The names to show; a directory's ends with a slash. They are kept as long as the pass is: as objects they would take thrice the room. */
   function toNames(directory: string, dirents: readonly Dirent[], found: Map<string, Special>): string[] {
     const names: string[] = [];
     for (const dirent of dirents) {
@@ -163,13 +156,13 @@ export function createDisk(
     return names;
   }
 
-  /** What something comes to, links followed. */
+  /** What it is. A link is what it leads to. */
   function whatIs(raw: string, found: Dirent | Stats): 'file' | 'directory' | Special {
     return found.isSymbolicLink() ? follow(raw) : kindOf(found);
   }
 
   function follow(raw: string): 'file' | 'directory' | Special {
-    const at = fsPath(raw);
+    const at = locate(root, raw);
     try {
       const kind = kindOf(statSync(at));
       return kind === 'directory' && containsItsLink(raw) ? { kind: 'cycle', link: linkText(at) } : kind;
@@ -179,9 +172,9 @@ export function createDisk(
     }
   }
 
-  /** Whether a link leads to a directory on the way to itself, so that following it would never end. */
+  /** Whether a link leads to a directory above itself. Following it would never end. */
   function containsItsLink(raw: string): boolean {
-    const real = (path: string) => realpathSync.native(fsPath(path), { encoding: 'latin1' });
+    const real = (path: string) => realpathSync.native(locate(root, path), { encoding: 'latin1' });
     const target = real(raw);
     for (let above = raw; above !== ''; ) {
       above = parentOf(above);
@@ -191,13 +184,12 @@ export function createDisk(
     return false;
   }
 
-  /** fast-glob asks this for a pattern that holds no wildcard. It takes an ENOENT for "no match". */
+  /** fast-glob asks this for a pattern without a wildcard. It takes an ENOENT for "no match". */
   function look(virtual: string): Entry & typeof NO_OTHER_KIND {
     const raw = toRawPath(virtual);
     try {
       if (isNever(raw)) throw NO_MATCH;
-      const stats = lstatSync(fsPath(raw));
-      const what = whatIs(raw, stats);
+      const what = whatIs(raw, lstatSync(locate(root, raw)));
       if (typeof what === 'object') specials.set(raw, what);
       return Object.assign(toEntry(what === 'directory' ? `${nameOf(raw)}/` : nameOf(raw)), NO_OTHER_KIND);
     } catch (error) {
@@ -211,6 +203,7 @@ export function createDisk(
     specials,
     directories,
     absent,
+    countRead: () => directoriesRead,
     whatIs,
     readFromDisk,
     adapter: toAdapter(readDirectory, look),
@@ -232,8 +225,8 @@ const NO_MATCH = Object.assign(new Error('no match'), { code: 'ENOENT' });
 const linkText = (at: string | Buffer) => readlinkSync(at, { encoding: 'latin1' });
 
 /**
- * Both ways into the disk. The asynchronous one blocks for one directory at a time, which is faster by half than the
- * thread pool for directories of usual size, and gives the event loop a turn after each slice.
+ * Both ways into the disk. The asynchronous one blocks for one directory at a time, and gives the event loop a turn after each slice.
+ * For directories of usual size that is faster by half than the thread pool.
  */
 function toAdapter(readDirectory: (path: string) => readonly Entry[], look: (path: string) => Entry) {
   let sliceEnds = performance.now() + SLICE_MS;

@@ -1,16 +1,14 @@
 /**
  * Lists what a subject consists of, with `fast-glob`, in the order of the paths' bytes.
- *
- * What can't be read is listed as *special* (disk.ts says what that is).
  * @module
  */
 
 import { lstatSync } from 'node:fs';
 import type fastGlob from 'fast-glob';
 import { PAUSE, perform, type Work } from '../steps.ts';
-import { createDisk, fromShown, type ListCost, type ListedDirectory, type Special, VIRTUAL_ROOT } from './directory.ts';
+import { createDisk, fromShown, type ListedDirectory, type Special, VIRTUAL_ROOT } from './directory.ts';
 import { loadFastGlob } from './on-demand.ts';
-import { isPlain, toFsPath } from './raw-path.ts';
+import { locate, locateAll } from './raw-path.ts';
 
 /** What to list. Patterns are raw globs, relative to the root. */
 export interface Globs {
@@ -23,13 +21,13 @@ export interface Globs {
 }
 
 export interface Listing {
-  /** Raw paths of everything but directories, each once. */
-  readonly paths: readonly string[];
-  /** Whether all of them, and the root's own path, are plain (raw-path.ts), as nearly always: then none needs to be encoded or escaped. */
-  readonly arePlain: boolean;
-  /** Those of `paths` that are no readable file. */
+  /** Raw paths of all files, each once, sorted. */
+  readonly files: readonly string[];
+  /** Where each of `files` lies, for `node:fs`. */
+  readonly places: readonly (string | Buffer)[];
+  /** What is neither a file nor a directory (directory.ts), by its raw path. */
   readonly specials: ReadonlyMap<string, Special>;
-  /** Every directory that was listed, by its raw path; the root's is ''. */
+  /** Every directory that was listed, by its raw path. The root's is ''. */
   readonly directories: ReadonlyMap<string, ListedDirectory>;
   /** Raw paths that a pattern names and that are not there. */
   readonly absent: ReadonlySet<string>;
@@ -38,15 +36,15 @@ export interface Listing {
 /**
  * @param root the root's raw path, absolute
  * @param known directories that need not be read again
+ * @returns the listing, and how many directories were read for it
  * @throws ERR_DISTPRINT_UNREADABLE, ERR_DISTPRINT_UNSTABLE (a directory went away meanwhile), ERR_DISTPRINT_TOO_MANY_FILES
  */
 export function* list(
   root: string,
   globs: Globs,
   known: ReadonlyMap<string, ListedDirectory>,
-  cost: ListCost,
-): Work<Listing> {
-  const disk = createDisk(root, globs, known, cost);
+): Work<{ listing: Listing; directoriesRead: number }> {
+  const disk = createDisk(root, globs, known);
   const options: fastGlob.Options = {
     cwd: VIRTUAL_ROOT,
     fs: disk.adapter as unknown as Partial<fastGlob.FileSystemAdapter>,
@@ -60,23 +58,21 @@ export function* list(
   const fg = loadFastGlob();
   const found = yield* perform({ sync: () => fg.sync(patterns, options), async: () => fg(patterns, options) });
   yield PAUSE;
-  const arePlain = isPlain(root) && found.every(isPlain);
-  const paths = arePlain ? found : found.map(fromShown);
+  const paths = found.map(fromShown);
   yield PAUSE;
   // In one go: fast-glob's order is nearly sorted, and the engine's sort uses that (0.5 ms for 8,700 paths).
   paths.sort();
+  const { specials, directories, absent } = disk;
+  const files = paths.filter((path, i) => path !== paths[i - 1] && !specials.has(path)); // two patterns may find the same
+  yield PAUSE;
   return {
-    paths: globs.patterns.length === 1 ? paths : paths.filter((path, i) => path !== paths[i - 1]),
-    arePlain,
-    specials: disk.specials,
-    directories: disk.directories,
-    absent: disk.absent,
+    listing: { files, places: locateAll(root, files), specials, directories, absent },
+    directoriesRead: disk.countRead(),
   };
 }
 
 /**
- * Whether a listing still holds, though one of its directories moved: `directory` has the entries that it had.
- * Returns the directory as it is now, or undefined where its entries are others.
+ * Reads a directory again that moved. Returns it as it is now if it has the entries that it had, so that the listing still holds.
  * @throws ERR_DISTPRINT_UNREADABLE, ERR_DISTPRINT_UNSTABLE
  */
 export function relistSame(
@@ -84,23 +80,20 @@ export function relistSame(
   globs: Globs,
   directory: string,
   listing: Listing,
-  cost: ListCost,
 ): ListedDirectory | undefined {
-  const disk = createDisk(root, globs, new Map(), cost);
-  const now = disk.readFromDisk(directory);
+  const now = createDisk(root, globs, new Map()).readFromDisk(directory);
   const before = listing.directories.get(directory);
   if (now === undefined || before === undefined || now.entries().length !== before.entries().length) return undefined;
   const kinds = new Map(before.entries().map((entry) => [entry.name, entry.isDirectory()]));
   for (const entry of now.entries()) if (kinds.get(entry.name) !== entry.isDirectory()) return undefined;
-  if (!sameSpecials(now.specials, before.specials)) return undefined;
-  return now;
+  return sameSpecials(now.specials, before.specials) ? now : undefined;
 }
 
-/** Whether what was listed as special is still the same. */
+/** Whether a special one is still the same. */
 export function isStillSpecial(root: string, path: string, special: Special): boolean {
-  const disk = createDisk(root, { never: [], notAtRoot: null }, new Map(), { directoriesRead: 0 });
+  const disk = createDisk(root, { never: [], notAtRoot: null }, new Map());
   try {
-    return sameSpecial(special, disk.whatIs(path, lstatSync(toFsPath(`${root}/${path}`))));
+    return sameSpecial(special, disk.whatIs(path, lstatSync(locate(root, path))));
   } catch {
     return false;
   }

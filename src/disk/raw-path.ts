@@ -24,6 +24,17 @@ export function toFsPath(raw: string): string | Buffer {
   return ASCII.test(raw) ? raw : Buffer.from(raw, 'latin1');
 }
 
+/** Where a raw path below `root` (raw) lies, for `node:fs`. '' is the root itself. */
+export function locate(root: string, raw: string): string | Buffer {
+  return toFsPath(raw === '' ? root || '/' : `${root}/${raw}`);
+}
+
+/** The same of many. All are tested together, which is fast, and nearly always enough. */
+export function locateAll(root: string, raws: readonly string[]): (string | Buffer)[] {
+  if (ASCII.test(root) && ASCII.test(raws.join(''))) return raws.map((raw) => `${root}/${raw}`);
+  return raws.map((raw) => locate(root, raw));
+}
+
 const hex = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
 
 /** The length of the valid UTF-8 sequence that starts at `at`, or 0 where none does. */

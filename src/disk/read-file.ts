@@ -1,16 +1,16 @@
 /**
- * Reads a file's content into a digest, and tells whether the file held still meanwhile.
+ * Reads a file's content into a digest, and makes sure that the file held still meanwhile.
  *
- * Size and timestamps are taken before and after. Where they differ, or where fewer bytes came than the size promised,
- * the reading is thrown away and made again, `ATTEMPTS` times at most.
+ * Size and timestamps are taken before and after. If they differ, or if fewer bytes came than the size promised, the file is read
+ * again, `ATTEMPTS` times at most.
  * @module
  */
 
-import { closeSync, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
+import { closeSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
 import { PAUSE, perform, runSync, type Work } from '../steps.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
-import { type FileId, isRacy, type KnownId, sameId } from './stat.ts';
+import { isRacy, type KnownId, sameId, statOpen } from './stat.ts';
 import { OPEN_FLAGS } from './whole-file.ts';
 
 /** What reading one file gave. `size` is the number of bytes read. */
@@ -31,7 +31,7 @@ const READ_AHEAD_CHUNKS = 4;
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /**
- * Reads a file of usual size in one go. Returns undefined where the file is larger or moved: then `readFile` must read it.
+ * Reads a file of usual size in one go. Returns undefined if the file is larger or moved: then `readFile` must read it.
  * @param looked what a stat just found at the path. Doubles as the stat before the read; the fstat after it catches a swap.
  */
 export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | undefined {
@@ -39,7 +39,7 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
   const wallMs = Date.now();
   const fd = openSync(at, OPEN_FLAGS);
   try {
-    const before = looked ?? fstatSync(fd);
+    const before = looked ?? statOpen(fd);
     if (!isSmallFile(before)) return undefined;
     const { size } = before;
     let length: number;
@@ -52,8 +52,8 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
       length = runSync(hashInChunks(fd, size, hash));
       digest = hash.digest();
     }
-    const after = fstatSync(fd);
-    return length === size && sameId(before, after) ? toReading(digest, after, wallMs) : undefined;
+    const after = statOpen(fd);
+    return length === size && sameId(before, after) ? toReading(digest, after, wallMs, at) : undefined;
   } finally {
     closeSync(fd);
   }
@@ -62,8 +62,9 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
 const isSmallFile = (stats: Stats) => stats.size <= SMALL_BYTES && stats.isFile();
 
 /** `toKnownId` with a digest, as one object: it is made for every file. */
-function toReading(digest: string, { dev, ino, size, mtimeMs, ctimeMs }: FileId, wallMs: number): Reading {
-  return { digest, dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(ctimeMs, wallMs) };
+function toReading(digest: string, stats: Stats, wallMs: number, at: string | Buffer): Reading {
+  const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+  return { digest, dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(stats, wallMs, at) };
 }
 
 /** Fills `chunk` with up to `length` bytes. One read is enough for most files; a signal or a network may cut it short. */
@@ -80,7 +81,7 @@ function readFully(fd: number, length: number): number {
 /**
  * Reads a file of any size.
  * @param path the file's name in messages
- * @throws ERR_DISTPRINT_UNSTABLE where the file changed during every attempt, or is no longer a file; ERR_DISTPRINT_UNREADABLE
+ * @throws ERR_DISTPRINT_UNSTABLE if the file changed during every attempt, or is no longer a file; ERR_DISTPRINT_UNREADABLE
  */
 export function* readFile(at: string | Buffer, path: string): Work<Reading> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -104,7 +105,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
     throw vanished(error, path) ?? unreadable(error, path);
   }
   try {
-    const before = fstatSync(fd);
+    const before = statOpen(fd);
     if (!before.isFile()) {
       throw new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path} stopped being a regular file while it was read`, {
         path,
@@ -118,9 +119,9 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
             sync: () => runSync(hashInChunks(fd, before.size, hash)),
             async: () => hashReadingAhead(fd, before.size, hash),
           });
-    const after = fstatSync(fd);
+    const after = statOpen(fd);
     if (length !== before.size || !sameId(before, after)) return undefined;
-    return toReading(hash.digest(), after, wallMs);
+    return toReading(hash.digest(), after, wallMs, at);
   } catch (error) {
     throw unreadable(error, path);
   } finally {
@@ -128,7 +129,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
   }
 }
 
-/** The error for a file that was listed and is gone now; undefined where `error` says something else. */
+/** The error for a file that was listed and is gone now. Undefined if `error` says something else. */
 export function vanished(error: unknown, path: string): DistprintError | undefined {
   if (!leadsNowhere(error) && errnoOf(error) !== 'ENXIO') return undefined;
   return new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path} was gone before it could be read`, {

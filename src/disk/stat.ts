@@ -1,35 +1,61 @@
 /**
  * What the file system says of a file without its content being read, and when that may be trusted.
  *
- * The rule is that of git's index (Documentation/technical/racy-git.txt) and of Go's build cache
- * (cmd/go/internal/cache, modTimeCutoff): same device, inode, size, mtime and ctime means same content,
- * unless the timestamp is so young that the file may have been written once more within the same tick of the clock.
+ * The rule is that of git's index (Documentation/technical/racy-git.txt) and of Go's build cache (cmd/go/internal/cache, modTimeCutoff):
+ * same device, inode, size, mtime and ctime means same content. A file is *racily clean*, and is read again, if its ctime is so young
+ * that it may be written once more within the same tick of the clock.
  * @module
  */
 
-import { lstatSync, type Stats, statSync } from 'node:fs';
+import { type BigIntStats, fstatSync, lstatSync, type Stats, statfsSync, statSync } from 'node:fs';
 
 const OPTIONS = { throwIfNoEntry: false } as const;
+const BIGINT = { bigint: true } as const;
 
 /** Stats between two pauses of sliced work (steps.ts): some 0.2 ms, beside which a pause costs nothing. */
 export const STATS_A_PAUSE = 64;
 
-/** What the path leads to; undefined where that is nothing, or can't be examined (a loop of links, no permission). */
+/** What the path leads to. Undefined if that is nothing, or can't be examined (a loop of links, no permission). */
 export function statOrNothing(at: string | Buffer): Stats | undefined {
   try {
-    return statSync(at, OPTIONS);
+    const stats = statSync(at, OPTIONS);
+    return stats && withWholeInode(stats, () => statSync(at, BIGINT));
   } catch {
     return undefined;
   }
 }
 
-/** What lies at the path itself, a link perhaps; undefined likewise. */
+/** What lies at the path itself, perhaps a link. Undefined likewise. */
 export function lstatOrNothing(at: string | Buffer): Stats | undefined {
   try {
     return lstatSync(at, OPTIONS);
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What the path leads to.
+ * @throws the operating system's errors as they are
+ */
+export const statOrThrow = (at: string | Buffer): Stats => withWholeInode(statSync(at), () => statSync(at, BIGINT));
+
+/**
+ * What an open file is.
+ * @throws the operating system's errors as they are
+ */
+export const statOpen = (fd: number): Stats => withWholeInode(fstatSync(fd), () => fstatSync(fd, BIGINT));
+
+/** The largest prime below 2^53. */
+const INODE_MODULUS = 9_007_199_254_740_881n;
+
+/**
+ * A double holds 53 bits. overlayfs (`xino=on`) and NTFS use all 64, so two of their inodes may become one number. Such an inode is
+ * read again as a bigint, and its remainder takes its place.
+ */
+function withWholeInode(stats: Stats, statBigInt: () => BigIntStats): Stats {
+  if (!Number.isSafeInteger(stats.ino)) stats.ino = Number(BigInt.asUintN(64, statBigInt().ino) % INODE_MODULUS);
+  return stats;
 }
 
 /** `fs.Stats` is one. Times are milliseconds with their fraction: as a double, exact to 1/4096 ms (244 ns). */
@@ -50,20 +76,49 @@ export const RACY_MS = 2_000;
 
 /** How a file or directory was when it was read. */
 export interface KnownId extends FileId {
-  /** True where the file is too young to be known by its timestamps alone. */
+  /** Whether the stats alone can't tell that it is still the same. */
   readonly racy: boolean;
 }
 
 /**
- * Whether a reading begun at `wallMs` (Date.now()) may have missed a later write that left the same timestamps behind.
- * ctime alone decides: every write moves it, and nobody can set it back, which `touch -r` does with mtime.
- * A ctime in the future (the clock was set back) is racy until the clock has caught up.
+ * Whether a file whose stats stay the same may have other content later.
+ * @param wallMs when the read began, in milliseconds of `Date.now()`
+ * @param at where the file lies
  */
-export function isRacy(ctimeMs: number, wallMs: number): boolean {
-  return !(ctimeMs < wallMs - RACY_MS);
+export function isRacy({ dev, ino, ctimeMs }: FileId, wallMs: number, at: string | Buffer): boolean {
+  // ctime alone decides: every write moves it, and nobody can set it back, which `touch -r` does with mtime.
+  // A ctime in the future (the clock was set back) is racy until the clock has caught up.
+  const isYoung = !(ctimeMs < wallMs - RACY_MS);
+  return isYoung || ino === 0 || isOnImage(dev, at);
 }
 
 /** A plain copy, so that no `Stats` object with its dates is kept. */
-export function toKnownId({ dev, ino, size, mtimeMs, ctimeMs }: FileId, wallMs: number): KnownId {
-  return { dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(ctimeMs, wallMs) };
+export function toKnownId(stats: FileId, wallMs: number, at: string | Buffer): KnownId {
+  const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+  return { dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(stats, wallMs, at) };
+}
+
+/**
+ * File systems that are made once, as an image: squashfs, erofs, iso9660, cramfs, romfs (linux/magic.h). Another image may be mounted in
+ * the place of one, and a reproducible build gives both the same inodes, sizes and times.
+ */
+const IMAGES = [0x7371_7368, 0xe0f5_e1e2, 0x9660, 0x28cd_3d45, 0x7275];
+
+/** A device's number may go to another file system when it is unmounted. So the answer is kept for this long. */
+const IMAGE_KNOWN_MS = 1_000;
+const images = new Map<number, { isImage: boolean; untilMs: number }>();
+
+function isOnImage(dev: number, at: string | Buffer): boolean {
+  const nowMs = performance.now();
+  const known = images.get(dev);
+  if (known !== undefined && nowMs < known.untilMs) return known.isImage;
+  let isImage = false;
+  try {
+    // The top half of a number above 2^31 is all ones on some platforms.
+    isImage = IMAGES.includes(statfsSync(at).type >>> 0);
+  } catch {
+    // Gone, or a runtime that can't tell.
+  }
+  images.set(dev, { isImage, untilMs: nowMs + IMAGE_KNOWN_MS });
+  return isImage;
 }

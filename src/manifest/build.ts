@@ -4,9 +4,8 @@
  */
 
 import { resolve } from 'node:path';
-import { sizeOf } from '../scan/readings.ts';
+import type { CoverageOptions } from '../scan/coverage.ts';
 import { type Scan, scan } from '../scan/scan.ts';
-import type { CoverageOptions } from '../scan/subject.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { type Manifest, toManifest } from './manifest.ts';
 
@@ -21,12 +20,12 @@ export interface BuiltManifest extends Manifest {
 /** The manifest of a pass, with what is worth showing beside it. */
 export function* toBuiltManifest(pass: Scan, fingerprint?: string): Work<BuiltManifest> {
   let bytes = 0;
-  for (let row = 0; row < pass.readings.paths.length; row++) bytes += sizeOf(pass.readings.ids, row);
+  for (let row = 0; row < pass.ids.length; row++) bytes += pass.ids.sizeOf(row);
   return { ...(yield* toManifest(pass, fingerprint)), name: pass.subject.name, bytes };
 }
 
 function* build(path: string, options: CoverageOptions): Work<BuiltManifest> {
-  const pass = yield* scan(resolve(path), options, null, { filesRead: 0, directoriesRead: 0 });
+  const { pass } = yield* scan(resolve(path), options, null);
   return yield* toBuiltManifest(pass);
 }
 

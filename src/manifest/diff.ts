@@ -3,9 +3,10 @@
  * @module
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { readPath } from '../disk/raw-path.ts';
 import { DistprintError } from '../errors.ts';
-import type { Coverage } from '../scan/subject.ts';
+import type { Coverage } from '../scan/coverage.ts';
 import type { Manifest } from './manifest.ts';
 
 /** What leads from one manifest to another. */
@@ -57,9 +58,7 @@ export function isEmptyDiff(diff: ManifestDiff): boolean {
 const comesBefore = (a: string, b: string) => (readPath(a) ?? a) < (readPath(b) ?? b);
 
 function assertSameCoverage(a: Coverage, b: Coverage): void {
-  const differing = (['kind', 'include', 'exclude'] as const).filter(
-    (field) => JSON.stringify(a[field]) !== JSON.stringify(b[field]),
-  );
+  const differing = (['kind', 'include', 'exclude'] as const).filter((field) => !isDeepStrictEqual(a[field], b[field]));
   if (differing.length === 0) return;
   const say = (coverage: Coverage) =>
     differing.map((field) => `${field} ${JSON.stringify(coverage[field] ?? 'default')}`).join(', ');

@@ -25,11 +25,10 @@
 
 import type { Special } from '../disk/directory.ts';
 import { createStreamingHash, hashBytes, hashText } from '../disk/hash.ts';
-import type { Listing } from '../disk/list.ts';
 import { readPath, writePath } from '../disk/raw-path.ts';
 import { DistprintError } from '../errors.ts';
+import { type Coverage, findGlobFault, type Kind } from '../scan/coverage.ts';
 import type { Scan } from '../scan/scan.ts';
-import type { Coverage, Kind } from '../scan/subject.ts';
 import { PAUSE, type Work } from '../steps.ts';
 
 /** A line of a manifest: one file. */
@@ -70,56 +69,43 @@ const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`
 
 /**
  * The manifest of a pass.
- * @param fingerprint its fingerprint, where it is known already
+ * @param fingerprint its fingerprint, if it is known already
  */
 export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
   const { coverage, version } = pass.subject;
-  const contents = toContents(pass);
-  const paths = yield* writePaths(pass.listing);
+  const { paths, contents } = toRows(pass);
   const entries: ManifestEntry[] = [];
-  for (const path of paths) {
-    const content = contents[entries.length] as string;
-    if (entries.push({ path, content }) % ENTRIES_A_PAUSE === 0) yield PAUSE;
+  for (let row = 0; row < paths.length; row++) {
+    if (row % ENTRIES_A_PAUSE === 0) yield PAUSE;
+    entries.push({ path: writePath(paths[row] as string), content: contents[row] as string });
   }
-  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, paths)) };
+  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* toFingerprint(pass)) };
 }
 
 /** The fingerprint of a pass's manifest. The text is hashed in parts, and never made as a whole. */
 export function* toFingerprint(pass: Scan): Work<string> {
-  return yield* fold(pass, yield* writePaths(pass.listing));
-}
-
-function* fold(pass: Scan, paths: readonly string[]): Work<string> {
   const { coverage, version } = pass.subject;
-  const contents = toContents(pass);
+  const { paths, contents } = toRows(pass);
   const hash = createStreamingHash();
   hash.update(writeHead({ ...coverage, version }));
   for (let start = 0; start < paths.length; start += ENTRIES_A_PAUSE) {
     let lines = '';
     const end = Math.min(start + ENTRIES_A_PAUSE, paths.length);
-    for (let i = start; i < end; i++) lines += `${contents[i]}  ${paths[i]}\n`;
+    for (let row = start; row < end; row++) lines += `${contents[row]}  ${writePath(paths[row] as string)}\n`;
     hash.update(lines);
     yield PAUSE;
   }
   return `xxh64-${hash.digest()}`;
 }
 
-/** The path column. */
-function* writePaths(listing: Listing): Work<readonly string[]> {
-  if (listing.arePlain) return listing.paths;
-  const paths: string[] = [];
-  for (const raw of listing.paths) if (paths.push(writePath(raw)) % ENTRIES_A_PAUSE === 0) yield PAUSE;
-  return paths;
-}
-
-/** The content column. */
-function toContents({ listing, readings }: Scan): readonly string[] {
-  if (listing.specials.size === 0) return readings.digests;
-  let row = 0;
-  return listing.paths.map((raw) => {
-    const special = listing.specials.get(raw);
-    return special === undefined ? (readings.digests[row++] as string) : writeSpecial(special);
-  });
+/** The raw paths of all that counts, sorted, and the content column. */
+function toRows({ listing, digests }: Scan): { paths: readonly string[]; contents: readonly string[] } {
+  const { files, specials } = listing;
+  if (specials.size === 0) return { paths: files, contents: digests };
+  const contents = new Map(files.map((path, row) => [path, digests[row] as string]));
+  for (const [path, special] of specials) contents.set(path, writeSpecial(special));
+  const paths = [...contents.keys()].sort();
+  return { paths, contents: paths.map((path) => contents.get(path) as string) };
 }
 
 function writeSpecial(special: Special): string {
@@ -167,6 +153,8 @@ export function parseManifest(text: string): Manifest {
     }
     if (value.some((glob, i) => i > 0 && glob <= (value[i - 1] as string)))
       throw fail(index, `${name} is not sorted, each glob once`);
+    const fault = findGlobFault(value);
+    if (fault !== undefined) throw fail(index, `${name}: ${fault}`);
     return value;
   };
 

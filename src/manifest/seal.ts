@@ -11,7 +11,8 @@ import { statOrNothing } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { writeFileAtomic } from '../disk/write-file.ts';
 import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
-import { type CoverageOptions, findDist, SEAL_NAME } from '../scan/subject.ts';
+import { type CoverageOptions, SEAL_NAME } from '../scan/coverage.ts';
+import { findDist } from '../scan/subject.ts';
 import { buildManifest } from './build.ts';
 import { type Manifest, parseManifest, serializeManifest } from './manifest.ts';
 
@@ -41,19 +42,22 @@ export async function placeSeal(path: string, manifest: Manifest): Promise<{ fil
   return { file, manifest };
 }
 
+/** A seal of a million files takes some 100 MB. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
 /** Whether a directory has a seal, of whatever state. */
 export const hasSeal = (directory: string): boolean =>
   places(directory).some((file) => statOrNothing(file) !== undefined);
 
 /**
- * The seal inside a directory, or undefined where it has none.
- * @throws ERR_DISTPRINT_MANIFEST where it is damaged or half written; ERR_DISTPRINT_UNREADABLE
+ * The seal inside a directory. Undefined if it has none.
+ * @throws ERR_DISTPRINT_MANIFEST if it is damaged or half written; ERR_DISTPRINT_UNREADABLE; ERR_DISTPRINT_UNSUPPORTED_FILE if it is too large
  */
 export function readSeal(directory: string): Manifest | undefined {
   for (const file of places(directory)) {
     let text: string;
     try {
-      text = readWholeFile(file).bytes.toString();
+      text = readWholeFile(file, MAX_BYTES).bytes.toString();
     } catch (error) {
       if (leadsNowhere(error)) continue;
       throw unreadable(error, file);

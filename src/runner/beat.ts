@@ -3,8 +3,9 @@
  * @module
  */
 
+import { findMovedProgram } from '../change/running-program.ts';
 import { callHost } from './call-host.ts';
-import { considerHandOff } from './hand-off.ts';
+import { considerHandOff, heedParent } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
 import { lives } from './role/liveness.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
@@ -16,20 +17,33 @@ export async function beat(running: Running): Promise<number | undefined> {
   const isHandingOff = () => running.situation.handingOff !== null;
   if (!isHandingOff() && !(await isStillRunner(running))) return undefined;
   if (!isHandingOff()) await running.presence.show(); // again, after a hand-off that failed
+  if (!isHandingOff()) await heedParent(running);
   const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
   await running.journal.tryWrite();
   return retryInMs;
 }
 
 async function look(running: Running): Promise<number | undefined> {
+  if (running.elsewhere !== null) return undefined;
+  follow(running);
   const check = await running.detector.check();
   update(running, { verdict: check.verdict });
   if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
   if (check.verdict === 'changed') {
-    const { fingerprint, versions } = check;
-    await considerHandOff(running, { fingerprint: fingerprint as string, version: versions?.installed ?? null });
+    const { fingerprint, versions, changes } = check;
+    const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null };
+    await considerHandOff(running, target, changes?.added ?? []);
   }
   return check.retryInMs;
+}
+
+/** A link that was repointed may lead to the program in another folder. */
+function follow(running: Running): void {
+  const { detectAt, identity } = running;
+  const path = detectAt === null ? undefined : findMovedProgram(identity.path);
+  if (detectAt === null || path === undefined) return;
+  running.detector = detectAt(path);
+  running.identity = { ...identity, path };
 }
 
 /** Whether this process still is the runner. Once another one serves in its place, it leaves. */

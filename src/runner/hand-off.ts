@@ -6,6 +6,7 @@
 import { callHost } from './call-host.ts';
 import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './handoff/gate.ts';
 import { findExecBlocker } from './handoff/launch.ts';
+import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
 import { type Running, update } from './running.ts';
@@ -16,14 +17,23 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  const supervisor = await findSupervisor(exitStatus);
+  running.decidedUnder = process.ppid;
+  const supervisor = await findSupervisor(exitStatus, running.predecessor);
   const decision = decideStrategy(strategy, { supervisor, execBlocker: findExecBlocker(), exitStatus });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 }
 
-/** Begins a hand-off to the target, unless a gate is closed; then the state and the log say which. */
-export async function considerHandOff(running: Running, target: Target): Promise<void> {
+/** Decides anew where the parent has ended, and another process has taken this one in. */
+export async function heedParent(running: Running): Promise<void> {
+  if (process.ppid !== running.decidedUnder) await decide(running);
+}
+
+/**
+ * Begins a hand-off to the target, unless a gate is closed; then the state and the log say which.
+ * @param added the files that what started did not have, as written paths
+ */
+export async function considerHandOff(running: Running, target: Target, added: readonly string[]): Promise<void> {
   const { limits } = running.settings;
   const unit = await decide(running);
   const { strategy, reasons, advice } = running.situation.decision;
@@ -39,8 +49,29 @@ export async function considerHandOff(running: Running, target: Target): Promise
     if (judged.gate === 'idle') update(running, { postponedSinceMs: running.situation.postponedSinceMs ?? nowMs });
     return holdBack(running, target, judged.gate, judged.reason);
   }
+  if (!(await knowsHandOff(running, target, added))) return holdBack(running, target, 'claim', NO_MARK);
   void move(running, target, strategy, unit);
 }
+
+const NO_MARK =
+  'no file of it shows that it calls claimRunner, so a rehearsal would run it as a whole; stop this process, and start it by hand';
+
+/** Whether what started shows that it knows the hand-off. Where it does not, the mark proves nothing, and is asked of nobody. */
+export async function lookForOwnMark({ detector, identity: { path } }: Running): Promise<boolean> {
+  const { entries, fingerprint } = detector.baseline;
+  const isMarked = await hasMark(path, toPaths(entries));
+  return isMarked || (await detector.check()).fingerprint !== fingerprint; // other files came: nobody knows
+}
+
+async function knowsHandOff(running: Running, { fingerprint }: Target, added: readonly string[]): Promise<boolean> {
+  if (running.unmarked === fingerprint) return false;
+  const { detector, identity, isMarked } = running;
+  const knows = !isMarked || (await hasMark(identity.path, [...added, ...toPaths(detector.baseline.entries)]));
+  if (!knows) running.unmarked = fingerprint;
+  return knows;
+}
+
+const toPaths = (entries: readonly { readonly path: string }[]) => entries.map(({ path }) => path);
 
 /** Milliseconds. The beat waits for the answer. */
 const CAN_HAND_OFF_MS = 5_000;
@@ -57,6 +88,13 @@ async function canHandOff({ hooks, say }: Running): Promise<boolean> {
 function holdBack(running: Running, target: Target, gate: string, reason: string): void {
   update(running, { heldBack: { target: target.fingerprint, gate, reason } });
   running.say('target', `${sayTarget(target)} is installed; ${sayStaying(running)}: ${reason}`);
+}
+
+/** This process does not run what is watched, so its fingerprint says nothing, and nor would that of a replacement. */
+export function holdBackAlways(running: Running, reason: string): void {
+  const { fingerprint } = running.identity.started;
+  update(running, { verdict: 'changed', heldBack: { target: fingerprint, gate: 'program', reason } });
+  running.say('target', `no hand-off: ${reason}`);
 }
 
 async function move(

@@ -7,7 +7,7 @@ export { DistprintError, type DistprintErrorCode, isDistprintError } from '../er
 export type { Limits } from './handoff/gate.ts';
 export type { Step } from './handoff/protocol.ts';
 export { STEPS } from './handoff/protocol.ts';
-export type { HostHooks, RunnerOptions } from './options.ts';
+export type { HostHooks, Probe, RehearsedAt, RunnerOptions } from './options.ts';
 export { defaultStateFile, type OwnState, type RunnerState, readState } from './role/state-file.ts';
 export {
   isRunnerRunningInstalledVersion,

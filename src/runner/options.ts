@@ -5,13 +5,14 @@
 
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
+import { DistprintError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import { createLog } from './log.ts';
 import { defaultStateFile } from './role/state-file.ts';
 import type { WhenRunning } from './role/take-free-lock.ts';
 import type { Started } from './situation.ts';
-import type { Strategy } from './supervisor/strategy.ts';
+import { STRATEGIES, type Strategy } from './supervisor/strategy.ts';
 
 /** What the host does in a hand-off. Each may be asynchronous. */
 export interface HostHooks {
@@ -23,6 +24,16 @@ export interface HostHooks {
   resume?: () => unknown;
 }
 
+/** Where a rehearsal listens, in the order of its calls of `listen`. */
+export interface RehearsedAt {
+  /** Of 127.0.0.1. */
+  readonly ports: readonly number[];
+  readonly paths: readonly string[];
+}
+
+/** Whether what listens there works. `true`: to have called `ready` is enough. */
+export type Probe = true | ((at: RehearsedAt) => boolean | Promise<boolean>);
+
 /** What a host may set. docs/runner.md says what each callback may do. */
 export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>>, HostHooks {
   /** Where the state is kept. Default: `$DISTPRINT_STATE_FILE`, else in the user's state directory. */
@@ -32,19 +43,27 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
    * code than is installed gets SIGTERM, and the claim waits for its end; one that runs what is installed, or moves to it, is left alone.
    */
   whenRunning?: WhenRunning;
-  /** Default `auto`: the way that is safe under the supervisor found, which may be none. */
+  /** Default `auto`: the way that is safe under the supervisor found, which may be none. The operator's `$DISTPRINT_STRATEGY` goes first. */
   strategy?: Strategy | 'auto';
+  /**
+   * The host can be rehearsed to readiness: its runner is then a rehearsal (`isRehearsal`), and `ready` asks this whether it works.
+   * Default: a rehearsal ends at the claim.
+   */
+  canRehearse?: Probe;
   /** Milliseconds from one beat to the next. Default 10,000. */
   intervalMs?: number;
   /** Milliseconds that `release` and `resume` may each take. Default 30,000. */
   hookTimeoutMs?: number;
-  /** Milliseconds that the new code has to load, and then to be ready. Default 30,000. */
+  /**
+   * Milliseconds that the new code has to load, and then to be ready. Default 30,000. After exec, a process that is late ends with
+   * `exitStatus`, where a supervisor is known to start it again.
+   */
   readyTimeoutMs?: number;
   /** Milliseconds that a replacement must live on before the old process leaves. Default 3,000. */
   proveMs?: number;
   /** Milliseconds that open connections have to end before the old process leaves. Default 30,000. */
   drainTimeoutMs?: number;
-  /** With strategy `exit`. Default 75, EX_TEMPFAIL of sysexits(3). */
+  /** With strategy `exit`, and where it is not ready in time after exec. Default 75, EX_TEMPFAIL of sysexits(3). */
   exitStatus?: number;
   /** Circuit breaker, back-off and idle gate. */
   limits?: Partial<Limits>;
@@ -69,6 +88,8 @@ export interface Settings {
   readonly stateFile: string;
   readonly whenRunning: WhenRunning;
   readonly strategy: Strategy | 'auto';
+  /** Undefined where the host can't be rehearsed beyond its claim. */
+  readonly canRehearse: Probe | undefined;
   readonly intervalMs: number;
   readonly hookTimeoutMs: number;
   readonly readyTimeoutMs: number;
@@ -95,12 +116,16 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
   resume: hooks.resume ?? nothing,
 });
 
-/** @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in */
+/**
+ * @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in; where `$DISTPRINT_STRATEGY`
+ *   names no strategy
+ */
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     stateFile: options.stateFile ?? defaultStateFile(env),
     whenRunning: options.whenRunning ?? 'refuse',
-    strategy: options.strategy ?? 'auto',
+    strategy: readStrategy(env) ?? options.strategy ?? 'auto',
+    canRehearse: options.canRehearse,
     intervalMs: options.intervalMs ?? DEFAULT_INTERVAL_MS,
     hookTimeoutMs: options.hookTimeoutMs ?? 30_000,
     readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
@@ -116,4 +141,13 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };
+}
+
+function readStrategy({ DISTPRINT_STRATEGY: named }: NodeJS.ProcessEnv): Settings['strategy'] | undefined {
+  if (named === undefined || named === '') return undefined;
+  const known = ['auto', ...STRATEGIES] as const;
+  const found = known.find((each) => each === named);
+  if (found !== undefined) return found;
+  const message = `DISTPRINT_STRATEGY is ${JSON.stringify(named)}: set it to ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', message);
 }

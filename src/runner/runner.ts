@@ -8,17 +8,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { createDetector, type Detector } from '../change/detector.ts';
 import { repeat } from '../change/heartbeat.ts';
-import { locateRunningProgram } from '../change/running-program.ts';
+import { locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
-import { toCoverageOptions } from '../scan/subject.ts';
+import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
-import { decide } from './hand-off.ts';
+import { expectReady } from './deadline.ts';
+import { decide, holdBackAlways, lookForOwnMark } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
-import { type Handoff, type Step, takeHandoff } from './handoff/protocol.ts';
+import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
+import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
@@ -33,6 +35,11 @@ export interface Runner {
   readonly generation: number;
   /** Whether this process took over from one that handed off to it. */
   readonly isHandedOver: boolean;
+  /**
+   * Whether this process only tries, beside the runner, whether it would work (`canRehearse`). Then do nothing that must not be done
+   * twice. `listen` takes a free port of 127.0.0.1 or a path of its own, and `ready` ends the process.
+   */
+  readonly isRehearsal: boolean;
   /** Looks at what is installed. Its `baseline` is what started. */
   readonly detector: Detector;
   /** The fingerprint of what started, as an integer (`toToken`). */
@@ -58,8 +65,8 @@ const BASELINE_WAIT_MS = 10_000;
 const claimed = new Set<string>();
 
 /**
- * Claims the place of the one runner. Call it after the modules are loaded and before anything is served: a rehearsal ends here,
- * and a replacement waits here for its predecessor.
+ * Claims the place of the one runner. Call it after the modules are loaded and before anything is served: a rehearsal ends here, or
+ * goes on as one that can be told (`canRehearse`), and a replacement waits here for its predecessor.
  *
  * @throws ERR_DISTPRINT_RUNNING where another runner holds the lock; ERR_DISTPRINT_NOT_GRANTED where a predecessor kept it;
  *   ERR_DISTPRINT_HOST where this process can't be a runner; ERR_DISTPRINT_STATE where others may write to the folder of its state;
@@ -82,11 +89,28 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const path = locatePath(options);
     const detector = await createBaseline(path, options);
     const announce = async (step: Step) => void (await settings.onStep(step));
-    const { stateFile } = settings;
+    const { stateFile, canRehearse } = settings;
+    const elsewhere = whyElsewhere(path);
     const presence = createPresence(stateFile);
-    const { holder, handoff } = await takeLock({ ...settings, me, lockBase, presence, said, detector, announce });
+    const { holder, handoff } = await takeLock({
+      ...settings,
+      canRehearse: canRehearse !== undefined,
+      me,
+      lockBase,
+      presence,
+      said,
+      detector,
+      elsewhere,
+      announce,
+    });
+    if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
+    const { baseline } = detector;
+    const detectAt =
+      options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
+    const watched = { path, detector, detectAt, elsewhere };
     const lock = { base: lockBase, holder };
-    const running = start(settings, toHooks(options), path, detector, lock, presence, handoff);
+    const running = start(settings, toHooks(options), watched, lock, presence, handoff);
+    if (handoff?.part === 'exec') expectReady(running);
     removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -147,44 +171,53 @@ function toIdentity(settings: Settings, path: string, { baseline }: Detector): I
 function start(
   settings: Settings,
   hooks: Running['hooks'],
-  path: string,
-  detector: Detector,
+  { path, ...watched }: Pick<Running, 'detector' | 'detectAt' | 'elsewhere'> & { path: string },
   lock: Running['lock'],
   presence: Presence,
   handoff: Handoff | undefined,
 ): Running {
-  const identity = toIdentity(settings, path, detector);
+  const identity = toIdentity(settings, path, watched.detector);
   const say = createSay(settings.log);
   const journal = createJournal(
     settings.stateFile,
-    (before) => toState(identity, lock.holder, running.situation, running.hostFields, before),
+    (before) => toState(running.identity, lock.holder, running.situation, running.hostFields, before),
     say,
   );
   const running: Running = {
     settings,
     identity,
-    detector,
+    ...watched,
     lock,
     presence,
     journal,
     say,
     hooks,
-    sockets: createSockets(handoff?.sockets ?? []),
+    sockets: createSockets(handoff?.sockets ?? [], () => {
+      if (handoff?.part === 'replacement' && !running.situation.ready) report({ at: 'listen' });
+    }),
     stopped: new AbortController(),
+    isMarked: true,
+    unmarked: null,
+    predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
+    decidedUnder: process.ppid,
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };
+  if (watched.elsewhere !== null) holdBackAlways(running, watched.elsewhere);
   return running;
 }
 
 function toRunner(running: Running, handoff: Handoff | undefined): Runner {
-  const { lock, presence, detector, identity, sockets, stopped, journal } = running;
+  const { lock, presence, identity, sockets, stopped, journal } = running;
   return {
     get generation() {
       return lock.holder.generation;
     },
     isHandedOver: handoff !== undefined,
-    detector,
+    isRehearsal: false,
+    get detector() {
+      return running.detector;
+    },
     token: identity.started.token,
     listen: sockets.listen,
     onHandOff(hooks) {
@@ -223,6 +256,7 @@ async function becomeReady(
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
+  running.isMarked = await lookForOwnMark(running); // while its files are there
   repeat(() => beat(running), settings.intervalMs, stopped.signal);
 }
 

@@ -13,8 +13,12 @@ import type { Identity, Situation } from './situation.ts';
 
 export interface Running {
   readonly settings: Settings;
-  readonly identity: Identity;
-  readonly detector: Detector;
+  identity: Identity;
+  detector: Detector;
+  /** The same detector for the program at another path. Null where the host said what to watch. */
+  readonly detectAt: ((path: string) => Detector) | null;
+  /** Why it can't be told what this process runs; null where it can. It is never handed off then. */
+  readonly elsewhere: string | null;
   readonly lock: HeldLock;
   readonly presence: Presence;
   readonly journal: Journal;
@@ -23,6 +27,14 @@ export interface Running {
   readonly stopped: AbortController;
   readonly say: Say;
   hooks: Required<HostHooks>;
+  /** Whether what started shows that it knows the hand-off (mark.ts). */
+  isMarked: boolean;
+  /** The fingerprint that was looked through for a mark last, in vain. */
+  unmarked: string | null;
+  /** The PID of the process that this one replaces: its parent, until it leaves. */
+  readonly predecessor: number | undefined;
+  /** The parent's PID, when it was decided how to hand off. */
+  decidedUnder: number;
   /** What the host adds to the state. */
   hostFields: Readonly<Record<string, unknown>>;
   situation: Situation;

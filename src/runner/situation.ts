@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { CoverageOptions } from '../scan/subject.ts';
+import type { CoverageOptions } from '../scan/coverage.ts';
 import { EMPTY_HISTORY, type History, type Limits, withoutFuture } from './handoff/gate.ts';
 import type { LockHolder } from './role/lock.ts';
 import type { OwnState, RunnerState } from './role/state-file.ts';

@@ -1,48 +1,50 @@
 /**
  * Keeps a pass on disk, so that the next process starts with its stat cache, as git does with its index.
  *
- * The file: the format and the XXH64 of all that follows; a line of JSON; and the columns that it gives the lengths of, in bytes. The numbers are little-endian doubles;
- * the texts stand between NULs, raw paths (raw-path.ts) a byte a character, so that loading is little more than a `split`.
- *
- * ```text
- * distprint cache 1 CHECKSUM
- * {"root":…,"fingerprint":…,"savedMs":…,"subject":…,"arePlain":…,"specials":…,"absent":…,"columns":[…]}
- * files        dev, ino, size, mtimeMs, ctimeMs, racy (0 or 1), for each file
- * digests      16 hex digits for each file
- * paths        of everything listed, specials too
- * directories  dev, ino, size, mtimeMs, ctimeMs, racy, for each directory
- * names        of each directory: its path, then its entries, each behind `d` or `f`; two NULs end a directory
- * ```
+ * The file is a line, `distprint cache 2 CHECKSUM`, and a `Saved` as `node:v8` serializes it. CHECKSUM is the XXH64 of all that follows the
+ * line. Names are joined to one text each, with NUL between them, because thousands of small values load slowly.
  * @module
  */
 
-import { isAscii } from 'node:buffer';
-import { endianness } from 'node:os';
+import { deserialize, serialize } from 'node:v8';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from '../disk/directory.ts';
 import { hashBytes } from '../disk/hash.ts';
-import { toRaw } from '../disk/raw-path.ts';
+import type { Globs } from '../disk/list.ts';
+import { locate, locateAll, toRaw } from '../disk/raw-path.ts';
+import type { KnownId } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../disk/write-file.ts';
 import { errnoOf } from '../errors.ts';
-import { perform, type Work } from '../steps.ts';
-import { getId, NUMBERS_EACH, setId } from './readings.ts';
+import { PAUSE, perform, type Work } from '../steps.ts';
+import { type CoverageOptions, covers } from './coverage.ts';
+import { IdTable } from './id-table.ts';
 import type { Scan } from './scan.ts';
-import { type CoverageOptions, covers, locate, type Subject } from './subject.ts';
+import type { Subject } from './subject.ts';
 
-const FORMAT = 'distprint cache 1';
+const FORMAT = 'distprint cache 2';
 const DIGEST_LENGTH = 16;
+/** A million files take some 200 MB. */
+const MAX_BYTES = 512 * 1024 * 1024;
 
-interface Head {
-  root: string;
-  fingerprint: string;
+interface Saved {
+  readonly fingerprint: string;
   /** Date.now() when it was saved. */
-  savedMs: number;
-  subject: Subject;
-  arePlain: boolean;
-  specials: [string, Special][];
-  absent: string[];
-  /** Bytes of each column, in their order. */
-  columns: number[];
+  readonly savedMs: number;
+  readonly subject: Subject;
+  /** Raw paths, joined. */
+  readonly files: string;
+  /** One behind the other. */
+  readonly digests: string;
+  /** `IdTable.numbers` of the files. */
+  readonly ids: Float64Array;
+  /** Raw paths, joined. The root's is empty. */
+  readonly directories: string;
+  /** For each directory the names of its entries, joined by `/`. A directory's begins with `d`, a file's with `f`. */
+  readonly entries: string;
+  /** `IdTable.numbers` of the directories. */
+  readonly directoryIds: Float64Array;
+  readonly specials: ReadonlyMap<string, Special>;
+  readonly absent: ReadonlySet<string>;
 }
 
 export interface CachedPass {
@@ -52,134 +54,131 @@ export interface CachedPass {
 }
 
 /**
- * The pass that was saved for `root` (absolute) and the same coverage, or null. Why a file that is there was not used is added to `notes`.
- * Nothing in it is taken on trust beyond what it says of itself: a stat decides for each file, and racy ones are read again.
+ * The pass that was saved for `root` (absolute) and the same coverage; null if there is none. `note` says why a file that is there was not used.
+ * A pass is trusted no further than one of this process: a stat decides for each file, and racily clean ones are read again.
  */
-export function loadCache(path: string, root: string, options: CoverageOptions, notes: string[]): CachedPass | null {
-  const note = (why: string) => {
-    notes.push(`${path} is not used: ${why}`);
-    return null;
-  };
+export function loadCache(
+  path: string,
+  root: string,
+  options: CoverageOptions,
+): { cached: CachedPass | null; note?: string } {
+  const unused = (why: string) => ({ cached: null, note: `${path} is not used: ${why}` });
   let bytes: Buffer;
   try {
-    const whole = readWholeFile(path);
-    if (process.getuid !== undefined && whole.stats.uid !== process.getuid()) return note('it belongs to another user');
+    const whole = readWholeFile(path, MAX_BYTES);
+    if (process.getuid !== undefined && whole.stats.uid !== process.getuid()) {
+      return unused('it belongs to another user');
+    }
     bytes = whole.bytes;
   } catch (error) {
-    return errnoOf(error) === 'ENOENT' ? null : note((error as Error).message);
+    return errnoOf(error) === 'ENOENT' ? { cached: null } : unused((error as Error).message);
   }
   const start = bytes.toString('latin1', 0, START_LENGTH);
-  if (!start.startsWith(`${FORMAT} `)) {
-    return note(
-      start.startsWith('distprint cache ') ? 'it is of another format' : 'it is damaged, or no cache of distprint',
-    );
-  }
+  if (!start.startsWith('distprint cache ')) return unused('it is damaged, or no cache of distprint');
+  if (!start.startsWith(`${FORMAT} `)) return unused('it is of another format');
   const rest = bytes.subarray(START_LENGTH);
-  if (start !== toStart(rest)) return note('it is damaged (its checksum differs)');
-  const headEnd = rest.indexOf('\n');
-  const head = JSON.parse(rest.toString('utf8', 0, headEnd)) as Head;
-  if (head.root !== toRaw(root)) return note(`it is of ${head.root}`);
-  if (!covers(head.subject.coverage, options)) return note('it covers something else');
-  if (head.savedMs > Date.now()) return note('it was saved in the future: the clock was set back');
-  return { pass: toPass(head, rest.subarray(headEnd + 1)), fingerprint: head.fingerprint };
+  if (start !== toStart(rest)) return unused('it is damaged (its checksum differs)');
+  const saved = readSaved(rest);
+  const cached = saved && toCached(saved);
+  if (saved === undefined || cached === undefined) return unused('another runtime or release wrote it');
+  if (saved.subject.root !== toRaw(root)) return unused(`it is of ${saved.subject.root}`);
+  if (!covers(saved.subject.coverage, options)) return unused('it covers something else');
+  if (saved.savedMs > Date.now()) return unused('it was saved in the future: the clock was set back');
+  return { cached };
 }
 
-/** Writes the file, atomically. Where that can't be done, `notes` says so and nothing else happens. */
-export function* saveCache(path: string, cached: CachedPass, notes: string[]): Work<void> {
-  const bytes = toBytes(cached);
+/** Writes the file, atomically. Returns why that can't be done; undefined if it was. */
+export function* saveCache(path: string, cached: CachedPass): Work<string | undefined> {
+  const rest = serialize(yield* toSaved(cached));
+  yield PAUSE;
+  const bytes = Buffer.concat([Buffer.from(toStart(rest)), rest]);
   const options = { mode: 0o600 };
   try {
     yield* perform({
       sync: () => writeFileAtomicSync(path, bytes, options),
       async: () => writeFileAtomic(path, bytes, options),
     });
+    return undefined;
   } catch (error) {
-    notes.push(`${path} could not be written: ${(error as Error).message}`);
+    return `${path} could not be written: ${(error as Error).message}`;
   }
 }
 
-/** The first line: it vouches for what follows, against damage, not malice. */
+/** The first line. Its checksum tells damage, not malice. */
 const toStart = (rest: Buffer) => `${FORMAT} ${hashBytes(rest)}\n`;
 const START_LENGTH = FORMAT.length + 1 + DIGEST_LENGTH + 1;
 
-function toPass({ subject, arePlain, specials, absent, columns }: Head, body: Buffer): Scan {
-  let at = 0;
-  const [ids, digests, paths, directoryIds, names] = columns.map((length) => {
-    at += length;
-    return body.subarray(at - length, at);
-  }) as [Buffer, Buffer, Buffer, Buffer, Buffer];
-  const special = new Map(specials);
-  const listed = split(paths);
-  const files = special.size === 0 ? listed : listed.filter((path) => !special.has(path));
-  const readings = {
-    paths: files,
-    places: new Array(files.length),
-    digests: sliceDigests(digests.toString('latin1')),
-    ids: readNumbers(ids),
-  };
-  const directories = toDirectories(subject, specials, readNumbers(directoryIds), names);
-  const listing = { paths: listed, arePlain, specials: special, directories, absent: new Set(absent) };
-  return { subject, listing, readings, fresh: [] };
+/** Undefined if it is none: each runtime serializes in a way of its own. */
+function readSaved(bytes: Buffer): Saved | undefined {
+  try {
+    const value: unknown = deserialize(bytes);
+    return isSaved(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-function toDirectories(
-  subject: Subject,
-  specials: readonly [string, Special][],
-  ids: Float64Array,
-  names: Buffer,
-): Map<string, ListedDirectory> {
-  const directories = new Map<string, ListedDirectory>();
-  // Nearly all names are ASCII, which need not be decoded.
-  for (const block of names
-    .toString(isAscii(names) ? 'latin1' : 'utf8')
-    .split('\0\0')
-    .slice(0, -1)) {
-    const end = block.indexOf('\0');
-    const raw = end === -1 ? block : block.slice(0, end);
-    // Unpacked when they are first needed: not before a directory has moved.
-    const entries = () => (end === -1 ? [] : block.split('\0').slice(1).map(readName));
-    const inIt = specials.length === 0 ? NO_SPECIALS : new Map(specials.filter(([path]) => parentOf(path) === raw));
-    directories.set(raw, { at: locate(subject, raw), entries, specials: inIt, id: getId(ids, directories.size) });
+/** Undefined if its columns don't fit together. */
+function toCached(saved: Saved): CachedPass | undefined {
+  const { subject, specials, absent, fingerprint } = saved;
+  const files = split(saved.files);
+  const ids = IdTable.from(saved.ids, files.length);
+  const directories = toDirectories(saved);
+  if (ids === undefined || directories === undefined || saved.digests.length !== files.length * DIGEST_LENGTH) {
+    return undefined;
   }
+  const places = subject.globs === null ? [locate(subject.root, '')] : locateAll(subject.root, files);
+  const listing = { files, places, specials, directories, absent };
+  return { pass: { subject, listing, digests: sliceDigests(saved.digests), ids, fresh: [] }, fingerprint };
+}
+
+function toDirectories(saved: Saved): Map<string, ListedDirectory> | undefined {
+  const { subject, specials } = saved;
+  const directories = new Map<string, ListedDirectory>();
+  if (subject.globs === null) return directories;
+  const paths = saved.directories.split('\0');
+  const entries = saved.entries.split('\0');
+  const ids = IdTable.from(saved.directoryIds, paths.length);
+  if (ids === undefined || entries.length !== paths.length) return undefined;
+  paths.forEach((raw, row) => {
+    const names = entries[row] as string;
+    const inIt = specials.size === 0 ? specials : new Map([...specials].filter(([path]) => parentOf(path) === raw));
+    // Unpacked when they are first needed: not before a directory has moved.
+    const unpack = () => (names === '' ? [] : names.split('/').map(readName));
+    directories.set(raw, { at: locate(subject.root, raw), entries: unpack, specials: inIt, id: ids.get(row) });
+  });
   return directories;
 }
 
-const NO_SPECIALS: ReadonlyMap<string, Special> = new Map();
-
-function toBytes({ pass: { subject, listing, readings }, fingerprint }: CachedPass): Buffer {
-  const directories = [...listing.directories];
-  const directoryIds = new Float64Array(directories.length * NUMBERS_EACH);
-  directories.forEach(([, { id }], row) => {
-    setId(directoryIds, row, id);
-  });
-  const columns = [
-    writeNumbers(readings.ids),
-    Buffer.from(readings.digests.join(''), 'latin1'),
-    Buffer.from(listing.paths.join('\0'), 'latin1'),
-    writeNumbers(directoryIds),
-    Buffer.from(
-      directories.map(([raw, { entries }]) => `${[raw, ...entries().map(writeName)].join('\0')}\0\0`).join(''),
-      'utf8',
-    ),
-  ];
-  const body = Buffer.concat(columns);
-  const head: Head = {
-    root: subject.root,
+function* toSaved({ pass, fingerprint }: CachedPass): Work<Saved> {
+  const { subject, listing, digests, ids } = pass;
+  const directoryIds = IdTable.ofLength(listing.directories.size);
+  const entries: string[] = [];
+  for (const directory of listing.directories.values()) {
+    directoryIds.set(entries.length, directory.id);
+    entries.push(directory.entries().map(writeName).join('/'));
+    yield PAUSE;
+  }
+  const columns = [listing.files.join('\0'), digests.join(''), [...listing.directories.keys()].join('\0')] as const;
+  yield PAUSE;
+  return {
     fingerprint,
     savedMs: Date.now(),
     subject,
-    arePlain: listing.arePlain,
-    specials: [...listing.specials],
-    absent: [...listing.absent],
-    columns: columns.map((column) => column.length),
+    files: columns[0],
+    digests: columns[1],
+    ids: ids.numbers,
+    directories: columns[2],
+    entries: entries.join('\0'),
+    directoryIds: directoryIds.numbers,
+    specials: listing.specials,
+    absent: listing.absent,
   };
-  const rest = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
-  return Buffer.concat([Buffer.from(toStart(rest)), rest]);
 }
 
 const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}`;
 const readName = (name: string) => toEntry(name.startsWith('d') ? `${name.slice(1)}/` : name.slice(1));
-const split = (column: Buffer) => (column.length === 0 ? [] : column.toString('latin1').split('\0'));
+const split = (column: string) => (column === '' ? [] : column.split('\0'));
 
 function sliceDigests(all: string): string[] {
   const digests: string[] = [];
@@ -187,15 +186,52 @@ function sliceDigests(all: string): string[] {
   return digests;
 }
 
-function writeNumbers(numbers: Float64Array): Buffer {
-  const bytes = Buffer.from(numbers.slice().buffer);
-  return endianness() === 'LE' ? bytes : bytes.swap64();
+type Fields = Record<string, unknown>;
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+const isText = (value: unknown) => typeof value === 'string';
+const isTextOrNull = (value: unknown) => value === null || isText(value);
+const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
+const isSpecial = (value: unknown) =>
+  isObject(value) && isText(value.kind) && (value.link === undefined || isText(value.link));
+
+/** Whether it has the types of a `Saved`: a release of another day may have written it. */
+function isSaved(value: unknown): value is Saved {
+  if (!isObject(value)) return false;
+  const { specials, absent } = value;
+  const texts = [value.fingerprint, value.files, value.digests, value.directories, value.entries];
+  return (
+    texts.every(isText) &&
+    typeof value.savedMs === 'number' &&
+    isSubject(value.subject) &&
+    specials instanceof Map &&
+    [...specials].every(([path, special]) => isText(path) && isSpecial(special)) &&
+    absent instanceof Set &&
+    [...absent].every(isText)
+  );
 }
 
-function readNumbers(column: Buffer): Float64Array {
-  const numbers = new Float64Array(column.length / Float64Array.BYTES_PER_ELEMENT);
-  const bytes = Buffer.from(numbers.buffer);
-  bytes.set(column);
-  if (endianness() !== 'LE') bytes.swap64();
-  return numbers;
+function isSubject(value: unknown): value is Subject {
+  if (!isObject(value) || !isObject(value.coverage)) return false;
+  const { root, name, version, coverage, globs, hasDist, packageJson } = value;
+  return (
+    isText(root) &&
+    [name, version].every(isTextOrNull) &&
+    isText(coverage.kind) &&
+    (coverage.include === null || isTexts(coverage.include)) &&
+    isTexts(coverage.exclude) &&
+    (globs === null || isGlobs(globs)) &&
+    [true, false, null].includes(hasDist as boolean | null) &&
+    (packageJson === null || isKnownId(packageJson))
+  );
+}
+
+function isGlobs(value: unknown): value is Globs {
+  if (!isObject(value)) return false;
+  return [value.patterns, value.ignore, value.never].every(isTexts) && isTextOrNull(value.notAtRoot);
+}
+
+function isKnownId(value: unknown): value is KnownId {
+  if (!isObject(value)) return false;
+  const numbers = [value.dev, value.ino, value.size, value.mtimeMs, value.ctimeMs];
+  return numbers.every((number) => typeof number === 'number') && typeof value.racy === 'boolean';
 }

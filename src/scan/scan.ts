@@ -1,89 +1,128 @@
 /**
- * One pass over a subject: disk -> list -> hash. A pass keeps what the file system said of each file and directory,
- * which makes it the stat cache of the next pass: that one reads only what moved.
+ * One pass over a subject: disk -> list -> hash. A pass keeps what the file system said of each file and directory. That makes it the
+ * stat cache of the next pass, which reads only what moved.
  * @module
  */
 
 import type { Stats } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { type ListedDirectory, parentOf } from '../disk/directory.ts';
-import { isStillSpecial, type Listing, list, relistSame } from '../disk/list.ts';
-import { writePath } from '../disk/raw-path.ts';
+import { isStillSpecial, type Listing, list, relistSame, sameSpecials } from '../disk/list.ts';
+import { locate, writePath } from '../disk/raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from '../disk/read-file.ts';
 import { type KnownId, STATS_A_PAUSE, sameId, statOrNothing } from '../disk/stat.ts';
 import { DistprintError, isDistprintError, unreadable } from '../errors.ts';
 import { PAUSE, type Work } from '../steps.ts';
-import { getId, isRacyRow, NUMBERS_EACH, type Readings, sameAsRow, setId } from './readings.ts';
-import { type CoverageOptions, coversTheSame, locate, resolveSubject, type Subject } from './subject.ts';
+import { type CoverageOptions, isSameList } from './coverage.ts';
+import { IdTable } from './id-table.ts';
+import { coversTheSame, resolveSubject, type Subject } from './subject.ts';
 
-export interface Scan {
+export interface Scan extends Readings {
   readonly subject: Subject;
   readonly listing: Listing;
-  /** Of `listing.paths`, in their order, without the specials. */
-  readonly readings: Readings;
-  /** Those rows of `readings` that this pass read, and not one before it. */
+}
+
+/** A row is a file of `listing.files`. */
+interface Readings {
+  /** Of each one's content. */
+  readonly digests: readonly string[];
+  /** How each one was when it was read. */
+  readonly ids: IdTable;
+  /** The rows that were read in this pass, and not taken from one before it. */
   readonly fresh: readonly number[];
 }
 
-/** What a pass cost. */
+/** What a pass read. */
 export interface ScanCost {
-  filesRead: number;
-  directoriesRead: number;
+  readonly filesRead: number;
+  readonly directoriesRead: number;
 }
 
 /** How often a pass starts again when a file or directory vanishes under it. */
 const ATTEMPTS = 3;
-/** Files read between two pauses: less than a millisecond, even where all are of the largest size that is read in one go. */
+/** Files read between two pauses: less than a millisecond, even if all are of the largest size that is read in one go. */
 const FILES_A_PAUSE = 4;
-const EXECUTABLE_LISTING: Listing = {
-  paths: ['.'],
-  arePlain: false, // its path is no place below its root
-  specials: new Map(),
-  directories: new Map(),
-  absent: new Set(),
-};
 
 /**
  * @param path absolute
- * @param previous the pass before, whose readings hold for what has not moved since. Where nothing has, it is returned itself.
- * @param cost is added to
- * @throws what `resolveSubject`, `list` and `readFile` throw; ERR_DISTPRINT_UNSTABLE where things kept vanishing
+ * @param previous the pass before. What it knows of a file holds if the file has not moved since. If nothing has moved, it is returned itself.
+ * @throws what `resolveSubject`, `list` and `readFile` throw; ERR_DISTPRINT_UNSTABLE if things kept vanishing
  */
-export function* scan(path: string, options: CoverageOptions, previous: Scan | null, cost: ScanCost): Work<Scan> {
+export function* scan(
+  path: string,
+  options: CoverageOptions,
+  previous: Scan | null,
+): Work<ScanCost & { readonly pass: Scan }> {
   for (let attempt = 1; ; attempt++) {
     try {
-      // A second attempt finds and lists everything anew: what the first one knew was older than what made it fail.
-      const held = attempt === 1 && previous !== null ? yield* checkListing(previous, cost) : undefined;
-      if (previous !== null && held?.listing !== undefined) {
-        const fresh: number[] = [];
-        const readings = yield* readMoved(previous, fresh, cost);
-        const same = held.listing === previous.listing && readings === previous.readings;
-        return same ? previous : { subject: previous.subject, listing: held.listing, readings, fresh };
-      }
-      const subject = resolveSubject(path, options);
-      const known = previous !== null && sameGlobs(previous.subject, subject) ? held?.unmoved : undefined;
-      const listing: Listing =
-        subject.globs === null
-          ? EXECUTABLE_LISTING
-          : yield* list(subject.root, subject.globs, known ?? new Map(), cost);
-      if (!coversTheSame(subject)) throw distMoved(path);
-      const fresh: number[] = [];
-      const readings = yield* readListing(subject, listing, previous?.readings, fresh, cost);
-      return { subject, listing, readings, fresh };
+      if (attempt > 1 || previous === null) return yield* scanAnew(path, options, previous, NOTHING_HELD);
+      const held = yield* checkListing(previous);
+      if (held.listing === undefined) return yield* scanAnew(path, options, previous, held);
+      const readings = yield* readMoved(previous);
+      const isSame = held.listing === previous.listing && readings === undefined;
+      const pass = isSame ? previous : { ...previous, listing: held.listing, fresh: [], ...readings };
+      return { pass, filesRead: readings?.fresh.length ?? 0, directoriesRead: held.directoriesRead };
     } catch (error) {
       if (attempt === ATTEMPTS || !isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE')) throw error;
     }
   }
 }
 
+/** Finds and lists everything anew. */
+function* scanAnew(
+  path: string,
+  options: CoverageOptions,
+  previous: Scan | null,
+  held: HeldListing,
+): Work<ScanCost & { readonly pass: Scan }> {
+  const subject = resolveSubject(path, options);
+  const { root, globs } = subject;
+  const isListedAlike = previous !== null && isDeepStrictEqual(previous.subject.globs, globs);
+  const { listing, directoriesRead } =
+    globs === null ? listExecutable(root) : yield* list(root, globs, isListedAlike ? held.unmoved : new Map());
+  if (!coversTheSame(subject)) {
+    const message = `${path}/dist came or went while the package was listed: try again when whatever builds it is done`;
+    throw new DistprintError('ERR_DISTPRINT_UNSTABLE', message, { path });
+  }
+  const readings = yield* readListing(listing, previous);
+  return {
+    pass: { subject, listing, ...readings },
+    filesRead: readings.fresh.length,
+    directoriesRead: held.directoriesRead + directoriesRead,
+  };
+}
+
+function listExecutable(root: string): { listing: Listing; directoriesRead: number } {
+  const nothing = { specials: new Map(), directories: new Map(), absent: new Set<string>() };
+  return { listing: { files: ['.'], places: [locate(root, '')], ...nothing }, directoriesRead: 0 };
+}
+
+/** Whether two passes saw the same, down to the timestamps. */
+export function isSamePass(a: Scan, b: Scan): boolean {
+  if (a === b) return true;
+  if (a.subject.version !== b.subject.version || !isSameListing(a.listing, b.listing)) return false;
+  return isSameList(a.digests, b.digests) && a.ids.equals(b.ids);
+}
+
+function isSameListing(a: Listing, b: Listing): boolean {
+  if (a === b) return true;
+  if (!isSameList(a.files, b.files) || !sameSpecials(a.specials, b.specials)) return false;
+  if (a.directories.size !== b.directories.size) return false;
+  for (const [raw, { id }] of a.directories) {
+    const other = b.directories.get(raw);
+    if (other === undefined || !sameId(id, other.id)) return false;
+  }
+  return true;
+}
+
 /**
- * Whether a pass would find the same again: what it read has not moved since, and no directory has. The rest it found
- * unmoved since an earlier pass; should it move from now on, the next pass will tell.
+ * Whether a pass would find the same again: what it read has not moved since, and no directory has. Files taken from an earlier pass are
+ * not rechecked here; the next pass does that.
  */
-export function* holdsStill(pass: Scan): Work<boolean> {
-  const { subject, listing, readings, fresh } = pass;
+export function* holdsStill({ subject, listing, ids, fresh }: Scan): Work<boolean> {
   if (!coversTheSame(subject)) return false;
-  if (subject.packageJson !== null && !isSame(statOrNothing(locate(subject, 'package.json')), subject.packageJson))
-    return false;
+  const { root, packageJson } = subject;
+  if (packageJson !== null && !isSame(statOrNothing(locate(root, 'package.json')), packageJson)) return false;
   let count = 0;
   for (const { at, id } of listing.directories.values()) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
@@ -91,34 +130,30 @@ export function* holdsStill(pass: Scan): Work<boolean> {
   }
   for (const row of fresh) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
-    const stats = statOrNothing(placeOf(pass, row));
-    if (stats === undefined || !sameAsRow(readings.ids, row, stats)) return false;
+    const stats = statOrNothing(placeOf(listing, row));
+    if (stats === undefined || !ids.isSame(row, stats)) return false;
   }
   return true;
 }
 
-function distMoved(path: string): DistprintError {
-  const message = `${path}/dist came or went while the package was listed: try again when whatever builds it is done`;
-  return new DistprintError('ERR_DISTPRINT_UNSTABLE', message, { path });
-}
-
-function sameGlobs(a: Subject, b: Subject): boolean {
-  return JSON.stringify(a.globs) === JSON.stringify(b.globs);
-}
-
 interface HeldListing {
-  /** The listing, where all of it still holds. */
+  /** The listing, if all of it still holds. */
   readonly listing?: Listing;
   /** The directories that need not be read again. */
   readonly unmoved: ReadonlyMap<string, ListedDirectory>;
+  readonly directoriesRead: number;
 }
 
-function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldListing> {
+const NOTHING_HELD: HeldListing = { unmoved: new Map(), directoriesRead: 0 };
+
+/** Which part of a pass's listing still holds. */
+function* checkListing({ subject, listing }: Scan): Work<HeldListing> {
+  const { root, globs, packageJson } = subject;
   const unmoved = new Map<string, ListedDirectory>();
-  const { packageJson } = subject;
-  let holds = packageJson === null || isUnmoved(statOrNothing(locate(subject, 'package.json')), packageJson);
-  holds &&= coversTheSame(subject); // a `dist` may have come after its absence had decided that everything counts
-  let renewed = false;
+  let holds = packageJson === null || isUnmoved(statOrNothing(locate(root, 'package.json')), packageJson);
+  // A `dist` may have come after its absence had decided that everything counts.
+  holds &&= coversTheSame(subject);
+  let directoriesRead = 0;
   let count = 0;
   for (const [raw, directory] of listing.directories) {
     if (++count % STATS_A_PAUSE === 0) yield PAUSE;
@@ -127,31 +162,24 @@ function* checkListing({ subject, listing }: Scan, cost: ScanCost): Work<HeldLis
       unmoved.set(raw, directory);
       continue;
     }
-    // Another directory in its place: then a link on the way may lead elsewhere now, and what is known of links holds no more.
-    if (stats?.ino !== directory.id.ino || stats.dev !== directory.id.dev) return { unmoved: new Map() };
-    const same = subject.globs === null ? undefined : relistSame(subject.root, subject.globs, raw, listing, cost);
-    if (same === undefined) holds = false;
-    else unmoved.set(raw, same);
-    renewed = true;
+    // The inode changed, so a parent link may have moved: discard all cached listings.
+    if (stats?.ino !== directory.id.ino || stats.dev !== directory.id.dev) return { ...NOTHING_HELD, directoriesRead };
+    const now = globs === null ? undefined : relistSame(root, globs, raw, listing);
+    directoriesRead++;
+    if (now === undefined) holds = false;
+    else unmoved.set(raw, now);
   }
-  for (const raw of listing.absent) holds &&= statOrNothing(locate(subject, raw)) === undefined;
+  for (const raw of listing.absent) holds &&= statOrNothing(locate(root, raw)) === undefined;
   for (const [raw, special] of listing.specials) {
-    if (isStillSpecial(subject.root, raw, special)) continue;
-    unmoved.delete(parentOf(raw)); // which has not moved itself, where the change is behind a link
+    if (isStillSpecial(root, raw, special)) continue;
+    unmoved.delete(parentOf(raw)); // its directory has not moved if the change is behind a link
     holds = false;
   }
-  if (!holds) return { unmoved };
-  return { unmoved, listing: renewed ? { ...listing, directories: unmoved } : listing };
+  if (!holds) return { unmoved, directoriesRead };
+  return { listing: directoriesRead === 0 ? listing : { ...listing, directories: unmoved }, unmoved, directoriesRead };
 }
 
-/** `locate` of a path that was listed, of which there are thousands. */
-const locateListed = (subject: Subject, { arePlain }: Listing, raw: string) =>
-  arePlain ? `${subject.root}/${raw}` : locate(subject, raw);
-
-function placeOf({ subject, listing, readings: { paths, places } }: Scan, row: number): string | Buffer {
-  places[row] ??= locateListed(subject, listing, paths[row] as string);
-  return places[row];
-}
+const placeOf = (listing: Listing, row: number) => listing.places[row] as string | Buffer;
 
 /** Whether a stat found it as it was. What can't be examined counts as moved: reading it will say what is wrong. */
 const isSame = (stats: Stats | undefined, known: KnownId) => stats !== undefined && sameId(stats, known);
@@ -160,62 +188,54 @@ const isSame = (stats: Stats | undefined, known: KnownId) => stats !== undefined
 const isUnmoved = (stats: Stats | undefined, known: KnownId) => !known.racy && isSame(stats, known);
 
 /** The same of a file. */
-const isUnmovedRow = (stats: Stats | undefined, ids: Float64Array, row: number) =>
-  stats !== undefined && !isRacyRow(ids, row) && sameAsRow(ids, row, stats);
+const isUnmovedRow = (stats: Stats | undefined, ids: IdTable, row: number) =>
+  stats !== undefined && !ids.isRacy(row) && ids.isSame(row, stats);
 
-function* readListing(
-  subject: Subject,
-  listing: Listing,
-  before: Readings | undefined,
-  fresh: number[],
-  cost: ScanCost,
-): Work<Readings> {
-  const { paths: listed, specials } = listing;
-  const paths = specials.size === 0 ? listed : listed.filter((path) => !specials.has(path));
-  const known = before && new Map(before.paths.map((path, row) => [path, row]));
+/** Reads the files of a new listing, but those that `before` knows and that have not moved since. */
+function* readListing(listing: Listing, before: Scan | null): Work<Readings> {
+  const { files } = listing;
+  const known = before && new Map(before.listing.files.map((path, row) => [path, row]));
   const digests: string[] = [];
-  const ids = new Float64Array(paths.length * NUMBERS_EACH);
-  for (const path of paths) {
-    const row = digests.length;
+  const ids = IdTable.ofLength(files.length);
+  const fresh: number[] = [];
+  for (let row = 0; row < files.length; row++) {
     if (row % FILES_A_PAUSE === 0) yield PAUSE;
-    const at = locateListed(subject, listing, path);
-    const rowBefore = known?.get(path);
+    const at = placeOf(listing, row);
+    const rowBefore = known?.get(files[row] as string);
     const stats = rowBefore === undefined ? undefined : statOrNothing(at);
-    if (before !== undefined && rowBefore !== undefined && isUnmovedRow(stats, before.ids, rowBefore)) {
+    if (before !== null && rowBefore !== undefined && isUnmovedRow(stats, before.ids, rowBefore)) {
       digests.push(before.digests[rowBefore] as string);
-      setId(ids, row, getId(before.ids, rowBefore));
+      ids.set(row, before.ids.get(rowBefore));
       continue;
     }
-    const reading = readSmall(at, stats, cost) ?? (yield* readFile(at, show(at)));
+    const reading = readSmall(at, stats) ?? (yield* readFile(at, show(at)));
     digests.push(reading.digest);
-    setId(ids, row, reading);
+    ids.set(row, reading);
     fresh.push(row);
   }
-  return { paths, places: new Array(paths.length), digests, ids };
+  return { digests, ids, fresh };
 }
 
-/** The hot path of a heartbeat: one stat per file, and nothing else where nothing moved. Then `before` itself is returned. */
-function* readMoved(pass: Scan, fresh: number[], cost: ScanCost): Work<Readings> {
-  const before = pass.readings;
-  const { paths, ids } = before;
-  let renewed: { digests: string[]; ids: Float64Array } | undefined;
-  for (let row = 0; row < paths.length; row++) {
+/** The hot path of a heartbeat: one stat a file, and nothing else if nothing moved. Then it returns undefined. */
+function* readMoved({ listing, digests, ids }: Scan): Work<Readings | undefined> {
+  let moved: { digests: string[]; ids: IdTable; fresh: number[] } | undefined;
+  for (let row = 0; row < digests.length; row++) {
     if (row % STATS_A_PAUSE === 0) yield PAUSE;
-    const at = placeOf(pass, row);
+    const at = placeOf(listing, row);
     const stats = statOrNothing(at);
     if (isUnmovedRow(stats, ids, row)) continue;
-    renewed ??= { digests: [...before.digests], ids: ids.slice() };
-    const reading = readSmall(at, stats, cost) ?? (yield* readFile(at, show(at)));
-    renewed.digests[row] = reading.digest;
-    setId(renewed.ids, row, reading);
-    if (fresh.push(row) % FILES_A_PAUSE === 0) yield PAUSE;
+    moved ??= { digests: [...digests], ids: ids.copy(), fresh: [] };
+    const reading = readSmall(at, stats) ?? (yield* readFile(at, show(at)));
+    moved.digests[row] = reading.digest;
+    moved.ids.set(row, reading);
+    moved.fresh.push(row);
+    if (moved.fresh.length % FILES_A_PAUSE === 0) yield PAUSE;
   }
-  return renewed === undefined ? before : { ...before, ...renewed };
+  return moved;
 }
 
-/** Nearly every file is small, and is read without the detour over a generator; undefined where it must go that way. */
-function readSmall(at: string | Buffer, looked: Stats | undefined, cost: ScanCost): Reading | undefined {
-  cost.filesRead++;
+/** Nearly every file is small, and is read without the detour over a generator. Undefined if it must go that way. */
+function readSmall(at: string | Buffer, looked: Stats | undefined): Reading | undefined {
   try {
     return readSmallFile(at, looked);
   } catch (error) {

@@ -21,12 +21,12 @@ const settledIn = ({ ask }: Process): Promise<Answer> =>
 
 describe('a program that looks at itself', () => {
   /** A package whose program runs, started through a link as npm's bin links are. */
-  async function startProgram() {
+  async function startProgram(flags: readonly string[] = []) {
     const root = makePackage(files);
     writeProgram(join(root, 'dist/cli.mjs'));
     const bin = join(makeTemp(), 'cli.mjs');
     symlinkSync(join(root, 'dist/cli.mjs'), bin);
-    return { root, program: await talk([...nodeCommand, bin]) };
+    return { root, program: await talk([...nodeCommand, ...flags, bin]) };
   }
   /** As an installer does: the loaded code stays as it was. */
   const rewrite = (root: string) => writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
@@ -46,6 +46,27 @@ describe('a program that looks at itself', () => {
     expect(check).toMatchObject({ verdict: 'changed', reason: expect.stringContaining('dist/a.js') });
     expect(check).toMatchObject({ changes: { version: null, added: [], removed: [], changed: [] } });
     expect(await program.ask({ do: 'checkSync' })).toMatchObject({ verdict: 'changed' });
+  });
+
+  // The clock of the process is moved by hand: to move the machine's would move the disk's too.
+  const back = 'const { now } = Date, hourMs = 3_600_000; Date.now = () => now() - hourMs';
+  const wholeClock = `; Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin - hourMs })`;
+  const preload = (code: string) => ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+
+  it('is current where the clock of the disk is an hour ahead, so that every file looks younger than the process', async () => {
+    const { root, program } = await startProgram(preload(back + wholeClock));
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
+    expect(await settledIn(program)).toMatchObject({ verdict: 'current' });
+  });
+
+  it('is changed where a file was replaced since the start, and the clock set back since', async () => {
+    const { root, program } = await startProgram(preload(back));
+    rewrite(root);
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
+    expect(await settledIn(program)).toMatchObject({
+      verdict: 'changed',
+      reason: expect.stringContaining('dist/a.js'),
+    });
   });
 
   it('is changed likewise where a file was put into its place whose own times are old', async () => {

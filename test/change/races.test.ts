@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import { createDetector, type Detector } from '../../src/change/detector.ts';
 import { isDistprintError } from '../../src/errors.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
-import type { CoverageOptions } from '../../src/scan/subject.ts';
+import type { CoverageOptions } from '../../src/scan/coverage.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { BIN, benign, content, type Drawn, upheaval } from '../helpers/operations.ts';
 import { nodeCommand } from '../helpers/run.ts';

@@ -150,6 +150,20 @@ describe('a package that lacks a file which its package.json names', () => {
     expect(detector.checkSync()).toMatchObject({ verdict: 'changed', changes: { changed: ['dist/a.js'] } });
   });
 
+  it.each(['dist/a.js', 'dist'])(
+    'names no entry point at all, and %s is removed: settling likewise',
+    async (removed) => {
+      const root = makePackage({ ...ofVersion('1.2.3'), 'dist/a.js': 'alpha', 'src/a.ts': 'alpha' });
+      const detector = createDetector({ path: root, settleMs });
+      rmSync(join(root, removed), { recursive: true });
+      await quiet();
+      expect(await detector.check()).toMatchObject(settling(/dist is empty or gone; quiet for/));
+      writeTree(root, { 'dist/b.js': 'beta' });
+      await quiet();
+      expect(detector.checkSync().verdict).toBe('changed');
+    },
+  );
+
   it('is so too for a detector that knows what started from a manifest', async () => {
     const root = makePackage({ ...ofVersion('1.2.3', { bin: 'dist/a.js' }), ...files });
     const baseline = buildManifestSync(root);

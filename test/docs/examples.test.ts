@@ -107,18 +107,24 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ at, code }) => 
     mkdirSync(root);
     writeDaemon(root, code, 1);
     const stateFile = join(folder, 'state/runner.state.json');
-    writeTree(join(folder, 'state'), { 'runner.state.json': { pid: 4242, machineId: 'of the host' } });
-    const child = spawn(process.execPath, [join(root, 'dist/main.js')], {
+    // A host's own: a PID that no process has.
+    const own = { pid: 2 ** 22, machineId: 'of the host' };
+    writeTree(join(folder, 'state'), { 'runner.state.json': own });
+    // As fixtures/supervisors/detached/start.sh: this process must not be taken for one that waits.
+    spawn('setsid', ['sh', '-c', '"$@" &', 'sh', process.execPath, join(root, 'dist/main.js')], {
       cwd: folder,
-      detached: true,
       stdio: 'ignore',
       env: { ...playgroundEnv(folder), PORT: String(port), DISTPRINT_STATE_FILE: stateFile },
     });
+    const pids = new Set<number>();
+    const notePid = () => pids.add(readState(stateFile)?.pid ?? 0);
     onTestFinished(() => {
-      for (const pid of [child.pid, readState(stateFile)?.pid]) if (pid !== undefined) tryKill(pid);
+      notePid();
+      for (const pid of pids) if (pid > 0) tryKill(pid);
       removeTree(folder);
     });
     await until('release 1', async () => ((await ask(port)) === 'release 1\n' ? true : undefined), 50, 20_000);
+    notePid();
     if (at.startsWith('docs/runner.md')) expect(await askDaemon(folder, stateFile)).toEqual(documentedAnswers());
     writeDaemon(root, code, 2);
     await until('release 2', async () => ((await ask(port)) === 'release 2\n' ? true : undefined), 50, 60_000);

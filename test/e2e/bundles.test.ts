@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, type TestContext } from 'vitest';
 import { toToken } from '../../src/index.ts';
+import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
 import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree, writeTree } from '../helpers/temp.ts';
@@ -132,7 +133,11 @@ async function hear(what: string, said: readonly Said[], fits: (each: Said) => b
   });
 }
 
-describe.concurrent.each(BUNDLERS)('$name', { timeout: 240_000 }, (bundler) => {
+/** One that repeats another in the other format, or minified, is left out. */
+const isShort = ({ name }: Bundler) =>
+  !/CommonJS, minified|^(?:rollup|rolldown), CommonJS|bun, CommonJS$|executable, ESM/.test(name);
+
+describe.concurrent.each(inForm('bundlers', BUNDLERS, isShort))('$name', { timeout: 240_000 }, (bundler) => {
   const itHere = needs(bundler.name, !bundler.needs.some((tool) => tool === undefined));
 
   itHere('finds, watches, remembers, and moves to new code', async (context) => {

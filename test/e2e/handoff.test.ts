@@ -111,21 +111,55 @@ describe.concurrent.each(ways)('$name', (way) => {
   });
 });
 
-describe('respawn on Node 20, which passes on its socket', () => {
-  const itHere = needs('Node 20', node20 !== undefined);
+describe('respawn on Bun, which passes on no socket', () => {
+  const itHere = needs('Bun', bun !== undefined);
 
-  itHere('refuses nobody who connects every few milliseconds, over two upgrades', async (context) => {
-    const site = await openSite(context, shop, settingsOf(ways[0] as Way));
+  itHere('where the new code hangs before it listens, the old code answers all the time', async (context) => {
+    const options = { ...PATIENT, readyTimeoutMs: 4_000, strategy: 'respawn' } as const;
+    const site = await openSite(context, shop, { launcher: [bun as string], options });
     site.copy('1.0.0');
-    const pids = [await site.start()];
-    const client = poll(site.port, 4);
-    for (const release of ['1.0.1', '1.0.2']) {
-      await site.install(shop.release(release));
-      pids.push((await site.untilServes(release)).pid);
-    }
+    const old = await site.start();
+    const fault = 'export const fault = { beforeListen: () => new Promise(() => void setInterval(() => {}, 1000)) };';
+    await site.install(shop.release('1.0.9', { fault }));
+    await site.untilReached('granted');
+    const client = poll(site.port, 5);
+    const { reason } = await site.until('the failure', () => site.own().tried ?? undefined);
     const polled = await client.stop();
+    expect(reason).toMatch(/did not say "listen" within 4000 ms/);
     expect(polled.failures).toEqual([]);
-    expect(polled.pids).toEqual(pids);
-    expect(polled.answers).toBeGreaterThan(200);
+    expect(polled.pids).toEqual([old]);
+    expect(polled.answers).toBeGreaterThan(50);
   });
 });
+
+/** 50 for the long form. */
+const HAND_OFFS = Number(process.env.HAND_OFFS ?? 5);
+
+describe.concurrent.each(['20', '22', '24', '26'] as const)(
+  'respawn on Node %s, which passes on its socket',
+  (major) => {
+    const node = fetchNode(major);
+    const itHere = needs(`Node ${major}`, node !== undefined);
+
+    itHere(
+      `refuses and resets nobody who connects every 5 ms, over ${HAND_OFFS} hand-offs`,
+      { timeout: 60_000 + HAND_OFFS * 10_000 },
+      async (context) => {
+        const options = { ...PATIENT, strategy: 'respawn', proveMs: 100 } as const;
+        const site = await openSite(context, shop, { launcher: [node as string], options });
+        site.copy('1.0.0');
+        const pids = [await site.start()];
+        const client = poll(site.port, 5);
+        for (let i = 1; i <= HAND_OFFS; i++) {
+          const release = `1.0.${i % 2}`;
+          site.swap(release);
+          pids.push((await site.untilServes(release)).pid);
+        }
+        const polled = await client.stop();
+        expect(polled.failures).toEqual([]);
+        expect(polled.pids).toEqual(pids);
+        expect(polled.answers).toBeGreaterThan(20 * HAND_OFFS);
+      },
+    );
+  },
+);

@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { install, openWorkshop, packageIn, packRelease, scriptIn } from '../../fixtures/releases.ts';
 import type { Strategy } from '../../src/runner/index.ts';
+import { inForm } from '../helpers/long.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import {
   type Bytes,
@@ -148,7 +149,10 @@ const launchOn = ({ words, makePlace }: Runtime, strategy: Strategy, options: Pa
   return { place, launched: launch({ runtime: words as string[], place, runner: { strategy }, ...options }) };
 };
 
-for (const runtime of RUNTIMES) {
+/** Beside those that say something of their own: the oldest Node, and the newest. */
+const isShort = ({ name }: Runtime) => !['Node 22', 'Node 24', 'Bun, run'].includes(name);
+
+for (const runtime of inForm('runtimes', RUNTIMES, isShort)) {
   describe.skipIf(runtime.words.includes(undefined))(runtime.name, () => {
     describe.each(runtime.strategies)('%s', (strategy) => {
       it('loses no text: empty, spaces, quotes, newlines, 100 KB of it', async () => {

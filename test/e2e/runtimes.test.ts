@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../../src/index.ts';
+import { inForm } from '../helpers/long.ts';
 import { nodeCommand } from '../helpers/run.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
 import { type Host, installDistprint, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
@@ -10,9 +11,8 @@ import { fetchBun, fetchNode } from './tools.ts';
 import { fingerprintOf, settle } from './watching.ts';
 
 const bun = fetchBun();
-const node = (['20', '22', '24', '26'] as const).map(
-  (major) => [`Node ${major}`, fetchNode(major), 'host.js'] as const,
-);
+const majors = inForm('Nodes', ['20', '22', '24', '26'] as const, (major) => major === '20' || major === '26');
+const node = majors.map((major) => [`Node ${major}`, fetchNode(major), 'host.js'] as const);
 const runtimes: readonly (readonly [string, string | undefined, string])[] = [
   ...node,
   ['Node with tsx', process.execPath, 'host.ts'],

@@ -297,7 +297,7 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
     /** Replaces the package by this release at once, as pnpm does. */
     swap(version: string): void {
       const place = packageIn(app);
-      const next = join(folder, `next-${version}`);
+      const next = join(folder, `next-${version}-${performance.now()}`);
       copyTree(packageIn(shop.installed(version)), next);
       renameSync(place, `${next}-replaced`);
       renameSync(next, place);

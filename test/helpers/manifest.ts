@@ -2,7 +2,7 @@ import type { DistprintError } from '../../src/errors.ts';
 import { isDistprintError } from '../../src/errors.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import type { Manifest } from '../../src/manifest/manifest.ts';
-import type { CoverageOptions } from '../../src/scan/subject.ts';
+import type { CoverageOptions } from '../../src/scan/coverage.ts';
 
 export const fingerprintOf = (path: string, options?: CoverageOptions): string =>
   buildManifestSync(path, options).fingerprint;

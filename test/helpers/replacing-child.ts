@@ -12,7 +12,7 @@ import { drive } from './drive.ts';
 
 const root = process.argv[2] ?? '.';
 let replaced = false;
-const pass = drive(scan(root, {}, null, { filesRead: 0, directoriesRead: 0 }), (step) => {
+const { pass } = drive(scan(root, {}, null), (step) => {
   if (step === PAUSE || replaced) return;
   replaced = true;
   rmSync(`${root}/a`);

@@ -65,7 +65,7 @@ if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
 const { DISTPRINT_HANDOFF: word = null, ONCE: once, ALWAYS: always } = process.env;
-say({ ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word, once, always });
+say({ release, ready: process.pid, generation: runner.generation, isHandedOver: runner.isHandedOver, word, once, always });
 setInterval(() => {}, 1000);
 `;
 
@@ -88,6 +88,8 @@ export interface RunnerProgram {
     host?: 'releases' | 'resumes';
     log?: string;
     ready?: number;
+    /** Of the code that runs. */
+    release?: string;
     generation?: number;
     isHandedOver?: boolean;
     word?: string | null;
@@ -131,17 +133,31 @@ export interface RunnerPlace {
   root?: string;
   /** What Node is started by. It must pass signals on, or end with it. */
   wrapper?: readonly string[];
+  cwd?: string;
+  /** As it is typed. */
+  script?: string;
+  /** As it is typed. */
+  runtime?: string;
 }
 
 export function launchRunner(
   { fields = {}, redacted, ...options }: RunnerSetup = {},
-  { args = [], env = {}, root = makeRunnerPackage(makeTemp()), wrapper = [] }: RunnerPlace = {},
+  {
+    args = [],
+    env = {},
+    root = makeRunnerPackage(makeTemp()),
+    cwd,
+    script,
+    runtime = process.execPath,
+    wrapper = [],
+  }: RunnerPlace = {},
 ): RunnerProgram {
   const stateFile = options.stateFile ?? join(makeTemp(), 'state/runner.state.json');
   const runner = { strategy: 'none', intervalMs: 30, settleMs: 100, proveMs: 100, ...options, stateFile };
   const setup = JSON.stringify({ ...runner, fields, redact: redacted });
-  const [file = '', ...words] = [...wrapper, process.execPath, join(root, 'dist/main.js'), ...args];
+  const [file = '', ...words] = [...wrapper, runtime, script ?? join(root, 'dist/main.js'), ...args];
   const child = spawn(file, words, {
+    cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...plainEnv, RUNNER: setup, ...env },

@@ -1,11 +1,12 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createDetector } from '../../src/change/detector.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
-import { makeDirectory, makePackage } from '../helpers/temp.ts';
+import { makeDirectory, makePackage, writeTree } from '../helpers/temp.ts';
 
 describe('no such path is not found', () => {
   it.each(['none', 'none/below', 'file/below'])('%s', async (path) => {
@@ -41,13 +42,37 @@ describe('a package.json that is broken is an error that says what is wrong', ()
     ['a string', '"1.2.3"', '1.2.3'],
     ['a version that is a number', '{"version": 1.2}', '"version" is 1.2'],
     ['a version that is null', '{"version": null}', '"version" is null'],
-    ['a version that is an object', '{"version": {}}', '"version" is {}'],
+    [
+      'a version that is nested too deeply to be shown',
+      `{"version": ${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      'an array',
+    ],
+    ['a version that is an object', '{"version": {}}', '"version" is an object'],
   ])('%s', async (_, text, says) => {
     const root = makePackage({ 'package.json': text, 'dist/a': '' });
     const error = await errorOf(() => buildManifestSync(root));
     expect(error).toMatchObject({ code: 'ERR_DISTPRINT_PACKAGE_JSON', path: `${root}/package.json` });
     expect(error.message).toContain(says);
     expect(error.message).toContain(`${root}/package.json`);
+  });
+
+  it('more than a megabyte, or larger than memory', async () => {
+    const root = makePackage({ 'dist/a': '' });
+    const detector = createDetector({ path: root });
+    for (const size of [2 ** 21, 2 ** 40]) {
+      truncateSync(join(root, 'package.json'), size);
+      const error = await errorOf(() => buildManifestSync(root));
+      expect(error).toMatchObject({ code: 'ERR_DISTPRINT_UNSUPPORTED_FILE', path: `${root}/package.json` });
+      expect(await detector.check()).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('at most') });
+    }
+  });
+
+  it('a seal larger than memory, in a release that comes', async () => {
+    const root = makePackage({ 'dist/a': '' });
+    const detector = createDetector({ path: root });
+    writeTree(root, { 'dist/a': 'new', 'dist/.distprint-seal': '' });
+    truncateSync(join(root, 'dist/.distprint-seal'), 2 ** 40);
+    expect(await detector.check()).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('at most') });
   });
 
   it('a directory of that name', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { diffManifests, isEmptyDiff } from '../../src/manifest/diff.ts';
-import type { CoverageOptions } from '../../src/scan/subject.ts';
+import type { CoverageOptions } from '../../src/scan/coverage.ts';
 import { errorOf } from '../helpers/manifest.ts';
 import { makeDirectory, makePackage, type Tree } from '../helpers/temp.ts';
 

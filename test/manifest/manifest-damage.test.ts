@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hashText } from '../../src/disk/hash.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
 import { errorOf } from '../helpers/manifest.ts';
@@ -27,33 +28,40 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Damage must end in a typed error that names a line there is, or the one that is missing. */
-async function expectRefused(damaged: Uint8Array): Promise<void> {
+/** Damage must end in a typed error that names a line there is, or the one that is missing. False if it is no text any more. */
+async function expectRefused(damaged: Uint8Array): Promise<boolean> {
   const read = decode(damaged);
-  if (read === undefined) return;
+  if (read === undefined) return false;
   const error = await errorOf(() => parseManifest(read));
   expect(error.code).toBe('ERR_DISTPRINT_MANIFEST');
   expect(error.line).toBeGreaterThanOrEqual(1);
   expect(error.line).toBeLessThanOrEqual(read.split('\n').length + 1);
+  return true;
 }
 
 describe('a manifest is refused', () => {
   it('where any one byte of it is another', async () => {
     const bytes = Buffer.from(text());
     const at = fc.integer({ min: 0, max: bytes.length - 1 });
+    let refused = 0;
     await fc.assert(
       fc.asyncProperty(at, fc.integer({ min: 1, max: 255 }), async (index, flip) => {
         const damaged = Buffer.from(bytes);
         damaged[index] = (damaged[index] ?? 0) ^ flip;
-        await expectRefused(damaged);
+        refused += (await expectRefused(damaged)) ? 1 : 0;
       }),
       { numRuns: 3000 },
     );
+    expect(refused).toBeGreaterThan(1000);
   });
 
   it('where it ends after any byte but its last', async () => {
     const bytes = Buffer.from(text());
-    for (let length = 0; length < bytes.length; length++) await expectRefused(bytes.subarray(0, length));
+    let refused = 0;
+    for (let length = 0; length < bytes.length; length++) {
+      refused += (await expectRefused(bytes.subarray(0, length))) ? 1 : 0;
+    }
+    expect(refused).toBeGreaterThan(bytes.length - 10); // some cuts leave half a character
   });
 
   it('where it ends after a line, by the line that is missing', async () => {
@@ -85,6 +93,22 @@ describe('a manifest is refused', () => {
 
   it('with CRLF line ends', async () => {
     await expectRefused(Buffer.from(text().replaceAll('\n', '\r\n')));
+  });
+
+  it.each([
+    ['stand for too many patterns, by nesting and by product', ['{a,b}'.repeat(20)]],
+    ['stand for too many patterns, by ranges', ['{1..1000}'.repeat(3)]],
+    ['stand for too many patterns, all together', Array.from({ length: 101 }, (_, i) => `{1..10}${i + 100}`)],
+    ['are too long', ['a'.repeat(1001)]],
+    ['lead out of the root', ['../a']],
+  ])('by the line of its globs, where they %s', async (_, globs) => {
+    const exclude = JSON.stringify([...globs].sort());
+    const head = text()
+      .replace('exclude ["**/*.map"]', `exclude ${exclude}`)
+      .replace(/xxh64-.*\n$/, '');
+    const error = await errorOf(() => parseManifest(`${head}xxh64-${hashText(head)}\n`));
+    expect(error).toMatchObject({ code: 'ERR_DISTPRINT_MANIFEST', line: 5 });
+    expect(error.message).toMatch(/stand for more than 1000 patterns|longer than 1000|not relative to the root/);
   });
 
   it('by the line of its fingerprint, where only that tells', async () => {

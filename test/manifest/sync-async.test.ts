@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hashBytes } from '../../src/disk/hash.ts';
 import { buildManifest, buildManifestSync } from '../../src/manifest/build.ts';
-import type { CoverageOptions } from '../../src/scan/subject.ts';
+import type { CoverageOptions } from '../../src/scan/coverage.ts';
 import { errorOf } from '../helpers/manifest.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
 

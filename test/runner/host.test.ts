@@ -7,7 +7,7 @@ import { identify } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { distprint } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { startRunner } from '../helpers/runner.ts';
+import { launchRunner, startRunner } from '../helpers/runner.ts';
 import { makeTemp } from '../helpers/temp.ts';
 import { sleep, until } from '../helpers/wait.ts';
 
@@ -38,6 +38,23 @@ describe('an operator who disables the hand-off', () => {
     expect(await runner.ended).toBe(0);
     await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
     expect(runner.state().distprint.handoffDisabled).toBe(false);
+  });
+});
+
+describe('an operator who sets the strategy', () => {
+  it('by DISTPRINT_STRATEGY goes before the host', async () => {
+    const runner = await startRunner({ strategy: 'none' }, { env: { DISTPRINT_STRATEGY: 'respawn' } });
+    expect(runner.state().distprint.decision).toMatchObject({
+      strategy: 'respawn',
+      reasons: expect.arrayContaining(['strategy respawn was asked for']),
+    });
+  });
+
+  it('to one that there is not is told which there are', async () => {
+    const runner = launchRunner({}, { env: { DISTPRINT_STRATEGY: 'restart' } });
+    expect(await runner.ended).toBe(1);
+    expect(runner.stderr()).toContain('DISTPRINT_STRATEGY is "restart": set it to auto, exec, respawn, exit or none');
+    expect(runner.stderr()).toContain('ERR_DISTPRINT_OPTION');
   });
 });
 

@@ -1,8 +1,10 @@
 import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDetector, type Detector } from '../../src/change/detector.ts';
+import { hashBytes } from '../../src/disk/hash.ts';
 import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
 import { talkToLoop } from '../helpers/talk.ts';
@@ -68,11 +70,57 @@ describe('a cache file is ignored with a note, and the answer is right, where it
   });
 
   it('is of another format, or of no format at all', () => {
-    writeFileSync(cacheFile, whole.toString('latin1').replace('distprint cache 1', 'distprint cache 9'), 'latin1');
+    writeFileSync(cacheFile, whole.toString('latin1').replace('distprint cache 2', 'distprint cache 9'), 'latin1');
     expectIgnored('another format');
-    for (const text of ['', '\n', 'null\n', '[]\n', '{}\n', '{"format":"distprint cache 1"}\n', 'DIRC']) {
+    for (const text of ['', '\n', 'null\n', '[]\n', '{}\n', '{"format":"distprint cache 2"}\n', 'DIRC']) {
       writeFileSync(cacheFile, text);
       expectIgnored('not used');
+    }
+  });
+
+  /** A file whose checksum fits. */
+  const forge = (body: Uint8Array) =>
+    writeFileSync(cacheFile, Buffer.concat([Buffer.from(`distprint cache 2 ${hashBytes(body)}\n`), body]));
+  const saved = () => deserialize(whole.subarray(whole.indexOf('\n') + 1));
+
+  it('holds no value that this runtime reads, behind a checksum that fits', () => {
+    for (const body of [Buffer.alloc(0), Buffer.from('{}'), Buffer.alloc(100, 255), serialize(null), serialize([1])]) {
+      forge(body);
+      expectIgnored('another runtime or release');
+    }
+  });
+
+  it('lacks any of its fields, or has another type in its place, behind a checksum that fits', () => {
+    forge(serialize(saved()));
+    expect(fresh().notes).toEqual([]);
+    const wrong = [undefined, 7n, 'x', [7], {}, new Float64Array(1), new Map([[7, 7]]), new Set([7])];
+    let count = 0;
+    for (const part of ['', 'subject', 'subject.coverage', 'subject.globs', 'subject.packageJson']) {
+      const all = saved();
+      const holder = part.split('.').reduce((value, name) => (name === '' ? value : value[name]), all);
+      for (const field of Object.keys(holder)) {
+        const right = holder[field];
+        for (const value of wrong) {
+          if (typeof value === 'string' && (typeof right === 'string' || right === null)) continue; // no other type
+          holder[field] = value;
+          forge(serialize(all));
+          expect(fresh().notes, `${part} ${field} ${typeof value}`).toEqual([
+            expect.stringContaining('another runtime'),
+          ]);
+          count++;
+        }
+        holder[field] = right;
+      }
+    }
+    expect(count).toBeGreaterThan(150);
+  });
+
+  it('has columns of other lengths, behind a checksum that fits', () => {
+    for (const field of ['files', 'digests', 'directories', 'entries']) {
+      const all = saved();
+      all[field] = field === 'digests' ? all[field].slice(16) : all[field].split('\0').slice(1).join('\0');
+      forge(serialize(all));
+      expectIgnored('another runtime or release');
     }
   });
 

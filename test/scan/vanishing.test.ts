@@ -24,8 +24,8 @@ interface Changes {
 
 function scanWhile(root: string, { beforeListing, afterListing }: Changes, previous: Scan | null = null) {
   let times = 0;
-  const pass = drive(
-    scan(root, {}, previous, { filesRead: 0, directoriesRead: 0 }),
+  const { pass } = drive(
+    scan(root, {}, previous),
     (step) => {
       if (step !== PAUSE) afterListing?.(times);
     },
@@ -80,7 +80,7 @@ describe('between the look for a `dist` and listing', () => {
     expect(times).toBe(1);
     removeDist(root);
     expect(runSync(holdsStill(pass))).toBe(false);
-    expect(scanWhile(root, {}, pass).pass.readings.paths).toEqual(['src/a.ts']);
+    expect(scanWhile(root, {}, pass).pass.listing.files).toEqual(['src/a.ts']);
   });
 });
 

@@ -1,6 +1,7 @@
 /** One row of the matrix: a cell's scenarios, in order. */
 
 import { it, type TestContext } from 'vitest';
+import { inForm } from '../helpers/long.ts';
 import { hasProgram, isRoot } from '../helpers/needs.ts';
 import { type Cell, ground, makeCell, type Supervised } from './cell.ts';
 import type { CellPlan } from './cells.ts';
@@ -43,9 +44,12 @@ export function isRootHere(): boolean {
 const canRun = (runtime: Runtime): boolean =>
   runtime === 'compiled' ? ground.compiled['1.0.0'] !== undefined : ground.runtimes[runtime] !== undefined;
 
+/** The operators' files, on the runtimes that differ there. The other cells repeat their scenarios 1 and 2. */
+const isShort = ({ isFull, inARow }: CellPlan) => isFull || inARow !== undefined;
+
 /** A test a cell. */
 export function runCells<Plan extends CellPlan>(plans: readonly Plan[], placeOf: (plan: Plan) => Place): void {
-  for (const plan of plans) {
+  for (const plan of inForm('cells', plans, isShort)) {
     it.skipIf(!canRun(plan.runtime)).concurrent(keyOf(plan), (context) => runCell(plan, placeOf(plan), context));
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,8 +18,8 @@ export class HandoffFailure extends Error {
 
 export interface Child {
   readonly id: ProcessId;
-  /** Resolves with the next report of that kind. @throws HandoffFailure where the child ends first, or is late */
-  hear<At extends Report['at']>(at: At, timeoutMs: number): Promise<Extract<Report, { at: At }>>;
+  /** Resolves with the report of that kind, or of one of them. @throws HandoffFailure where the child ends first, or is late */
+  hear<At extends Report['at']>(at: At | readonly At[], timeoutMs: number): Promise<Extract<Report, { at: At }>>;
   /** Resolves when it has ended; false where that takes longer. */
   ended(timeoutMs: number): Promise<boolean>;
   /** SIGTERM, then SIGKILL. Resolves when it has ended, and not before. */
@@ -54,9 +54,39 @@ export async function startChild(
   const child = spawnAlike(
     getLaunch(),
     { [HANDOFF_VARIABLE]: JSON.stringify({ ...handoff, sockets }) },
-    { stdio: [...own, ...descriptors], detached: !isRehearsal },
+    { stdio: [...own, ...descriptors], detached: true },
   );
-  return listenTo(child, await whenSpawned(child), stopped);
+  const id = await whenSpawned(child);
+  if (!isRehearsal) return listenTo(child, id, (signal) => child.kill(signal), stopped);
+  const killAll = (signal: NodeJS.Signals) => killGroup(id.pid, signal);
+  child.once('exit', () => killAll('SIGKILL'));
+  endWithUs(child, id.pid);
+  return listenTo(child, id, killAll, stopped);
+}
+
+/** A rehearsal, and what it started before its claim. */
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // ESRCH: nobody is left
+  }
+}
+
+/**
+ * Whatever ends this process, SIGKILL too, ends a rehearsal and what it started: it may hang, or not know us at all. A shell waits for
+ * the end of a pipe that this process alone holds open.
+ */
+function endWithUs(rehearsal: ChildProcess, pid: number): void {
+  const script = 'read -r _; kill -s KILL -- "-$1"';
+  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: {},
+  });
+  watchdog.on('error', () => {}); // there is no shell: then a supervisor that ends the whole group is left
+  rehearsal.once('exit', () => watchdog.kill('SIGKILL'));
+  if (rehearsal.exitCode !== null || rehearsal.signalCode !== null) watchdog.kill('SIGKILL');
 }
 
 async function whenSpawned(child: ChildProcess): Promise<ProcessId> {
@@ -71,7 +101,12 @@ async function whenSpawned(child: ChildProcess): Promise<ProcessId> {
   return identify(pid) ?? { pid, started: '' };
 }
 
-function listenTo(child: ChildProcess, id: ProcessId, stopped: AbortSignal): Child {
+function listenTo(
+  child: ChildProcess,
+  id: ProcessId,
+  kill: (signal: NodeJS.Signals) => unknown,
+  stopped: AbortSignal,
+): Child {
   const heard: Report[] = [];
   const output = collectOutput(child);
   const until = createWaiting();
@@ -89,7 +124,7 @@ function listenTo(child: ChildProcess, id: ProcessId, stopped: AbortSignal): Chi
     setImmediate(until.changed); // what it last said may still be in the pipe
   });
 
-  const endIt = () => void child.kill('SIGTERM');
+  const endIt = () => void kill('SIGTERM');
   function letGo(): void {
     process.off('exit', endIt);
     stopped.removeEventListener('abort', endIt);
@@ -99,19 +134,20 @@ function listenTo(child: ChildProcess, id: ProcessId, stopped: AbortSignal): Chi
 
   return {
     id,
-    async hear(at, timeoutMs) {
-      const find = () => heard.find((each) => each.at === at);
+    async hear<At extends Report['at']>(at: At | readonly At[], timeoutMs: number) {
+      const kinds: readonly Report['at'][] = [at].flat();
+      const find = () => heard.find((each) => kinds.includes(each.at));
       await until.met(() => find() !== undefined || end !== undefined, timeoutMs);
       if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
       const found = find();
-      if (found !== undefined && (end === undefined || at === 'loaded'))
-        return found as Extract<Report, { at: typeof at }>;
-      throw new HandoffFailure(`${end ?? `it did not say "${at}" within ${timeoutMs} ms`}${output()}`);
+      if (found !== undefined && (end === undefined || found.at === 'loaded' || found.at === 'rehearsed'))
+        return found as Extract<Report, { at: At }>;
+      throw new HandoffFailure(`${end ?? `it did not say "${kinds[0]}" within ${timeoutMs} ms`}${output()}`);
     },
     ended: (timeoutMs) => until.met(() => end !== undefined, timeoutMs),
     async terminate() {
-      child.kill('SIGTERM');
-      if (!(await until.met(() => end !== undefined, KILL_AFTER_MS))) child.kill('SIGKILL');
+      kill('SIGTERM');
+      if (!(await until.met(() => end !== undefined, KILL_AFTER_MS))) kill('SIGKILL');
       while (!(await until.met(() => end !== undefined, KILL_AFTER_MS))); // never two: wait until it is gone
       for (const stream of child.stdio) stream?.destroy();
     },

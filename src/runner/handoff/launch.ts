@@ -8,12 +8,18 @@
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import cluster from 'node:cluster';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { executablePath, isExecutableItself } from '../../change/running-program.ts';
+import {
+  executablePath,
+  isExecutableItself,
+  locateRunningProgram,
+  readOwnWords,
+  typedDirectory,
+} from '../../change/running-program.ts';
 import { toFsPath, toRaw } from '../../disk/raw-path.ts';
-import { readCommandLine, readEnvironment, readWorkingDirectory } from '../role/proc.ts';
+import { readEnvironment, readWorkingDirectory } from '../role/proc.ts';
 import { whyNotDirectory, whyNotExecutable } from './executable.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
@@ -60,8 +66,23 @@ export function leaveOut(variables: readonly string[]): void {
   launch = { ...launch, env: launch.env.filter((entry) => !names.has(nameOf(entry))) };
 }
 
-/** How this process was launched. */
-export const getLaunch = (): Launch => launch;
+/** How this process was launched, by the paths that were typed: they may lead to a new release by now. */
+export function getLaunch(): Launch {
+  const file = isExecutableItself() ? (locateRunningProgram() ?? launch.file) : findRuntime();
+  if (typedDirectory === undefined || whyNotDirectory(typedDirectory) !== null) return { ...launch, file };
+  return { ...launch, file, cwd: toRaw(typedDirectory) };
+}
+
+/** The runtime where it was, or where the typed word leads now: a version manager may have repointed a link, and removed the old folder. */
+function findRuntime(): string {
+  if (existsSync(toFsPath(launch.file))) return launch.file;
+  const { argv0 } = process;
+  const path = launch.env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
+  const folders = argv0.includes('/') ? [''] : toText(path).split(':');
+  const candidates = folders.map((folder) => resolve(typedDirectory ?? toText(launch.cwd), folder, argv0));
+  const found = candidates.find((file) => whyNotExecutable(file) === null);
+  return found === undefined ? launch.file : toRaw(found);
+}
 
 /** One environment variable more, in text. */
 export type ExtraEnv = Readonly<Record<string, string>>;
@@ -89,7 +110,7 @@ export function spawnAlike(
 }
 
 /** Why this process can't be launched again in place just now, as far as that can be told; null where it can. */
-export function whyNoExec({ file, cwd }: Launch = launch): string | null {
+export function whyNoExec({ file, cwd }: Launch = getLaunch()): string | null {
   return whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd));
 }
 
@@ -158,27 +179,13 @@ function toEnv(entries: readonly string[]): Record<string, string> {
   );
 }
 
-/**
- * The words that the operator typed, from the kernel. Where something rewrote them (pm2, a process title), they are put together
- * from what the runtime says.
- */
+/** The words that the operator typed. Where nobody shows them, they are put together from what the runtime says. */
 function readArgv(): string[] {
   const { argv0, execArgv, argv } = process;
-  const words = readCommandLine('self') ?? [];
-  const isInside = isExecutableItself();
-  const rest = argv.slice(2).map(toRaw);
-  const head = words.slice(0, words.length - rest.length);
-  const isTail = rest.every((word, i) => isSameWord(words[head.length + i], word));
-  const script = toText(head.at(-1) ?? '');
-  const isHead = isInside ? head.length === 1 : head.length > 1 && argv[1]?.startsWith(resolve(script)) === true;
-  if (isHead && isTail) return words;
   // What an executable holds in itself, flags for its runtime among that, is not said to it again.
-  return [toRaw(argv0), ...(isInside ? argv.slice(2) : [...execArgv, ...argv.slice(1)]).map(toRaw)];
-}
-
-/** The runtime has decoded the word as UTF-8, with U+FFFD for what is none. */
-function isSameWord(word: string | undefined, decoded: string): boolean {
-  return word !== undefined && toRaw(toText(word)) === decoded;
+  return (
+    readOwnWords() ?? [argv0, ...(isExecutableItself() ? argv.slice(2) : [...execArgv, ...argv.slice(1)])].map(toRaw)
+  );
 }
 
 function readEnv(): string[] {

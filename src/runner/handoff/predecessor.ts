@@ -85,12 +85,14 @@ async function assertStill(old: Predecessor, target: Target): Promise<void> {
   if (!(await old.isStill(target))) throw new HandoffFailure('what is installed changed again');
 }
 
-/** Runs the new code up to its `claimRunner`, aside. */
+/** Runs the new code aside: up to its `claimRunner`, or, where its host can, until it is ready. */
 async function rehearse(old: Predecessor, target: Target): Promise<void> {
   await old.announce('rehearse');
   const child = await startChild(toHandoff(old, 'rehearsal'), [], old.stopped);
   try {
-    assertIsTarget(await child.hear('loaded', old.readyTimeoutMs), target);
+    const loaded = await child.hear('loaded', old.readyTimeoutMs);
+    assertIsTarget(loaded, target);
+    if (loaded.goesOn) await child.hear('rehearsed', old.readyTimeoutMs);
     if (!(await child.ended(REHEARSAL_LEAVES_MS))) throw new HandoffFailure('it did not leave after its rehearsal');
   } catch (error) {
     await child.terminate();
@@ -155,9 +157,12 @@ async function passOn(old: Predecessor, child: Child, isShared: boolean, wayBack
   await old.announce('grant');
   await old.stopWriting();
   wayBack.unshift(() => old.sockets.resume());
-  if (!isShared) old.sockets.release(); // as late as can be: nobody answers until the replacement listens
   grant(old.lock.base, old.lock.holder, child.id);
   wayBack.unshift(() => takeBack(old.lock));
+  if (!isShared) {
+    await child.hear(['listen', 'ready'], old.readyTimeoutMs);
+    old.sockets.release(); // as late as can be: nobody answers until the replacement listens
+  }
   await child.hear('ready', old.readyTimeoutMs);
   old.sockets.release();
   await old.announce('prove');

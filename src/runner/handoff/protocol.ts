@@ -2,19 +2,22 @@
  * The hand-off's protocol: its steps, and what the two processes tell each other.
  *
  * The predecessor tells the new process its part in an environment variable, and grants it the lock (role/lock.ts). The new process
- * reports on descriptor 3, a line of JSON each: it is loaded, it is ready, it still lives.
+ * reports on descriptor 3, a line of JSON each: it is loaded, it was rehearsed, it is ready, it still lives.
  *
  * ```text
  * predecessor                                new process
- * rehearse   starts the new code aside   ->  report: runs up to claimRunner, tells its fingerprint, leaves
+ * rehearse   starts the new code aside   ->  report: runs up to claimRunner, tells its fingerprint
+ *                                            goes on to readiness where its host can, on another port; leaves
  *
  * exec       becomes the new code, in place
  * exit       leaves; the supervisor starts the new code
  *
  * spawn      starts the replacement      ->  report: tells its fingerprint, waits for the lock
  * release    the host stops what must not be done twice
- * grant      stops listening, where it can't share the port; gives the lock to the replacement
+ * grant      gives the lock to the replacement
  *                                        ->  granted: listens
+ *            stops listening, where     <-   it wants to listen
+ *            the port can't be shared
  * prove                                  <-  serve: ready, and still alive a little later
  * adopt      makes the service manager follow the replacement
  * leave      ends
@@ -93,7 +96,13 @@ export type Report =
       readonly version: string | null;
       /** Why its fingerprint may not be that of the code in memory. */
       readonly doubt: string | null;
+      /** Whether this rehearsal goes on to readiness. */
+      readonly goesOn: boolean;
     }
+  /** The rehearsal got ready, and its host says that it works. */
+  | { readonly at: 'rehearsed' }
+  /** The replacement wants to listen, on what its predecessor still holds. */
+  | { readonly at: 'listen' }
   | { readonly at: 'ready' }
   | { readonly at: 'alive' };
 
@@ -118,7 +127,10 @@ const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [
     fingerprint: v.string(),
     version: v.nullable(v.string()),
     doubt: v.nullable(v.string()),
+    goesOn: v.optional(v.boolean(), false),
   }),
+  v.object({ at: v.literal('rehearsed') }),
+  v.object({ at: v.literal('listen') }),
   v.object({ at: v.literal('ready') }),
   v.object({ at: v.literal('alive') }),
 ]);

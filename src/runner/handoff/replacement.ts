@@ -23,31 +23,38 @@ export interface Claim {
   readonly hookTimeoutMs: number;
   /** What the environment said. Not yet believed. */
   readonly said: Handoff | undefined;
+  /** Whether the host can be rehearsed to readiness. */
+  readonly canRehearse: boolean;
   /** Of what this process was loaded from. */
   readonly detector: Detector;
+  /** Why its fingerprint is not that of the program that runs; null where nothing speaks for that. */
+  readonly elsewhere: string | null;
   announce(step: Step): Promise<void>;
   log(line: string): void;
 }
 
 export interface Claimed {
+  /** In a rehearsal, who would hold it. */
   readonly holder: LockHolder;
   /** Undefined where this process replaces nobody: the lock was free. */
   readonly handoff: Handoff | undefined;
 }
 
 /**
- * Takes the lock, once it is free or granted. A rehearsal reports, and ends the process.
+ * Takes the lock, once it is free or granted. A rehearsal reports, and ends the process, or goes on without the lock.
  * @throws ERR_DISTPRINT_RUNNING where another process holds it; ERR_DISTPRINT_NOT_GRANTED where the predecessor kept it
  */
 export async function takeLock(claim: Claim): Promise<Claimed> {
-  const { me, lockBase, presence, said, detector, announce } = claim;
+  const { me, lockBase, presence, said, canRehearse, detector, announce } = claim;
   const handoff = said && isGenuine(said, me, lockBase) ? said : undefined;
   const whenRunning = said === undefined ? claim.whenRunning : 'refuse'; // who was told of a hand-off stops nobody
   if (handoff === undefined || handoff.part === 'exec')
     return { holder: await takeFreeLock({ ...claim, whenRunning }), handoff };
   await announce('report');
   const { fingerprint, version } = detector.baseline;
-  report({ at: 'loaded', fingerprint, version, doubt: sayDoubt(detector) });
+  const goesOn = handoff.part === 'rehearsal' && canRehearse;
+  report({ at: 'loaded', fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector), goesOn });
+  if (goesOn) return { holder: { process: me, generation: handoff.generation + 1 }, handoff };
   if (handoff.part === 'rehearsal') process.exit(0);
   const holder = await waitForGrant(handoff, me, lockBase);
   await presence.show();

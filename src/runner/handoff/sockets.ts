@@ -5,7 +5,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, renameSync } from 'node:fs';
-import { connect, type ListenOptions, type Server } from 'node:net';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import { connect, type ListenOptions, Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lstatOrNothing } from '../../disk/stat.ts';
@@ -21,11 +22,11 @@ export interface Sockets {
   readonly open: () => Passed;
   /** The descriptors to pass on, of all sockets or of none; and whether both processes can listen at the same time. */
   share(): { passed: readonly number[]; isShared: boolean };
-  /** Stops listening. Open connections stay. */
+  /** Stops listening. Open connections stay, and the next answer of each asks for its end. */
   release(): void;
   /** Listens again. */
   resume(): Promise<void>;
-  /** Waits until the open connections have ended, for `timeoutMs` at most. */
+  /** Closes idle connections, and waits until the others have ended, for `timeoutMs` at most. */
   drain(timeoutMs: number): Promise<void>;
   /** Closes sockets that were passed on and that nobody listens on. */
   dropUnused(): void;
@@ -35,13 +36,16 @@ interface Listening {
   readonly server: Server;
   readonly options: ListenOptions;
   readonly port: number;
+  readonly connections: ReadonlySet<Socket>;
   /** Since it was released: when it stops listening, and when all of its connections have ended. */
   released: { stopped: Promise<void>; ended: Promise<void> } | null;
 }
 
 const PORT_WAIT_MS = 5_000;
+const UNHEARD_POLL_MS = 10;
 
-export function createSockets(passed: Passed): Sockets {
+/** @param onListen told before a server listens on a port that no predecessor passed on */
+export function createSockets(passed: Passed, onListen: () => void = () => {}): Sockets {
   const unused = [...passed];
   const all: Listening[] = [];
 
@@ -51,10 +55,13 @@ export function createSockets(passed: Passed): Sockets {
     const [before] = at === -1 ? [] : unused.splice(at, 1);
     if (before !== undefined && before.fd !== null) await listenOnce(server, { fd: before.fd });
     else if (isPath(options)) await listenOnPath(server, options, before !== undefined);
-    else await listenOn(server, { ...options, port: before?.port ?? options.port });
+    else {
+      onListen();
+      await listenOn(server, { ...options, port: before?.port ?? options.port });
+    }
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    all.push({ server, options, port, released: null });
+    all.push({ server, options, port, connections: trackConnections(server), released: null });
   }
 
   return {
@@ -77,13 +84,18 @@ export function createSockets(passed: Passed): Sockets {
         if (each.released === null) continue;
         await each.released.stopped;
         each.released = null;
+        each.server.off('request', askForEnd);
         if (isPath(each.options)) await listenOnPath(each.server, each.options, true);
         else await listenOn(each.server, each.port === 0 ? each.options : { ...each.options, port: each.port });
       }
     },
     async drain(timeoutMs) {
+      const deadlineMs = performance.now() + timeoutMs;
+      // On Node 26 a connection whose first request is still on its way counts as idle.
+      while (all.some(hasUnheard) && performance.now() < deadlineMs) await delay(UNHEARD_POLL_MS);
+      for (const { server } of all) if ('closeIdleConnections' in server) (server as HttpServer).closeIdleConnections();
       const ended = Promise.all(all.map((each) => each.released?.ended));
-      await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })]);
+      await Promise.race([ended, delay(Math.max(0, deadlineMs - performance.now()), undefined, { ref: false })]);
     },
     dropUnused() {
       for (const { fd } of unused.splice(0)) if (fd !== null) closeSync(fd);
@@ -91,16 +103,34 @@ export function createSockets(passed: Passed): Sockets {
   };
 }
 
+function trackConnections(server: Server): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  return connections;
+}
+
+const hasUnheard = ({ connections }: Listening) => [...connections].some(({ bytesRead }) => bytesRead === 0);
+
 function stopListening({ server, options }: Listening): NonNullable<Listening['released']> {
   const { promise: ended, resolve } = withResolvers();
   const stop = () => {
-    server.close(resolve);
-    if ('closeIdleConnections' in server) (server.closeIdleConnections as () => void)();
+    server.prependListener('request', askForEnd);
+    // Not `server.close`: on Node 26 that of HTTP also ends a connection whose first request is still on its way.
+    if (server instanceof Server) Server.prototype.close.call(server, resolve);
+    else (server as Server).close(resolve); // Bun's HTTP server is none of `node:net`
   };
   // Whoever connected to a path before the successor took it may still wait to be accepted. A turn of the event loop does that.
   if (isPath(options)) return { stopped: delay(1).then(stop), ended };
   stop();
   return { stopped: Promise.resolve(), ended };
+}
+
+/** A client that keeps its connection is told to make a new one, which the successor gets. */
+function askForEnd({ httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
+  if (httpVersionMajor === 1) response.setHeader('connection', 'close');
 }
 
 /** As `Promise.withResolvers`, which Node 20 lacks. */

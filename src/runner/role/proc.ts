@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 type Pid = number | 'self';
 
@@ -52,6 +52,13 @@ export function readStat(pid: Pid): Stat | undefined {
     const [state = '', parent, , session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { state, parent: Number(parent), session: Number(session), startTicks: rest[22 - 7] as string };
   });
+}
+
+/** Those that have ended and were not waited for among them. None where that can't be told. */
+export function listChildren(pid: Pid): number[] {
+  const ofThread = (thread: string) =>
+    orUndefined(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean)) ?? [];
+  return (orUndefined(() => readdirSync(`/proc/${pid}/task`)) ?? []).flatMap(ofThread).map(Number);
 }
 
 /** Where a PID and its ticks mean anything: this start of this machine, and this PID namespace (pid_namespaces(7)). */

@@ -10,7 +10,7 @@ import * as v from 'valibot';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
-import type { Kind } from '../../scan/subject.ts';
+import type { Kind } from '../../scan/coverage.ts';
 
 /** A time for people. Ours are ISO 8601; a host may write another form. */
 const Time = v.union([v.string(), v.number()]);

@@ -136,5 +136,6 @@ function lookAt({ distprint: own }: RunnerState, { cacheFile }: StatusOptions): 
   if (!('tree' in seen)) return { verdict: seen.state === 'missing' ? 'missing' : 'settling', version: null };
   const { version } = seen.tree.pass.subject;
   if (seen.state === 'settling') return { verdict: 'settling', version };
+  if (own.heldBack?.gate === 'program') return { verdict: 'changed', version }; // its fingerprint is not of what runs
   return { verdict: seen.tree.fingerprint === own.fingerprint ? 'current' : 'changed', version };
 }

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
-import { readCommandLine, readCommandName, readStat } from '../role/proc.ts';
+import { type Parent, readParent } from './parent.ts';
 import { doesSupervisordRestart } from './supervisord.ts';
 import { findSystemdUnit, type SystemdUnit } from './systemd.ts';
 
@@ -16,7 +16,7 @@ const run = promisify(execFile);
 /** `restarts`: whether it starts the process again after an exit with the status in question; null where that can't be told. */
 export type Supervisor =
   | { readonly kind: 'systemd'; readonly unit: SystemdUnit | null }
-  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6'; readonly restarts: boolean | null }
+  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc'; readonly restarts: boolean | null }
   /** This process is PID 1 of a container. */
   | { readonly kind: 'container' }
   | { readonly kind: 'launchd' }
@@ -25,8 +25,11 @@ export type Supervisor =
   | { readonly kind: 'parent'; readonly name: string }
   | { readonly kind: 'nobody' };
 
-/** @param status the exit status that the question is about */
-export async function findSupervisor(status: number): Promise<Supervisor> {
+/**
+ * @param status the exit status that the question is about
+ * @param leaving the PID of a process that is about to end: as the parent, it waits for nobody
+ */
+export async function findSupervisor(status: number, leaving?: number): Promise<Supervisor> {
   const { env, pid, ppid } = process;
   try {
     const unit = await findSystemdUnit(status);
@@ -34,27 +37,26 @@ export async function findSupervisor(status: number): Promise<Supervisor> {
   } catch {
     return { kind: 'systemd', unit: null };
   }
-  const parent = { name: readCommandName(ppid), words: readCommandLine(ppid)?.join(' ') ?? '' };
-  if (env.SUPERVISOR_PROCESS_NAME !== undefined && parent.words.includes('supervisord')) {
-    return { kind: 'supervisord', restarts: doesSupervisordRestart(status) };
-  }
-  if (env.pm_id !== undefined && parent.words.includes('God Daemon')) {
-    return { kind: 'pm2', restarts: doesPm2Restart(status) };
-  }
-  if (parent.name === 'runsv') return { kind: 'runit', restarts: doesRunitRestart() };
-  if (parent.name === 's6-supervise') return { kind: 's6', restarts: await doesS6Restart() };
+  const parent = readParent();
+  const known = parent.isFoster ? undefined : await findKnown(parent, status);
+  if (known !== undefined) return known;
   if (process.platform === 'darwin' && ppid === 1 && env.XPC_SERVICE_NAME !== undefined) return { kind: 'launchd' };
   if (pid === 1) return { kind: 'container' };
   if ([0, 1, 2].some((fd) => isatty(fd))) return { kind: 'terminal' };
-  if (isSessionLeader()) return { kind: 'nobody' };
-  return { kind: 'parent', name: `${parent.name ?? 'process'} ${ppid}` };
+  return parent.waits && ppid !== leaving ? { kind: 'parent', name: parent.name } : { kind: 'nobody' };
 }
 
-/** Whoever starts a process in a session of its own does not wait for it: that makes a daemon (setsid(2)). */
-function isSessionLeader(): boolean {
-  const mine = readStat(process.pid);
-  const parents = readStat(process.ppid);
-  return mine === undefined || parents === undefined || mine.session !== parents.session;
+/** The supervisors that are known by the parent. */
+async function findKnown({ command, words }: Parent, status: number): Promise<Supervisor | undefined> {
+  const { env } = process;
+  if (env.SUPERVISOR_PROCESS_NAME !== undefined && words.includes('supervisord')) {
+    return { kind: 'supervisord', restarts: doesSupervisordRestart(status) };
+  }
+  if (env.pm_id !== undefined && words.includes('God Daemon')) return { kind: 'pm2', restarts: doesPm2Restart(status) };
+  if (command === 'runsv') return { kind: 'runit', restarts: doesRunitRestart() };
+  if (command === 's6-supervise') return { kind: 's6', restarts: await doesS6Restart() };
+  if (command === 'supervise-daemo') return { kind: 'openrc', restarts: doesOpenrcRestart(words) };
+  return undefined;
 }
 
 function doesPm2Restart(status: number): boolean | null {
@@ -79,4 +81,10 @@ async function doesS6Restart(): Promise<boolean | null> {
   } catch {
     return null;
   }
+}
+
+/** Whatever the status; but after `--respawn-max` restarts in all, 10 by default, it gives up (supervise-daemon(8)). */
+function doesOpenrcRestart(words: string): boolean | null {
+  const [options = ''] = words.split(' -- ');
+  return /(?: --respawn-period| -P| --respawn-max[ =]0| -m ?0)(?: |$)/.test(options) ? true : null;
 }

@@ -49,18 +49,17 @@ export function decideStrategy(wanted: Strategy | 'auto', facts: Facts): Decisio
   if (wanted === 'exec')
     return execBlocker === null ? decide('exec', 'strategy exec was asked for') : decide('none', execBlocker);
   if (wanted === 'respawn') {
-    return respawn.safe
-      ? decide('respawn', 'strategy respawn was asked for', respawn.why)
-      : decide('none', respawn.why);
+    return respawn.safe === false
+      ? decide('none', respawn.why)
+      : decide('respawn', 'strategy respawn was asked for', respawn.why);
   }
   if (wanted === 'exit') {
     return exit.safe === false ? decide('none', exit.why) : decide('exit', 'strategy exit was asked for', exit.why);
   }
-  // Nobody would start it again, so the old process is the only way back if the new code fails: it must outlive the start.
-  if (supervisor.kind === 'nobody') return decide('respawn', respawn.why);
+  // The old process is the best way back if the new code fails: where it may, it outlives the start.
+  if (respawn.safe === true) return decide('respawn', respawn.why);
   if (execBlocker === null)
     return decide('exec', 'the runtime can replace the code in place, and the supervisor sees the same process');
-  if (respawn.safe) return decide('respawn', execBlocker, respawn.why);
   if (exit.safe === true) return decide('exit', execBlocker, respawn.why, exit.why);
   return decide('none', execBlocker, respawn.why, exit.why);
 }
@@ -86,10 +85,7 @@ function canRespawn(supervisor: Supervisor): Option {
     case 'container':
       return { safe: false, why: 'the container ends with this process' };
     case 'parent':
-      return {
-        safe: false,
-        why: `${supervisor.name} waits for this process, and would take its end for the end of all`,
-      };
+      return { safe: null, why: `${supervisor.name} may wait for this process, and would see its end` };
     default:
       return { safe: false, why: `${supervisor.kind} would not know a replacement` };
   }
@@ -103,7 +99,8 @@ function canExit({ supervisor, exitStatus }: Facts): Option {
   return { safe: false, why: `nobody would start it again after exit status ${exitStatus}` };
 }
 
-function doesRestart(supervisor: Supervisor): boolean | null {
+/** Whether it starts the process again after the exit status that it was asked about. Null where that can't be told. */
+export function doesRestart(supervisor: Supervisor): boolean | null {
   if (supervisor.kind === 'systemd') return supervisor.unit === null ? null : supervisor.unit.restarts;
   if ('restarts' in supervisor) return supervisor.restarts;
   return supervisor.kind === 'nobody' || supervisor.kind === 'terminal' ? false : null;
@@ -138,6 +135,7 @@ function toAdvice(supervisor: Supervisor): string {
       return `restart it with pm2; for next time, set autorestart, or ${NEWER_RUNTIME}`;
     case 'runit':
     case 's6':
+    case 'openrc':
       return `restart the service; for next time, have it wanted up, or ${NEWER_RUNTIME}`;
     case 'container':
       return `restart the container; for next time, ${NEWER_RUNTIME}`;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Agent, createServer as createHttpServer, get as getHttp } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -125,4 +126,59 @@ it('a port that somebody is about to let go of is waited for, and no listener of
     process.off('warning', warned);
     server.close();
   }
+});
+
+describe('a server that is released', () => {
+  async function listenHttp() {
+    const server = createHttpServer((_, response) => response.end('served'));
+    onTestFinished(() => void server.close());
+    const sockets = createSockets([]);
+    await sockets.listen(server, { host: '127.0.0.1', port: 0 });
+    const [{ port } = { port: 0 }] = sockets.open();
+    return { server, sockets, port };
+  }
+  const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+
+  it('answers on a connection whose first request is still on its way', async () => {
+    const { server, sockets, port } = await listenHttp();
+    const accepted = once(server, 'connection');
+    const socket = connect(port, '127.0.0.1');
+    await accepted;
+    sockets.release();
+    const drained = sockets.drain(10_000);
+    await sleep(50); // what is idle was closed long ago
+    socket.write(REQUEST);
+    expect(String(await once(socket, 'data'))).toContain('served');
+    await drained;
+  });
+
+  it('answers on a connection that is kept, and asks for its end; taken up again, it does not', async () => {
+    const { sockets, port } = await listenHttp();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const get = () =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const request = getHttp({ host: '127.0.0.1', port, agent }, (response) => {
+          response.resume().on('end', () => resolve(response.headers.connection));
+        });
+        request.on('error', reject);
+      });
+    expect(await get()).toBe('keep-alive');
+    sockets.release();
+    expect(await get()).toBe('close');
+    await expect(get()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await sockets.resume();
+    expect(await get()).toBe('keep-alive');
+    agent.destroy();
+  });
+
+  it('closes idle connections when it is drained, and waits no longer', async () => {
+    const { sockets, port } = await listenHttp();
+    const socket = connect(port, '127.0.0.1');
+    socket.write(REQUEST);
+    await once(socket, 'data');
+    sockets.release();
+    const startedMs = performance.now();
+    await Promise.all([once(socket, 'close'), sockets.drain(10_000)]);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+  });
 });

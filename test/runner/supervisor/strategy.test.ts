@@ -44,6 +44,8 @@ const SUPERVISORS = {
   's6, restarts': { kind: 's6', restarts: true },
   's6, does not': { kind: 's6', restarts: false },
   's6, unknown': { kind: 's6', restarts: null },
+  'openrc, restarts': { kind: 'openrc', restarts: true },
+  'openrc, unknown': { kind: 'openrc', restarts: null },
 } as const satisfies Record<string, Supervisor>;
 
 type Name = keyof typeof SUPERVISORS;
@@ -57,16 +59,16 @@ const TABLE: readonly Row[] = [
   // supervisor                                         auto       auto, old  respawn    exit
   ['nobody', /*                                 */ 'respawn', 'respawn', 'respawn', 'none'],
   ['terminal', /*                               */ 'exec', /**/ 'none', /**/ 'none', 'none'],
-  ['parent', /*                                 */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['parent', /*                                 */ 'exec', /**/ 'none', /**/ 'respawn', 'exit'],
   ['container', /*                              */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
   ['launchd', /*                                */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
   ['systemd, Restart=no', /*                    */ 'exec', /**/ 'none', /**/ 'none', 'none'],
   ['systemd, Restart=on-failure', /*            */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
   ['systemd, Restart=always', /*                */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
-  ['systemd, Restart=no, NotifyAccess=all', /*  */ 'exec', /**/ 'respawn', 'respawn', 'none'],
-  ['systemd, Restart=on-failure, NotifyAccess=all', 'exec', 'respawn', 'respawn', 'exit'],
-  ['systemd, Restart=no, PIDFile=', /*          */ 'exec', /**/ 'respawn', 'respawn', 'none'],
-  ['systemd, Restart=always, PIDFile=', /*      */ 'exec', /**/ 'respawn', 'respawn', 'exit'],
+  ['systemd, Restart=no, NotifyAccess=all', /*  */ 'respawn', 'respawn', 'respawn', 'none'],
+  ['systemd, Restart=on-failure, NotifyAccess=all', 'respawn', 'respawn', 'respawn', 'exit'],
+  ['systemd, Restart=no, PIDFile=', /*          */ 'respawn', 'respawn', 'respawn', 'none'],
+  ['systemd, Restart=always, PIDFile=', /*      */ 'respawn', 'respawn', 'respawn', 'exit'],
   ['systemd that cannot be asked', /*          */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
   ['supervisord, restarts', /*                  */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
   ['supervisord, does not', /*                  */ 'exec', /**/ 'none', /**/ 'none', 'none'],
@@ -80,6 +82,8 @@ const TABLE: readonly Row[] = [
   ['s6, restarts', /*                           */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
   ['s6, does not', /*                           */ 'exec', /**/ 'none', /**/ 'none', 'none'],
   ['s6, unknown', /*                            */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
+  ['openrc, restarts', /*                       */ 'exec', /**/ 'exit', /**/ 'none', 'exit'],
+  ['openrc, unknown', /*                        */ 'exec', /**/ 'none', /**/ 'none', 'exit'],
 ];
 
 interface Case {
@@ -135,6 +139,7 @@ const RESTARTING: readonly Name[] = [
   'pm2, restarts',
   'runit, restarts',
   's6, restarts',
+  'openrc, restarts',
 ];
 const UNKNOWN: readonly Name[] = [
   'parent',
@@ -145,6 +150,7 @@ const UNKNOWN: readonly Name[] = [
   'pm2, unknown',
   'runit, unknown',
   's6, unknown',
+  'openrc, unknown',
 ];
 
 /** All decisions that there are. */
@@ -166,9 +172,14 @@ describe('whoever the supervisor, whatever is wanted', () => {
     for (const { unit } of underSystemd) expect(unit?.adoption ?? null).not.toBeNull();
   });
 
-  it('respawn is never chosen where anybody waits for this very process', () => {
-    expect(of('respawn').length).toBeGreaterThan(0);
-    for (const { supervisor } of of('respawn')) expect(['nobody', 'systemd']).toContain(supervisor.kind);
+  it('respawn is never chosen by itself where anybody may wait for this very process; asked for, it says that it would see its end', () => {
+    const byItself = of('respawn').filter(({ wanted }) => wanted === 'auto');
+    expect(byItself.length).toBeGreaterThan(0);
+    for (const { supervisor } of byItself) expect(['nobody', 'systemd']).toContain(supervisor.kind);
+    const asked = of('respawn').filter(({ supervisor }) => !['nobody', 'systemd'].includes(supervisor.kind));
+    expect(asked.map(({ name }) => name)).toEqual(['parent', 'parent']);
+    for (const { decision } of asked)
+      expect(decision.reasons).toContain('bash 7 may wait for this process, and would see its end');
   });
 
   it('exit is never chosen where nobody starts it again, and not by itself where that cannot be told', () => {
