@@ -31,8 +31,9 @@ async function look(running: Running): Promise<number | undefined> {
   update(running, { verdict: check.verdict });
   if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
   if (check.verdict === 'changed') {
-    const { fingerprint, versions, changes } = check;
-    const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null };
+    const { fingerprint, versions, changes, reason } = check;
+    const doubt = fingerprint === running.identity.started.fingerprint ? reason : undefined;
+    const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null, doubt };
     await considerHandOff(running, target, changes?.added ?? []);
   }
   return check.retryInMs;

@@ -108,9 +108,11 @@ async function move(
   const { handOffs, tried, postponedSinceMs } = running.situation;
   const handingOff = { step: 'rehearse', target: target.fingerprint, sinceMs: Date.now() };
   update(running, { heldBack: null, handingOff });
-  settings.log(`${sayTarget(target)} is installed; handing off (${strategy})`);
+  settings.log(
+    `${sayTarget(target)} is installed; handing off (${strategy})${target.doubt === undefined ? '' : `: ${target.doubt}`}`,
+  );
   try {
-    await handOff(toPredecessor(running, unit), strategy, target);
+    await handOff(toPredecessor(running, unit, target), strategy, target);
   } catch (error) {
     if (stopped.signal.aborted) return;
     const reason = (error as Error).message;
@@ -124,7 +126,7 @@ async function move(
   await journal.tryWrite();
 }
 
-function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
+function toPredecessor(running: Running, unit: SystemdUnit | null, { doubt }: Target): Predecessor {
   const { settings, lock, presence, sockets, journal, detector, stopped, hooks } = running;
   return {
     lock,
@@ -141,7 +143,8 @@ function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor 
       return check.verdict === 'changed' && check.fingerprint === fingerprint;
     },
     async recordHandOff() {
-      update(running, recordHandOff(running.situation, settings.limits, Date.now()));
+      // To the same content it is no new release: the breaker does not count it.
+      if (doubt === undefined) update(running, recordHandOff(running.situation, settings.limits, Date.now()));
       await journal.write();
     },
     async stopWriting() {

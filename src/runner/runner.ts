@@ -25,7 +25,7 @@ import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
+import { assertOwnFolder, lockBaseOf, readState, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
@@ -88,7 +88,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     assertOwnFolder(settings.stateFile);
     leaveOut(settings.oneShotVariables);
     const path = locatePath(options);
-    const detector = await createBaseline(path, options);
+    const detector = await createBaseline(path, options, readKnown(settings.stateFile, path));
     const announce = async (step: Step) => void (await settings.onStep(step));
     const { stateFile, canRehearse } = settings;
     const elsewhere = whyElsewhere(path);
@@ -142,12 +142,22 @@ function locatePath(options: RunnerOptions): string {
   throw new DistprintError('ERR_DISTPRINT_NOT_FOUND', message);
 }
 
+/** What the runner before this one ran. It was installed before this process started, so a touch since does not make it doubtful. */
+function readKnown(stateFile: string, path: string): string | undefined {
+  try {
+    const before = readState(stateFile)?.distprint;
+    return before?.path === path ? before.fingerprint : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** In the middle of an install there may be nothing to take for a moment. */
-async function createBaseline(path: string, options: RunnerOptions): Promise<Detector> {
+async function createBaseline(path: string, options: RunnerOptions, known: string | undefined): Promise<Detector> {
   const deadlineMs = performance.now() + BASELINE_WAIT_MS;
   for (;;) {
     try {
-      return createDetector({ ...options, path });
+      return createDetector({ ...options, path }, known);
     } catch (error) {
       if (!isDistprintError(error) || error.code === 'ERR_DISTPRINT_OPTION' || performance.now() > deadlineMs)
         throw error;

@@ -18,6 +18,8 @@ import type { Sockets } from './sockets.ts';
 export interface Target {
   readonly fingerprint: string;
   readonly version: string | null;
+  /** Why this process may run something else, where what is installed has the content that it found at its start. */
+  readonly doubt?: string | undefined;
 }
 
 /** The lock as this process holds it: in a new generation after a grant that was taken back. */
