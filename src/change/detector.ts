@@ -5,14 +5,14 @@
 
 import { resolve } from 'node:path';
 import { readPath, writePath } from '../disk/raw-path.ts';
-import { type BuiltManifest, toBuiltManifest } from '../manifest/build.ts';
+import { type BuiltManifest, buildManifestSync, toBuiltManifest } from '../manifest/build.ts';
 import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
 import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import type { Scan, ScanCost } from '../scan/scan.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { CLOCK_JUMP_MS, createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
-import { isRunningProgram } from './running-program.ts';
+import { isExecutableItself, isRunningProgram } from './running-program.ts';
 import type { EarlierTree, Sighting } from './settle.ts';
 
 /** What to look at, and how. */
@@ -68,12 +68,13 @@ export interface Detector {
 /**
  * **How the baseline ties to the loaded code.** If the subject is the running program, a file whose ctime is later than the start of
  * this process may have been replaced after it was loaded, and before the detector was created. Its content then proves nothing about
- * the code in memory, unless `baseline` or `cacheFile` knows what it held before. The verdict is `changed`, once all has settled.
- * So create the detector early; a late one errs on the safe side.
+ * the code in memory, unless `baseline` or `cacheFile` knows what it held before, or the executable that runs has the same content.
+ * The verdict is `changed`, once all has settled. So create the detector early; a late one errs on the safe side.
  *
+ * @param known the fingerprint of what was installed before this process started, if somebody recorded it
  * @throws what `buildManifest` throws, where no `baseline` is given and none can be taken
  */
-export function createDetector(options: DetectorOptions): Detector {
+export function createDetector(options: DetectorOptions, known?: string): Detector {
   const root = resolve(options.path);
   const settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
   const { cacheFile } = options;
@@ -85,7 +86,8 @@ export function createDetector(options: DetectorOptions): Detector {
     fingerprint: (first as Sighting).fingerprint,
     version: first?.pass.subject.version ?? null,
   };
-  const doubtful = first === null ? [] : findDoubtful(root, first.pass, observer.cached?.pass);
+  const isKnown = first === null || started.fingerprint === known;
+  const doubtful = isKnown ? [] : findDoubtful(root, first, observer.cached?.pass);
   const isBaseline = (fingerprint: string) => fingerprint === started.fingerprint && doubtful.length === 0;
 
   let baseline: Detector['baseline'] | undefined = options.baseline;
@@ -153,9 +155,10 @@ function takeBaseline(seen: Observation): Sighting {
 }
 
 /** The files that may have been replaced since this process loaded them, as written paths. */
-function findDoubtful(root: string, { listing, digests, ids }: Scan, cached: Scan | undefined): string[] {
+function findDoubtful(root: string, { pass, fingerprint }: Sighting, cached: Scan | undefined): string[] {
+  const { listing, digests, ids } = pass;
   const startMs = performance.timeOrigin;
-  if (ids.lastCtimeMs() <= startMs || !isRunningProgram(root)) return [];
+  if (ids.lastCtimeMs() <= startMs || !isRunningProgram(root) || isExecutableThatRuns(fingerprint)) return [];
   const before = new Map(cached?.listing.files.map((path, row) => [path, cached.digests[row]]));
   // A file from the future was stamped by another clock, which says nothing of our start. But it may be our clock that was set back since.
   const nowMs = Date.now();
@@ -167,6 +170,15 @@ function findDoubtful(root: string, { listing, digests, ids }: Scan, cached: Sca
       return ctimeMs > startMs && ctimeMs <= untilMs && before.get(path) !== digests[row];
     })
     .map(writePath);
+}
+
+/** Linux keeps the executable that runs, whatever became of its path, and lets nobody write to it (proc_pid_exe(5)). */
+function isExecutableThatRuns(fingerprint: string): boolean {
+  try {
+    return isExecutableItself() && buildManifestSync('/proc/self/exe').fingerprint === fingerprint;
+  } catch {
+    return false; // no /proc
+  }
 }
 
 function sayDoubtful(paths: string[]): string {

@@ -5,7 +5,7 @@
 
 import { findMovedProgram } from '../change/running-program.ts';
 import { callHost } from './call-host.ts';
-import { considerHandOff, heedParent } from './hand-off.ts';
+import { considerHandOff, decideAnew } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
 import { lives } from './role/liveness.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
@@ -18,7 +18,7 @@ export async function beat(running: Running): Promise<number | undefined> {
   const other = isHandingOff() ? undefined : findOther(running);
   if (other !== undefined) await giveWay(running, other);
   if (!isHandingOff()) await running.presence.show(); // again, after a hand-off that failed
-  if (!isHandingOff()) await heedParent(running);
+  if (!isHandingOff()) await decideAnew(running);
   const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
   if (other === undefined) await running.journal.tryWrite(); // else the state is the other's
   return retryInMs;
@@ -31,8 +31,9 @@ async function look(running: Running): Promise<number | undefined> {
   update(running, { verdict: check.verdict });
   if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
   if (check.verdict === 'changed') {
-    const { fingerprint, versions, changes } = check;
-    const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null };
+    const { fingerprint, versions, changes, reason } = check;
+    const doubt = fingerprint === running.identity.started.fingerprint ? reason : undefined;
+    const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null, doubt };
     await considerHandOff(running, target, changes?.added ?? []);
   }
   return check.retryInMs;

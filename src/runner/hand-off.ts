@@ -9,6 +9,7 @@ import { findExecBlocker } from './handoff/launch.ts';
 import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
+import { leavesZombies } from './handoff/reap.ts';
 import { type Running, update } from './running.ts';
 import { findSupervisor } from './supervisor/find-supervisor.ts';
 import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
@@ -17,17 +18,21 @@ import type { SystemdUnit } from './supervisor/systemd.ts';
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
   const { exitStatus, strategy } = running.settings;
-  running.decidedUnder = process.ppid;
+  const given = { parent: process.ppid, leavesZombies: leavesZombies() };
+  running.decidedFor = given;
   const supervisor = await findSupervisor(exitStatus, running.predecessor);
-  const given = running.sockets.areGiven() ? 'exec would close the socket that was given to it' : null;
-  const decision = decideStrategy(strategy, { supervisor, execBlocker: given ?? findExecBlocker(), exitStatus });
+  const execBlocker = running.sockets.areGiven()
+    ? 'exec would close the socket that was given to it'
+    : findExecBlocker();
+  const decision = decideStrategy(strategy, { supervisor, execBlocker, exitStatus, ...given });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 }
 
-/** Decides anew where the parent has ended, and another process has taken this one in. */
-export async function heedParent(running: Running): Promise<void> {
-  if (process.ppid !== running.decidedUnder) await decide(running);
+/** Decides anew where the parent has ended, and another process has taken this one in; where children came or went. */
+export async function decideAnew(running: Running): Promise<void> {
+  const { parent, leavesZombies: left } = running.decidedFor;
+  if (process.ppid !== parent || leavesZombies() !== left) await decide(running);
 }
 
 /**
@@ -103,9 +108,11 @@ async function move(
   const { handOffs, tried, postponedSinceMs } = running.situation;
   const handingOff = { step: 'rehearse', target: target.fingerprint, sinceMs: Date.now() };
   update(running, { heldBack: null, handingOff });
-  settings.log(`${sayTarget(target)} is installed; handing off (${strategy})`);
+  settings.log(
+    `${sayTarget(target)} is installed; handing off (${strategy})${target.doubt === undefined ? '' : `: ${target.doubt}`}`,
+  );
   try {
-    await handOff(toPredecessor(running, unit), strategy, target);
+    await handOff(toPredecessor(running, unit, target), strategy, target);
   } catch (error) {
     if (stopped.signal.aborted) return;
     const reason = (error as Error).message;
@@ -119,7 +126,7 @@ async function move(
   await journal.tryWrite();
 }
 
-function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor {
+function toPredecessor(running: Running, unit: SystemdUnit | null, { doubt }: Target): Predecessor {
   const { settings, lock, presence, sockets, journal, detector, stopped, hooks } = running;
   return {
     lock,
@@ -136,7 +143,8 @@ function toPredecessor(running: Running, unit: SystemdUnit | null): Predecessor 
       return check.verdict === 'changed' && check.fingerprint === fingerprint;
     },
     async recordHandOff() {
-      update(running, recordHandOff(running.situation, settings.limits, Date.now()));
+      // To the same content it is no new release: the breaker does not count it.
+      if (doubt === undefined) update(running, recordHandOff(running.situation, settings.limits, Date.now()));
       await journal.write();
     },
     async stopWriting() {

@@ -17,6 +17,7 @@ import { expectReady } from './deadline.ts';
 import { decide, holdBackAlways, isMarked } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
+import { reapAll } from './handoff/reap.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
@@ -24,7 +25,7 @@ import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
+import { assertOwnFolder, lockBaseOf, readState, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
@@ -87,7 +88,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     assertOwnFolder(settings.stateFile);
     leaveOut(settings.oneShotVariables);
     const path = locatePath(options);
-    const detector = await createBaseline(path, options);
+    const detector = await createBaseline(path, options, readKnown(settings.stateFile, path));
     const announce = async (step: Step) => void (await settings.onStep(step));
     const { stateFile, canRehearse } = settings;
     const elsewhere = whyElsewhere(path);
@@ -112,6 +113,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const running = start(settings, toHooks(options), watched, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
     running.isMarked = isMarked(running);
+    reapAll(handoff?.children ?? []);
     removeLeftovers(stateFile);
     await running.journal.tryWrite();
     return toRunner(running, handoff);
@@ -140,12 +142,22 @@ function locatePath(options: RunnerOptions): string {
   throw new DistprintError('ERR_DISTPRINT_NOT_FOUND', message);
 }
 
+/** What the runner before this one ran. It was installed before this process started, so a touch since does not make it doubtful. */
+function readKnown(stateFile: string, path: string): string | undefined {
+  try {
+    const before = readState(stateFile)?.distprint;
+    return before?.path === path ? before.fingerprint : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** In the middle of an install there may be nothing to take for a moment. */
-async function createBaseline(path: string, options: RunnerOptions): Promise<Detector> {
+async function createBaseline(path: string, options: RunnerOptions, known: string | undefined): Promise<Detector> {
   const deadlineMs = performance.now() + BASELINE_WAIT_MS;
   for (;;) {
     try {
-      return createDetector({ ...options, path });
+      return createDetector({ ...options, path }, known);
     } catch (error) {
       if (!isDistprintError(error) || error.code === 'ERR_DISTPRINT_OPTION' || performance.now() > deadlineMs)
         throw error;
@@ -200,7 +212,7 @@ function start(
     isMarked: Promise.resolve(false),
     unmarked: null,
     predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
-    decidedUnder: process.ppid,
+    decidedFor: { parent: process.ppid, leavesZombies: false },
     hostFields: settings.stateFields(identity.started),
     situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
   };

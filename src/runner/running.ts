@@ -33,8 +33,8 @@ export interface Running {
   unmarked: string | null;
   /** The PID of the process that this one replaces: its parent, until it leaves. */
   readonly predecessor: number | undefined;
-  /** The parent's PID, when it was decided how to hand off. */
-  decidedUnder: number;
+  /** What held when it was decided how to hand off: the parent's PID, and whether exec would leave zombies. */
+  decidedFor: { readonly parent: number; readonly leavesZombies: boolean };
   /** What the host adds to the state. */
   hostFields: Readonly<Record<string, unknown>>;
   situation: Situation;

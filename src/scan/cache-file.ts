@@ -8,7 +8,7 @@
 
 import { deserialize, serialize } from 'node:v8';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from '../disk/directory.ts';
-import { hashBytes } from '../disk/hash.ts';
+import { createStreamingHash, hashBytes } from '../disk/hash.ts';
 import type { Globs } from '../disk/list.ts';
 import { locate, locateAll, toRaw } from '../disk/raw-path.ts';
 import type { KnownId } from '../disk/stat.ts';
@@ -25,6 +25,8 @@ const FORMAT = 'distprint cache 2';
 const DIGEST_LENGTH = 16;
 /** A million files take some 200 MB. */
 const MAX_BYTES = 512 * 1024 * 1024;
+const BYTES_A_PAUSE = 256 * 1024;
+const ROWS_A_PAUSE = 1_024;
 
 interface Saved {
   readonly fingerprint: string;
@@ -77,7 +79,7 @@ export function loadCache(
   if (!start.startsWith('distprint cache ')) return unused('it is damaged, or no cache of distprint');
   if (!start.startsWith(`${FORMAT} `)) return unused('it is of another format');
   const rest = bytes.subarray(START_LENGTH);
-  if (start !== toStart(rest)) return unused('it is damaged (its checksum differs)');
+  if (start !== toStart(hashBytes(rest))) return unused('it is damaged (its checksum differs)');
   const saved = readSaved(rest);
   const cached = saved && toCached(saved);
   if (saved === undefined || cached === undefined) return unused('another runtime or release wrote it');
@@ -91,7 +93,12 @@ export function loadCache(
 export function* saveCache(path: string, cached: CachedPass): Work<string | undefined> {
   const rest = serialize(yield* toSaved(cached));
   yield PAUSE;
-  const bytes = Buffer.concat([Buffer.from(toStart(rest)), rest]);
+  const hash = createStreamingHash();
+  for (let at = 0; at < rest.length; at += BYTES_A_PAUSE) {
+    hash.update(rest.subarray(at, at + BYTES_A_PAUSE));
+    yield PAUSE;
+  }
+  const bytes = Buffer.concat([Buffer.from(toStart(hash.digest())), rest]);
   const options = { mode: 0o600 };
   try {
     yield* perform({
@@ -105,7 +112,7 @@ export function* saveCache(path: string, cached: CachedPass): Work<string | unde
 }
 
 /** The first line. Its checksum tells damage, not malice. */
-const toStart = (rest: Buffer) => `${FORMAT} ${hashBytes(rest)}\n`;
+const toStart = (checksum: string) => `${FORMAT} ${checksum}\n`;
 const START_LENGTH = FORMAT.length + 1 + DIGEST_LENGTH + 1;
 
 /** Undefined if it is none: each runtime serializes in a way of its own. */
@@ -159,21 +166,29 @@ function* toSaved({ pass, fingerprint }: CachedPass): Work<Saved> {
     entries.push(directory.entries().map(writeName).join('/'));
     yield PAUSE;
   }
-  const columns = [listing.files.join('\0'), digests.join(''), [...listing.directories.keys()].join('\0')] as const;
-  yield PAUSE;
   return {
     fingerprint,
     savedMs: Date.now(),
     subject,
-    files: columns[0],
-    digests: columns[1],
+    files: yield* join(listing.files, '\0'),
+    digests: yield* join(digests, ''),
     ids: ids.numbers,
-    directories: columns[2],
-    entries: entries.join('\0'),
+    directories: yield* join([...listing.directories.keys()], '\0'),
+    entries: yield* join(entries, '\0'),
     directoryIds: directoryIds.numbers,
     specials: listing.specials,
     absent: listing.absent,
   };
+}
+
+/** With hundreds of thousands of texts, `join` alone would stall the event loop. */
+function* join(texts: readonly string[], separator: string): Work<string> {
+  const parts: string[] = [];
+  for (let row = 0; row < texts.length; row += ROWS_A_PAUSE) {
+    parts.push(texts.slice(row, row + ROWS_A_PAUSE).join(separator));
+    yield PAUSE;
+  }
+  return parts.join(separator);
 }
 
 const writeName = (entry: Entry) => `${entry.isDirectory() ? 'd' : 'f'}${entry.name}`;

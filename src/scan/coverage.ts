@@ -60,6 +60,9 @@ function check(option: string, globs: readonly string[]): string[] {
 /** How many patterns a list of globs may stand for: each file is matched against each. */
 const MAX_PATTERNS = 1_000;
 const MAX_GLOB_LENGTH = 1_000;
+/** A regular expression tries each place for each star: the time grows with the name's length to their power. */
+const MAX_STARS = 5;
+const isSlow = (part: string) => (part.match(/\*+|\+\(/g) ?? []).length > MAX_STARS;
 
 /** What is wrong with the globs of one option. Undefined if nothing is. */
 export function findGlobFault(globs: readonly string[]): string | undefined {
@@ -77,6 +80,7 @@ function faultOf(glob: unknown): string | undefined {
   if (typeof glob !== 'string' || glob === '') return 'not a non-empty string';
   if (glob.length > MAX_GLOB_LENGTH) return `longer than ${MAX_GLOB_LENGTH} characters`;
   if (glob.startsWith('!')) return 'negated: use exclude for that';
+  if (glob.split('/').some(isSlow)) return `slow to match: it has more than ${MAX_STARS} stars between two slashes`;
   if (glob.startsWith('/') || glob.split('/').includes('..')) return 'not relative to the root and below it';
   return undefined;
 }

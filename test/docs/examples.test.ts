@@ -107,7 +107,9 @@ describe.each(examples.filter(isDaemon))('the daemon at $at', ({ at, code }) => 
     mkdirSync(root);
     writeDaemon(root, code, 1);
     const stateFile = join(folder, 'state/runner.state.json');
-    writeTree(join(folder, 'state'), { 'runner.state.json': { pid: 2 ** 22 + 1, machineId: 'of the host' } });
+    // A host's own: a PID that no process has.
+    const own = { pid: 2 ** 22 + 1, machineId: 'of the host' };
+    writeTree(join(folder, 'state'), { 'runner.state.json': own });
     // As fixtures/supervisors/detached/start.sh: this process must not be taken for one that waits.
     spawn('setsid', ['sh', '-c', '"$@" &', 'sh', process.execPath, join(root, 'dist/main.js')], {
       cwd: folder,

@@ -67,32 +67,16 @@ for (const strategy of ['respawn', 'exec'] as const) {
       expect(await site.untilServes('1.0.1')).toMatchObject({ generation: 2 });
     });
 
-    itHere(
-      'and another started by hand on the same port: that one ends, and this one has the lock again',
-      async (context) => {
-        const site = await prepare(context, strategy);
-        const old = await site.start();
-        signal(old, 'SIGSTOP'); // so that the other one is first
-        site.deleteState();
-        const other = site.spawn();
-        await site.until('the other to take the lock', () => site.holder()?.process.pid === other.pid);
-        signal(old, 'SIGCONT');
-        expect(await other.ended).toBe(1);
-        expect(await site.until('the first to serve alone', () => site.servesAlone(), WITHIN_MS)).toBe(old);
-        await expectOneHolder(site, old);
-      },
-    );
-
-    itHere('and another started by hand on a port of its own: one of them leaves', async (context) => {
+    itHere('and another started by hand before the next beat: that one is refused', async (context) => {
       const site = await prepare(context, strategy);
       const old = await site.start();
       signal(old, 'SIGSTOP');
       site.deleteState();
-      const other = site.spawn({ words: onAnotherPort(site) });
-      await site.until('the other to serve', () => site.state().pid === other.pid && site.own().ready);
+      expect(await site.spawn({ words: onAnotherPort(site) }).ended).toBe(1);
+      expect(site.log()).toContain(`another runner lives: process ${old} serves`);
       signal(old, 'SIGCONT');
-      expect(await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS)).toBe(other.pid);
-      await expectOneHolder(site, other.pid);
+      expect(await site.until('the first to serve alone', () => site.servesAlone(), WITHIN_MS)).toBe(old);
+      await expectOneHolder(site, old);
     });
 
     for (const moment of MOMENTS[strategy]) {

@@ -134,6 +134,38 @@ describe.skipIf(bun === undefined)('an executable that `bun build --compile` mad
     expect(await running.token()).toBe(first);
   });
 
+  it('is current for a detector that was created after a touch, or a copy in its place; another build is not', async () => {
+    const { project, root } = makeHost(installed);
+    const late = join(root, 'dist/late.js');
+    writeFileSync(
+      late,
+      `import { cpSync, renameSync, utimesSync } from 'node:fs';
+      import { setTimeout as delay } from 'node:timers/promises';
+      import { createDetector } from 'distprint';
+      const [how, path] = process.argv.slice(2);
+      const other = path + '.other';
+      if (how === 'touch') utimesSync(path, new Date(), new Date());
+      if (how !== 'touch') {
+        cpSync(how === 'copy' ? path : how, other);
+        renameSync(other, path);
+      }
+      const detector = createDetector({ path, settleMs: 50 });
+      for (let check; (check = await detector.check()); await delay(10))
+        if (check.verdict !== 'settling') {
+          console.log(JSON.stringify({ verdict: check.verdict, reason: check.reason }));
+          break;
+        }`,
+    );
+    const executable = join(project, 'late');
+    await must([bun as string, 'build', '--compile', late, '--outfile', executable], project);
+    const { other } = await compile();
+    const see = (how: string) => start([executable, how, executable], project).next();
+    expect(await see('touch')).toEqual({ verdict: 'current' });
+    expect(await see('copy')).toEqual({ verdict: 'current' });
+    const reason = expect.stringContaining('changed after this process started');
+    expect(await see(other)).toEqual({ verdict: 'changed', reason });
+  });
+
   it('gives another token once another build was renamed into its place and has settled, and none when it is gone', async () => {
     const { running: executable, other } = await compile();
     const running = start([executable], dirname(executable));

@@ -159,10 +159,11 @@ export interface Upgraded {
 export async function newRelease(cell: Cell, at: Supervised): Promise<Upgraded> {
   const before = await serving(cell);
   const told = await at.follows();
-  const decision = await doctor(cell, at);
   await post(cell, '/child');
   const child = await wait('its child', () => processesIn(cell.folder).find(({ name }) => name === 'sleep')?.pid);
   try {
+    await beats(cell, 2); // the child has a say in what is decided
+    const decision = await doctor(cell, at);
     const watch = watchAnswers(cell);
     await upgrade(cell, '2.0.0');
     const stays = decision.strategy === 'none';

@@ -4,16 +4,16 @@
  */
 
 import { identify, isSameProcess } from '../role/process-id.ts';
-import { canReport, type Handoff, peekHandoff } from './protocol.ts';
+import { canReport, peekHandoff } from './protocol.ts';
 
 /**
  * What a runner started this process for: the new code tried aside, a replacement, or the same process after exec. Null where somebody
  * else started it. Known at import: a host that does something before its claim that must not be done twice has to ask first.
  */
-export const launchedAs: Handoff['part'] | null = readPart();
+export const launchedAs: 'rehearsal' | 'replacement' | 'exec' | null = readPart();
 
 /** Whether the runner that is named holds the lock is seen at the claim. */
-function readPart(): Handoff['part'] | null {
+function readPart(): typeof launchedAs {
   const said = peekHandoff();
   if (said === undefined) return null;
   const { part, from } = said;

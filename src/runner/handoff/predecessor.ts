@@ -5,6 +5,7 @@
  */
 
 import { acquire, grant, type LockHolder, readHolder } from '../role/lock.ts';
+import { listChildren } from '../role/proc.ts';
 import { isAlive, isSameProcess } from '../role/process-id.ts';
 import type { Strategy } from '../supervisor/strategy.ts';
 import { adopt, type SystemdUnit } from '../supervisor/systemd.ts';
@@ -17,6 +18,8 @@ import type { Sockets } from './sockets.ts';
 export interface Target {
   readonly fingerprint: string;
   readonly version: string | null;
+  /** Why this process may run something else, where what is installed has the content that it found at its start. */
+  readonly doubt?: string | undefined;
 }
 
 /** The lock as this process holds it: in a new generation after a grant that was taken back. */
@@ -110,7 +113,8 @@ function assertIsTarget({ fingerprint, doubt }: Extract<Report, { at: 'loaded' }
 /** PID, stdio and children stay. All other descriptors close, listening sockets too. */
 function become(old: Predecessor): never {
   try {
-    return execAlike(getLaunch(), { [HANDOFF_VARIABLE]: JSON.stringify(toHandoff(old, 'exec')) });
+    const told: Handoff = { ...toHandoff(old, 'exec'), children: listChildren('self') };
+    return execAlike(getLaunch(), { [HANDOFF_VARIABLE]: JSON.stringify(told) });
   } catch (error) {
     throw new HandoffFailure(`it can't be executed: ${(error as Error).message}`, { cause: error });
   }

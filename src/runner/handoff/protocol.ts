@@ -75,6 +75,8 @@ export interface Handoff {
   readonly grantMs: number;
   /** For how long a replacement must live on once it is ready. */
   readonly proveMs: number;
+  /** With `exec`: the children that the process had. */
+  readonly children?: readonly number[] | undefined;
 }
 
 export interface PassedSocket {
@@ -118,6 +120,7 @@ const handoffSchema: v.GenericSchema<unknown, Handoff> = v.object({
   ),
   grantMs: Milliseconds,
   proveMs: Milliseconds,
+  children: v.optional(v.array(WholeNumber)),
 });
 
 const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [

@@ -18,6 +18,8 @@ export interface Facts {
   readonly supervisor: Supervisor;
   /** Why this process can't become the new code in place. Null where it can. */
   readonly execBlocker: string | null;
+  /** Whether this process has children that nobody would wait for after exec. */
+  readonly leavesZombies: boolean;
   /** The exit status of strategy `exit`. */
   readonly exitStatus: number;
 }
@@ -58,10 +60,13 @@ export function decideStrategy(wanted: Strategy | 'auto', facts: Facts): Decisio
   }
   // The old process is the best way back if the new code fails: where it may, it outlives the start.
   if (respawn.safe === true) return decide('respawn', respawn.why);
-  if (execBlocker === null)
+  // systemd would end the children together with the main process.
+  const isExitBetter = facts.leavesZombies && exit.safe === true && supervisor.kind !== 'systemd';
+  const noExec = execBlocker ?? (isExitBetter ? 'after exec nobody would wait for the children that it has' : null);
+  if (noExec === null)
     return decide('exec', 'the runtime can replace the code in place, and the supervisor sees the same process');
-  if (exit.safe === true) return decide('exit', execBlocker, respawn.why, exit.why);
-  return decide('none', execBlocker, respawn.why, exit.why);
+  if (exit.safe === true) return decide('exit', noExec, respawn.why, exit.why);
+  return decide('none', noExec, respawn.why, exit.why);
 }
 
 interface Option {

@@ -115,7 +115,7 @@ const CASES: readonly Case[] = TABLE.flatMap(([name, autoNow, autoOnOld, respawn
 );
 
 const decide = ({ supervisor, execBlocker, wanted }: Case): Decision =>
-  decideStrategy(wanted, { supervisor, execBlocker, exitStatus: 75 });
+  decideStrategy(wanted, { supervisor, execBlocker, exitStatus: 75, leavesZombies: false });
 
 describe('the strategy', () => {
   it('has a row in the table for every supervisor', () => {
@@ -126,6 +126,19 @@ describe('the strategy', () => {
     const decision = decide(each);
     expect(decision.strategy).toBe(each.expected);
     expect(decision.supervisor).toBe(each.supervisor.kind);
+  });
+});
+
+describe('with children that exec would leave as zombies', () => {
+  it.each(TABLE)('under %s: the exit, where the supervisor starts it again and leaves them alone', (...row) => {
+    const [name, autoNow, autoOnOld] = row;
+    const supervisor: Supervisor = SUPERVISORS[name];
+    const facts = { supervisor, execBlocker: null, exitStatus: 75, leavesZombies: true };
+    const isExitBetter = autoOnOld === 'exit' && supervisor.kind !== 'systemd';
+    const { strategy, reasons } = decideStrategy('auto', facts);
+    expect(strategy).toBe(isExitBetter ? 'exit' : autoNow);
+    expect(reasons.includes('after exec nobody would wait for the children that it has')).toBe(isExitBetter);
+    expect(decideStrategy('exec', facts).strategy).toBe('exec');
   });
 });
 
