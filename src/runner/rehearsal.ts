@@ -4,13 +4,13 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import type { AddressInfo, ListenOptions, Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Detector } from '../change/detector.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { report } from './handoff/protocol.ts';
+import { makeScratch } from './handoff/scratch.ts';
 import { createSockets } from './handoff/sockets.ts';
 import type { Probe } from './options.ts';
 
@@ -53,7 +53,5 @@ export function createRehearsal(detector: Detector, generation: number, probe: P
 function toElsewhere({ fd: _, path, ...options }: ListenOptions & { fd?: number }): ListenOptions {
   if (path === undefined) return { ...options, host: '127.0.0.1', port: 0 };
   if (path.startsWith('\0')) return { ...options, path: `\0distprint-${randomBytes(8).toString('hex')}` };
-  const folder = mkdtempSync(join(tmpdir(), 'distprint-rehearsal-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return { ...options, path: join(folder, 'socket') };
+  return { ...options, path: join(makeScratch(), 'socket') };
 }

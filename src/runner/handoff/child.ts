@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { identify, type ProcessId } from '../role/process-id.ts';
 import { type ExtraEnv, getLaunch, type SpawnAlikeOptions, spawnAlike } from './launch.ts';
 import { FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, parseReport, type Report } from './protocol.ts';
+import { removeScratchOf } from './scratch.ts';
 
 /** Why a hand-off failed, for people. The predecessor goes on. */
 export class HandoffFailure extends Error {
@@ -58,7 +59,10 @@ export async function startChild(
   const id = await whenSpawned(child);
   if (!isRehearsal) return listenTo(child, id, (signal) => child.kill(signal), stopped);
   const killAll = (signal: NodeJS.Signals) => killGroup(id.pid, signal);
-  child.once('exit', () => killAll('SIGKILL'));
+  child.once('exit', () => {
+    killAll('SIGKILL');
+    removeScratchOf(id.pid);
+  });
   endWithUs(child, id.pid);
   return listenTo(child, id, killAll, stopped);
 }

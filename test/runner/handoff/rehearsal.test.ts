@@ -69,14 +69,15 @@ async function start(setup: RunnerSetup = {}) {
   const folder = makeTemp();
   const port = await findFreePort();
   const stateFile = join(folder, 'state/runner.state.json');
-  const env = { PORT: String(port) };
+  const temp = makeTemp();
+  const env = { PORT: String(port), TMPDIR: temp };
   const runner = await startRunner({ strategy: 'respawn', stateFile, ...setup }, { root, env });
   const traced = () =>
     readFileSync(join(folder, 'trace'), 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Traced);
-  return { runner, root, folder, port, traced };
+  return { runner, root, folder, temp, port, traced };
 }
 
 const readTried = (runner: RunnerProgram) => until('the failure', () => runner.state().distprint.tried ?? undefined);
@@ -108,14 +109,14 @@ describe('a host that can be rehearsed', () => {
   });
 
   it.each([
-    ['hangs', /did not say "rehearsed" within 1000 ms/],
+    ['hangs', /did not say "rehearsed" within 4000 ms/],
     ['throws', /not today/],
     ['answers wrongly', /canRehearse said no/],
     ['probe throws', /the database is of another kind/],
   ])(
     'fails in its rehearsal where it %s: the old one never stops, and its host releases nothing',
     async (fault, says) => {
-      const { runner, root, port, traced } = await start({ readyTimeoutMs: fault === 'hangs' ? 1_000 : 30_000 });
+      const { runner, root, temp, port, traced } = await start({ readyTimeoutMs: fault === 'hangs' ? 4_000 : 30_000 });
       let isOver = false;
       let answers = 0;
       const client = (async () => {
@@ -126,9 +127,22 @@ describe('a host that can be rehearsed', () => {
       isOver = true;
       await client;
       expect(reason).toMatch(says);
+      expect(readdirSync(temp)).toEqual([]);
       expect(answers).toBeGreaterThan(10);
       expect(traced().map(({ did }) => did)).not.toContain('release');
       expect(runner.state()).toMatchObject({ pid: runner.pid, distprint: { generation: 1, handOffs: [] } });
     },
   );
+});
+
+describe('a host for which it is enough to be ready', () => {
+  it('is rehearsed until it is: a release that hangs before fails, the next is moved to', async () => {
+    const runner = await startRunner({ strategy: 'respawn', canRehearse: true, readyTimeoutMs: 4_000 });
+    runner.upgrade('2.0.0-hangs');
+    expect((await readTried(runner)).reason).toMatch(/did not say "rehearsed" within 4000 ms/);
+    expect(runner.said.flatMap(({ host }) => host ?? [])).toEqual([]);
+    runner.upgrade('3.0.0');
+    expect(await runner.ended).toBe(0);
+    await until('the next release', () => runner.said.find(({ generation }) => generation === 2));
+  });
 });
