@@ -7,7 +7,12 @@
 import { resolve } from 'node:path';
 import { defaultCacheFile } from './change/default-cache.ts';
 import { createObserver, type Observer, DEFAULT_SETTLE_MS as SETTLE_MS } from './change/observer.ts';
-import { findMovedProgram, isExecutableItself, locateRunningProgram } from './change/running-program.ts';
+import {
+  coverRunningProgram,
+  findMovedProgram,
+  isExecutableItself,
+  locateRunningProgram,
+} from './change/running-program.ts';
 import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import { runSync } from './steps.ts';
@@ -74,7 +79,8 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
 /** In the middle of an install package.json may be away: what was a package must not become a plain directory. */
 function observe(root: string, { executable, packageDir, cacheFile }: InstalledCliProbeOptions): Observer {
   const isExecutable = executable !== undefined || (packageDir === undefined && isExecutableItself());
-  const coverage = { kind: isExecutable ? 'executable' : 'package' } as const;
+  const beside = executable === undefined && packageDir === undefined ? coverRunningProgram(root) : {};
+  const coverage = { kind: isExecutable ? 'executable' : 'package', ...beside } as const;
   const cache = cacheFile ?? (isExecutable ? defaultCacheFile(root) : undefined);
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile: cache });
 }

@@ -12,7 +12,7 @@ import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import type { Scan, ScanCost } from '../scan/scan.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { CLOCK_JUMP_MS, createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
-import { isExecutableItself, isRunningProgram } from './running-program.ts';
+import { coverRunningProgram, isExecutableItself, isRunningProgram } from './running-program.ts';
 import type { EarlierTree, Sighting } from './settle.ts';
 
 /** What to look at, and how. */
@@ -57,7 +57,7 @@ export interface Check extends Readonly<ScanCost> {
 export interface Detector {
   /** What started. Never changes. With `name` and `bytes`, where the detector itself looked. */
   readonly baseline: Manifest & Partial<BuiltManifest>;
-  /** Harmless trouble with `cacheFile`: that it was damaged, say. */
+  /** Harmless trouble with `cacheFile`: that it was damaged, say. And that the running program is not covered. */
   readonly notes: readonly string[];
   /** Looks now, in short slices (steps.ts). Never rejects because of what is on disk. Calls that overlap share one look. */
   check(): Promise<Check>;
@@ -131,7 +131,10 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
     get baseline() {
       return runSync(makeBaseline());
     },
-    notes: observer.notes,
+    get notes() {
+      const isUsual = options.baseline === undefined && options.include === undefined;
+      return [...observer.notes, ...(isUsual ? noteUncovered(root) : [])];
+    },
     check() {
       underWay ??= runAsync(look()).finally(() => {
         underWay = undefined;
@@ -140,6 +143,11 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
     },
     checkSync: () => runSync(look()),
   };
+}
+
+function noteUncovered(root: string): string[] {
+  const { include } = coverRunningProgram(root);
+  return include === undefined ? [] : [`the running program does not count; set include to ${JSON.stringify(include)}`];
 }
 
 /** Whether it had a seal is not known. */

@@ -5,9 +5,10 @@
 
 import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { statOrNothing } from '../disk/stat.ts';
-import { parseJson } from '../scan/package-json.ts';
+import { type CoverageOptions, escapeGlob } from '../scan/coverage.ts';
+import { parseJson, readPackageJson } from '../scan/package-json.ts';
 
 declare const Bun: { readonly main: string } | undefined;
 
@@ -67,6 +68,26 @@ export function whyElsewhere(root: string): string | null {
   const real = realpathOrNothing(root) ?? root;
   const watched = real === root ? root : `${root} (${real})`;
   return `the program that runs, ${loaded}, is not below what is watched, ${watched}; start it by a path below that`;
+}
+
+/**
+ * What to cover so that the fingerprint of the package at `root` (absolute) is of what runs. Nothing else than usual, unless the program
+ * was loaded from outside `dist`, in a package that has one, and `bin` does not name it: then `dist` and the folder below `root` that
+ * it was loaded from. For a script at the root: the files beside it with the same extension.
+ */
+export function coverRunningProgram(root: string): CoverageOptions {
+  const realRoot = realpathOrNothing(root);
+  if (loaded === undefined || realRoot === undefined || loaded === realRoot || !isBelow(loaded, realRoot)) return {};
+  const file = relative(realRoot, loaded);
+  const [folder = '', ...below] = file.split(sep);
+  if (folder === 'dist' || statOrNothing(join(realRoot, 'dist'))?.isDirectory() !== true) return {};
+  try {
+    const fields = readPackageJson(realRoot, realRoot);
+    if (fields === undefined || fields.bin.includes(file)) return {};
+  } catch {
+    return {}; // being written: whoever looks at it says so
+  }
+  return { include: ['dist/**', below.length > 0 ? `${escapeGlob(folder)}/**` : `*${extname(file)}`] };
 }
 
 function isBelow(path: string, root: string): boolean {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { createDetector, type Detector } from '../change/detector.ts';
 import { repeat } from '../change/heartbeat.ts';
-import { locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
+import { coverRunningProgram, locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
 import { DistprintError, isDistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
@@ -157,7 +157,8 @@ async function createBaseline(path: string, options: RunnerOptions, known: strin
   const deadlineMs = performance.now() + BASELINE_WAIT_MS;
   for (;;) {
     try {
-      return createDetector({ ...options, path }, known);
+      const isGiven = options.include !== undefined || options.kind === 'directory';
+      return createDetector({ ...options, ...(isGiven ? {} : coverRunningProgram(path)), path }, known);
     } catch (error) {
       if (!isDistprintError(error) || error.code === 'ERR_DISTPRINT_OPTION' || performance.now() > deadlineMs)
         throw error;
