@@ -56,7 +56,14 @@ export async function startChild(
     { stdio: [...own, ...descriptors], detached: true },
   );
   const id = await whenSpawned(child);
-  if (!isRehearsal) return listenTo(child, id, (signal) => child.kill(signal), async () => {}, stopped);
+  if (!isRehearsal)
+    return listenTo(
+      child,
+      id,
+      (signal) => child.kill(signal),
+      async () => {},
+      stopped,
+    );
   const killAll = (signal: NodeJS.Signals) => killGroup(id.pid, signal);
   const endWatchdog = endWithUs(id.pid);
   const endRest = () => {
@@ -156,9 +163,10 @@ function listenTo(
       const kinds: readonly Report['at'][] = [at].flat();
       const find = () => heard.find((each) => kinds.includes(each.at));
       await until.met(() => find() !== undefined || end !== undefined, timeoutMs);
-      if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
+      // Of one that has ended, nothing else is worth waiting for: the old process is to listen again.
+      if (end !== undefined && find() === undefined && kinds.some(countsAfterEnd)) await delay(LATE_READ_MS);
       const found = find();
-      if (found !== undefined && (end === undefined || found.at === 'loaded' || found.at === 'rehearsed'))
+      if (found !== undefined && (end === undefined || countsAfterEnd(found.at)))
         return found as Extract<Report, { at: At }>;
       throw new HandoffFailure(`${end ?? `it did not say "${kinds[0]}" within ${timeoutMs} ms`}${output()}`);
     },
@@ -172,6 +180,9 @@ function listenTo(
     letGo,
   };
 }
+
+/** A rehearsal leaves when it has said so. */
+const countsAfterEnd = (at: Report['at']) => at === 'loaded' || at === 'rehearsed';
 
 /** Waits for conditions that are looked at again whenever `changed` is called. */
 function createWaiting() {
