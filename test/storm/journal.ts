@@ -14,25 +14,23 @@ export const parseJournal = (text: string): Line[] =>
     .map(([atMs = 0, pid = 0, generation = 0]) => ({ atMs, pid, generation }));
 
 /**
- * Moments with two owners. Each line must be of the generation before or a later one, and a generation is of one process. A process
- * that took the lock back is in a later one. After the state folder was deleted, a new process may begin again at a low number; but
- * those before it must never work again.
+ * Moments with two owners. From one process to another, the generation must rise: one that took the lock back is in a later one. After
+ * the state folder was deleted, a new process may begin again at a low number; but those before it must never work again.
  * @param deletedMs when the folder was deleted, as Date.now()
  */
 export function findTwoOwners(lines: readonly Line[], deletedMs: readonly number[]): string[] {
   const found: string[] = [];
+  const seen = new Set<number>();
   const gone = new Set<number>();
-  let last: Line | undefined;
-  for (const line of lines) {
-    const before = last;
-    last = line;
-    if (before === undefined) continue;
-    if (gone.has(line.pid)) found.push(`process ${line.pid} works again: ${say(line)} after ${say(before)}`);
-    if (line.pid === before.pid && line.generation >= before.generation) continue;
-    if (line.generation > before.generation) continue;
-    const isAnew = line.pid !== before.pid && deletedMs.some((atMs) => atMs < line.atMs);
-    if (isAnew) for (const { pid } of lines.slice(0, lines.indexOf(line))) gone.add(pid);
-    else found.push(`${say(line)} after ${say(before)}`);
+  for (const [i, line] of lines.entries()) {
+    const before = lines[i - 1];
+    seen.add(line.pid);
+    if (before === undefined || before.pid === line.pid) continue; // after exec it is the same process
+    const isAnew = deletedMs.some((atMs) => atMs < line.atMs);
+    if (gone.has(line.pid)) found.push(`${say(line)} after ${say(before)}, though a later one began anew`);
+    else if (line.generation > before.generation) continue;
+    else if (!isAnew) found.push(`${say(line)} after ${say(before)}`);
+    else for (const pid of seen) if (pid !== line.pid) gone.add(pid);
   }
   return found;
 }
