@@ -17,10 +17,14 @@ export const itWithDisk = onlyWith('root, who may mount a disk', mayMount);
 /** A disk of 128 KiB, until the test is over. */
 export function makeSmallDisk(): string {
   const place = makeTemp();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k,mode=700', 'tmpfs', place]);
-  onTestFinished(() => void execFileSync('umount', ['-l', place]));
+  mountSmallDisk(place);
+  onTestFinished(() => unmount(place));
   return place;
 }
+
+export const mountSmallDisk = (place: string): void =>
+  void execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k,mode=700', 'tmpfs', place]);
+export const unmount = (place: string): void => void execFileSync('umount', ['-l', place]);
 
 /** The kernel refuses while a file is open for writing. */
 export const remount = (place: string, how: 'ro' | 'rw') =>

@@ -224,7 +224,7 @@ export async function replaceExecutable(cell: Cell, release: string): Promise<vo
  * In a process of its own. A child that this one starts at the same time for another cell has what is open here open too until it is
  * another program, and what somebody has open for writing can't be executed (ETXTBSY).
  */
-async function copyExecutable(from: string, to: string): Promise<void> {
+export async function copyExecutable(from: string, to: string): Promise<void> {
   mkdirSync(dirname(to), { recursive: true });
   const { code, stderr } = await run(['cp', from, to]);
   if (code !== 0) throw new Error(`cp: ${stderr}`);

@@ -6,14 +6,22 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'nod
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { install, openWorkshop, packRelease, packReleases, type Release, scriptIn } from '../../fixtures/releases.ts';
+import {
+  type Fixture,
+  install,
+  openWorkshop,
+  packRelease,
+  packReleases,
+  type Release,
+  scriptIn,
+} from '../../fixtures/releases.ts';
 import { fetchBun, fetchNode } from '../e2e/tools.ts';
 import { repository, run } from '../helpers/run.ts';
 import { removeTree } from '../helpers/temp-dir.ts';
 import { finishMatrix } from './matrix.ts';
 
 export const RUNTIMES = ['Node 20', 'Node 26', 'Bun', 'compiled'] as const;
-export type Runtime = (typeof RUNTIMES)[number];
+export type Runtime = (typeof RUNTIMES)[number] | 'Node 22' | 'Node 24';
 
 export interface Ground {
   readonly folder: string;
@@ -23,7 +31,7 @@ export interface Ground {
   /** Many more, for upgrades in a row. */
   readonly many: readonly Release[];
   /** Executables, in `folder`; without those that can't be had here. */
-  readonly runtimes: Partial<Record<'Node 20' | 'Node 26' | 'Bun', string>>;
+  readonly runtimes: Partial<Record<Exclude<Runtime, 'compiled'>, string>>;
   /** Executables that Bun made, by release. Empty without Bun. */
   readonly compiled: Record<string, string>;
 }
@@ -54,7 +62,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
 }
 
 /** Visible inside the sandbox too, which lays an empty /tmp and /run over the machine's (systemd.ts). */
-function makeFolder(): string {
+export function makeFolder(): string {
   const isHidden = /^\/(?:tmp|run)\//.test(realpathSync(repository));
   const parent = isHidden ? join(homedir(), '.cache/distprint-supervisors') : join(repository, '.cache/supervisors');
   mkdirSync(parent, { recursive: true });
@@ -74,8 +82,21 @@ async function prepare(folder: string): Promise<Ground> {
   );
   const template = join(folder, 'template');
   install(template, workshop, releases['1.0.0']);
+  const runtimes = copyRuntimes(folder, { 'Node 20': fetchNode('20'), 'Node 26': fetchNode('26'), Bun: fetchBun() });
+  const compiled = await compile(folder, template, runtimes.Bun, 'runner', {
+    '1.0.0': releaseFile('1.0.0'),
+    '2.0.0': releaseFile('2.0.0'),
+    broken: { 'fault.js': BROKEN },
+  });
+  return { folder, template, releases, many, runtimes, compiled };
+}
+
+/** Each in a folder of its own. */
+export function copyRuntimes(
+  folder: string,
+  found: Partial<Record<keyof Ground['runtimes'], string | undefined>>,
+): Ground['runtimes'] {
   mkdirSync(join(folder, 'runtimes'));
-  const found = { 'Node 20': fetchNode('20'), 'Node 26': fetchNode('26'), Bun: fetchBun() };
   const runtimes: Ground['runtimes'] = {};
   for (const [name, file] of Object.entries(found) as [keyof typeof found, string | undefined][]) {
     if (file === undefined) continue;
@@ -85,26 +106,30 @@ async function prepare(folder: string): Promise<Ground> {
     runtimes[name] = join(place, name === 'Bun' ? 'bun' : 'node');
     cpSync(file, runtimes[name]);
   }
-  const compiled = await compile(folder, template, runtimes.Bun);
-  return { folder, template, releases, many, runtimes, compiled };
+  return runtimes;
 }
 
-async function compile(folder: string, template: string, bun: string | undefined): Promise<Record<string, string>> {
+export const releaseFile = (version: string) => ({ 'release.js': `export const RELEASE = '${version}';\n` });
+
+/** Executables by name. @param changes what each has in its `dist` that the template has not, one after the other */
+export async function compile(
+  folder: string,
+  template: string,
+  bun: string | undefined,
+  fixture: Fixture,
+  changes: Record<string, Record<string, string>>,
+): Promise<Record<string, string>> {
   const made: Record<string, string> = {};
   if (bun === undefined) return made;
   const app = join(folder, 'compiled');
   cpSync(template, app, { recursive: true, verbatimSymlinks: true });
   // Bun heeds the nearest tsconfig.json, and this repository's leads to the sources.
   writeFileSync(join(app, 'tsconfig.json'), '{}');
-  const changes = {
-    '1.0.0': ['release.js', "export const RELEASE = '1.0.0';\n"],
-    '2.0.0': ['release.js', "export const RELEASE = '2.0.0';\n"],
-    broken: ['fault.js', BROKEN],
-  } as const;
-  for (const [name, [file, content]] of Object.entries(changes)) {
-    writeFileSync(join(scriptIn(app), '..', file), content);
+  const script = scriptIn(app, fixture);
+  for (const [name, files] of Object.entries(changes)) {
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(script, '..', file), content);
     made[name] = join(app, name, 'runner'); // its own name stands in its argv
-    const { code, stderr } = await run([bun, 'build', '--compile', scriptIn(app), '--outfile', made[name]], {
+    const { code, stderr } = await run([bun, 'build', '--compile', script, '--outfile', made[name]], {
       timeout: 60_000,
     });
     if (code !== 0) throw new Error(`bun build --compile: ${stderr}`);

@@ -10,6 +10,7 @@ import type { Release } from '../../fixtures/releases.ts';
 import { errnoOf } from '../../src/errors.ts';
 import type { Step } from '../../src/runner/index.ts';
 import { run } from '../helpers/run.ts';
+import { random } from '../helpers/seed.ts';
 import { sleep, until } from '../helpers/wait.ts';
 import {
   ask,
@@ -48,7 +49,7 @@ export async function serving(cell: Cell, release?: string): Promise<Status> {
 }
 
 /** So many whole beats from now on. */
-async function beats(cell: Cell, count: number): Promise<void> {
+export async function beats(cell: Cell, count: number): Promise<void> {
   let last = readStateOf(cell)?.lastHeartbeat;
   for (let n = 0; n <= count; n++) {
     last = await wait(`a beat of ${cell.name}`, () => {
@@ -364,17 +365,6 @@ export async function underTheBreaker(cell: Cell, at: Supervised, releases: read
   expect(moved).toBe(3);
   await saysInItsLog(at, '3 hand-offs in 15 min');
   return 'the breaker stops the 4th, says why';
-}
-
-/** Mulberry32: the same seed, the same numbers. */
-function random(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const LONGEST_HANDOFF_MS = 1_500;

@@ -57,14 +57,22 @@ export async function startChild(
     { stdio: [...own, ...descriptors], detached: true },
   );
   const id = await whenSpawned(child);
-  if (!isRehearsal) return listenTo(child, id, (signal) => child.kill(signal), stopped);
+  if (!isRehearsal)
+    return listenTo(
+      child,
+      id,
+      (signal) => child.kill(signal),
+      async () => {},
+      stopped,
+    );
   const killAll = (signal: NodeJS.Signals) => killGroup(id.pid, signal);
-  child.once('exit', () => {
+  const endWatchdog = endWithUs(id.pid);
+  const endRest = () => {
     killAll('SIGKILL');
     removeScratchOf(id.pid);
-  });
-  endWithUs(child, id.pid);
-  return listenTo(child, id, killAll, stopped);
+    return endWatchdog();
+  };
+  return listenTo(child, id, killAll, endRest, stopped);
 }
 
 /** A rehearsal, and what it started before its claim. */
@@ -87,17 +95,23 @@ function start(...how: [extra: ExtraEnv, options: SpawnAlikeOptions]): ChildProc
 /**
  * Whatever ends this process, SIGKILL too, ends a rehearsal and what it started: it may hang, or not know us at all. A shell waits for
  * the end of a pipe that this process alone holds open.
+ * @returns what ends the shell, and waits for that: one that ends after exec would be a zombie
  */
-function endWithUs(rehearsal: ChildProcess, pid: number): void {
+function endWithUs(pid: number): () => Promise<void> {
   const script = 'read -r _; kill -s KILL -- "-$1"';
   const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     env: {},
   });
-  watchdog.on('error', () => {}); // there is no shell: then a supervisor that ends the whole group is left
-  rehearsal.once('exit', () => watchdog.kill('SIGKILL'));
-  if (rehearsal.exitCode !== null || rehearsal.signalCode !== null) watchdog.kill('SIGKILL');
+  const ended = new Promise<void>((resolve) => {
+    watchdog.once('exit', resolve);
+    watchdog.on('error', resolve); // there is no shell: then a supervisor that ends the whole group is left
+  });
+  return () => {
+    watchdog.kill('SIGKILL');
+    return ended;
+  };
 }
 
 async function whenSpawned(child: ChildProcess): Promise<ProcessId> {
@@ -116,6 +130,7 @@ function listenTo(
   child: ChildProcess,
   id: ProcessId,
   kill: (signal: NodeJS.Signals) => unknown,
+  endRest: () => Promise<void>,
   stopped: AbortSignal,
 ): Child {
   const heard: Report[] = [];
@@ -129,9 +144,10 @@ function listenTo(
     until.changed();
   });
   child.on('error', () => {});
-  child.on('exit', (code, signal) => {
-    end = signal === null ? `it ended with exit status ${code}` : `it was ended by ${signal}`;
+  child.on('exit', async (code, signal) => {
     letGo();
+    await endRest();
+    end = signal === null ? `it ended with exit status ${code}` : `it was ended by ${signal}`;
     setImmediate(until.changed); // what it last said may still be in the pipe
   });
 
@@ -149,9 +165,10 @@ function listenTo(
       const kinds: readonly Report['at'][] = [at].flat();
       const find = () => heard.find((each) => kinds.includes(each.at));
       await until.met(() => find() !== undefined || end !== undefined, timeoutMs);
-      if (end !== undefined && find() === undefined) await delay(LATE_READ_MS);
+      // Of one that has ended, nothing else is worth waiting for: the old process is to listen again.
+      if (end !== undefined && find() === undefined && kinds.some(countsAfterEnd)) await delay(LATE_READ_MS);
       const found = find();
-      if (found !== undefined && (end === undefined || found.at === 'loaded' || found.at === 'rehearsed'))
+      if (found !== undefined && (end === undefined || countsAfterEnd(found.at)))
         return found as Extract<Report, { at: At }>;
       throw new HandoffFailure(`${end ?? `it did not say "${kinds[0]}" within ${timeoutMs} ms`}${output()}`);
     },
@@ -165,6 +182,9 @@ function listenTo(
     letGo,
   };
 }
+
+/** A rehearsal leaves when it has said so. */
+const countsAfterEnd = (at: Report['at']) => at === 'loaded' || at === 'rehearsed';
 
 /** Waits for conditions that are looked at again whenever `changed` is called. */
 function createWaiting() {

@@ -1,0 +1,90 @@
+/** A client that connects anew every 5 ms, as long as the storm lasts, and what it had to do without. */
+
+import { get } from 'node:http';
+
+export interface Asked {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** What the system called the failure; undefined where it was answered. */
+  readonly failed: string | undefined;
+}
+
+/** From the first question that failed to the next that did not. Times are performance.now(). */
+export interface Outage {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly codes: Readonly<Record<string, number>>;
+}
+
+export interface Client {
+  /** How long each process took from its start to its first answer, in ms, as it says itself: on the machine as it was then. */
+  readonly coldStartsMs: readonly number[];
+  stop(): Promise<readonly Asked[]>;
+}
+
+const EVERY_MS = 5;
+/** Less than what waits to be accepted at most (511): a process that is stopped must not lose any. */
+const MOST_OPEN = 200;
+
+export function startClient(port: number): Client {
+  const asked: Asked[] = [];
+  const starts = new Map<string, number>();
+  const open = new Set<Promise<void>>();
+  const timer = setInterval(() => {
+    if (open.size >= MOST_OPEN) return;
+    const fromMs = performance.now();
+    const one = ask(port).then(({ failed, said }) => {
+      open.delete(one);
+      if (said?.coldStartMs != null) starts.set(`${said.pid} ${said.generation}`, said.coldStartMs);
+      asked.push({ fromMs, toMs: performance.now(), failed });
+    });
+    open.add(one);
+  }, EVERY_MS);
+  return {
+    get coldStartsMs() {
+      return [...starts.values()];
+    },
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(open);
+      return asked.sort((a, b) => a.fromMs - b.fromMs);
+    },
+  };
+}
+
+interface Said {
+  readonly pid: number;
+  readonly generation: number;
+  readonly coldStartMs: number | null;
+}
+
+function ask(port: number): Promise<{ failed?: string; said?: Said }> {
+  return new Promise((resolve) => {
+    const fail = (error: NodeJS.ErrnoException) => resolve({ failed: error.code ?? error.message });
+    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (more: string) => {
+        text += more;
+      });
+      response.on('error', fail).on('end', () => resolve({ said: JSON.parse(text) as Said }));
+    }).on('error', fail);
+  });
+}
+
+export function findOutages(asked: readonly Asked[]): Outage[] {
+  const outages: Outage[] = [];
+  let codes: Record<string, number> = {};
+  let fromMs: number | undefined;
+  for (const one of asked) {
+    if (one.failed !== undefined) {
+      fromMs ??= one.fromMs;
+      codes[one.failed] = (codes[one.failed] ?? 0) + 1;
+    } else if (fromMs !== undefined) {
+      outages.push({ fromMs, toMs: one.fromMs, codes });
+      fromMs = undefined;
+      codes = {};
+    }
+  }
+  if (fromMs !== undefined) outages.push({ fromMs, toMs: Infinity, codes });
+  return outages;
+}
