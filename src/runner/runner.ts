@@ -92,7 +92,7 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const announce = async (step: Step) => void (await settings.onStep(step));
     const { stateFile, canRehearse } = settings;
     const elsewhere = whyElsewhere(path);
-    const presence = createPresence(stateFile);
+    const presence = createPresence(stateFile, me);
     const { holder, handoff } = await takeLock({
       ...settings,
       canRehearse: canRehearse !== undefined,

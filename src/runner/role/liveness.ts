@@ -7,6 +7,7 @@
 import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DEFAULT_INTERVAL_MS } from '../../change/heartbeat.ts';
+import { seesBeacon } from './beacon.ts';
 import { type LockHolder, readHolder, refuseClaim } from './lock.ts';
 import { isAlive, isForeign, isSameProcess } from './process-id.ts';
 import { lockBaseOf, type RunnerState, readState } from './state-file.ts';
@@ -54,8 +55,8 @@ function readOwn(stateFile: string, { process: { pid, started } }: LockHolder): 
 const LOOK_AGAIN_MS = 50;
 
 /**
- * Waits until a lock holder of another PID namespace or machine beats again, or has missed some beats. A container that was started
- * again right after a crash finds such a lock: its own, of the run before.
+ * Waits until a lock holder of another PID namespace or machine beats again, or has missed some beats, unless its beacon tells at once
+ * (beacon.ts). A container that was started again right after a crash finds such a lock: its own, of the run before.
  * @throws ERR_DISTPRINT_RUNNING where it lives
  */
 export async function waitOutForeign(stateFile: string, log: (line: string) => void): Promise<void> {
@@ -63,6 +64,9 @@ export async function waitOutForeign(stateFile: string, log: (line: string) => v
   const first = findForeign(stateFile, base);
   if (first === undefined) return;
   const { process, countsMs } = first;
+  const isLit = await seesBeacon(base, process);
+  if (isLit === true) throw refuseClaim(base, first);
+  if (isLit === false) return;
   const what = `process ${process.pid} of another PID namespace or machine holds ${base}`;
   log(`${what}; waiting for its next heartbeat, up to ${Math.ceil(countsMs / 1000)} s`);
   const deadlineMs = performance.now() + countsMs; // its clock may be ahead of ours

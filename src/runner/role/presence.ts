@@ -11,6 +11,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
+import { lightBeacon } from './beacon.ts';
+import type { ProcessId } from './process-id.ts';
+import { lockBaseOf } from './state-file.ts';
 
 export interface Presence {
   /** Listens, unless it does so already. Where it can't, nothing happens. */
@@ -21,17 +24,21 @@ export interface Presence {
   findOther(): number | undefined;
 }
 
-export function createPresence(stateFile: string): Presence {
+export function createPresence(stateFile: string, me: ProcessId): Presence {
   if (process.platform !== 'linux') return { show: async () => {}, hide() {}, findOther: () => undefined };
   const name = toName(stateFile);
   let server: Server | undefined;
+  let beacon: Server | undefined;
   return {
     async show() {
       server ??= await listen(name);
+      beacon ??= await lightBeacon(lockBaseOf(stateFile), me);
     },
     hide() {
       server?.close();
+      beacon?.close();
       server = undefined;
+      beacon = undefined;
     },
     findOther: () => findOwner(name),
   };

@@ -37,6 +37,20 @@ export function isForeign({ started }: ProcessId): boolean {
   return theirs !== undefined && world !== undefined && theirs !== world;
 }
 
+/** Whether it started on this machine, since its last boot. */
+export function isOfThisBoot({ started }: ProcessId): boolean {
+  world ??= readWorld();
+  return world !== undefined && started.startsWith(world.slice(0, BOOT_ID_LENGTH + 1));
+}
+
+const BOOT_ID_LENGTH = 36;
+
+/** Whether this process is in a PID namespace of its own. The first one's number is fixed (PROC_PID_INIT_INO in the kernel's proc_ns.h). */
+export function isInContainer(): boolean {
+  world ??= readWorld();
+  return world !== undefined && !world.endsWith('pid:[4026531836]');
+}
+
 let world: string | undefined;
 
 function startedOnLinux(pid: number): string | undefined {

@@ -235,13 +235,13 @@ export async function writeState(path: string, state: RunnerState): Promise<void
   await writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Removes the temporary files that processes left which were ended in the middle of a write. For the lock holder. */
+/** Removes what killed processes left: temporary files, and beacons (beacon.ts). For the lock holder. */
 export function removeLeftovers(path: string): void {
   const starts = [basename(path), basename(lockBaseOf(path))];
   try {
     for (const name of readdirSync(dirname(path))) {
       const file = join(dirname(path), name);
-      if (!name.endsWith('.tmp') || !starts.some((start) => name.startsWith(`${start}.`))) continue;
+      if (!/\.(?:tmp|sock)$/.test(name) || !starts.some((start) => name.startsWith(`${start}.`))) continue;
       if (Date.now() - statSync(file).mtimeMs > LEFTOVER_MS) rmSync(file, { force: true });
     }
   } catch {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { writeFileAtomicSync } from '../../../src/disk/write-file.ts';
@@ -66,6 +66,27 @@ describe('a state folder that two PID namespaces share', () => {
     const heir = await startRunner({ stateFile, intervalMs: 200 }, { wrapper: IN_A_CONTAINER });
     expect(heir.state().distprint.generation).toBe(2);
   });
+
+  itWithContainers(
+    'is free at once, whatever the interval, where the container is started again after a crash',
+    async () => {
+      const first = await startRunner({ intervalMs: 600_000 }, { wrapper: IN_A_CONTAINER });
+      process.kill(first.pid, 'SIGKILL');
+      const { stateFile } = first;
+      const heir = launchRunner({ stateFile, intervalMs: 600_000 }, { wrapper: IN_A_CONTAINER });
+      await until('its start', () => heir.said.find(({ ready }) => ready !== undefined));
+      expect(heir.state().distprint.generation).toBe(2);
+      expect(heir.logs().join()).not.toContain('waiting');
+    },
+  );
+
+  itWithContainers('whose runner lives is refused at once, whatever the interval', async () => {
+    const first = await startRunner({ intervalMs: 600_000 }, { wrapper: IN_A_CONTAINER });
+    const second = launchRunner({ stateFile: first.stateFile }, { wrapper: IN_A_CONTAINER });
+    expect(await second.ended).toBe(1);
+    expect(second.stderr()).toContain('ERR_DISTPRINT_RUNNING');
+    expect(second.stderr()).not.toContain('waiting');
+  });
 });
 
 describe('a lock of another machine', () => {
@@ -107,8 +128,12 @@ describe('a lock of another machine', () => {
 
   itOnLinux('that takes the role over: the runner says who has it, and leaves', async () => {
     const runner = await startRunner();
+    const elsewhere = makeStateFile();
+    writeStranger(elsewhere, { generation: 7 });
+    const state = readFileSync(elsewhere, 'utf8');
+    renameSync(`${lockBaseOf(elsewhere)}.7`, `${lockBaseOf(runner.stateFile)}.7`);
     const line = await until('the log', () => {
-      writeStranger(runner.stateFile, { generation: 7 }); // as often as a runner beats: the other may write once more
+      writeFileAtomicSync(runner.stateFile, state); // as a runner that beats: the other may have written once more
       return runner.logs().find((each) => each.includes('and serves'));
     });
     expect(await runner.ended).toBe(0);

@@ -8,6 +8,7 @@ import { createPresence } from '../../../src/runner/role/presence.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
 import { built } from '../../helpers/built.ts';
 import { isRoot, onlyWith } from '../../helpers/needs.ts';
+import { me } from '../../helpers/role.ts';
 import { plainEnv } from '../../helpers/run.ts';
 import { launchRunner, startRunner } from '../../helpers/runner.ts';
 import { itWithDisk, makeSmallDisk, remount } from '../../helpers/small-disk.ts';
@@ -42,7 +43,7 @@ describe('a runner whose files are gone', () => {
 
   itOnLinux('is found by its successor in a hand-off, and by itself after one that failed', async () => {
     const runner = await startRunner({ strategy: 'respawn', readyTimeoutMs: 2_000 });
-    const find = () => createPresence(runner.stateFile).findOther();
+    const find = () => createPresence(runner.stateFile, me).findOther();
     expect(find()).toBe(runner.pid);
     runner.upgrade('2.0.0-hangs');
     await until('the grant', () => (readHolder(lockBaseOf(runner.stateFile))?.generation === 2 ? true : undefined));
@@ -56,7 +57,7 @@ describe('a runner whose files are gone', () => {
 
   itOnLinux('is not seen where it was stopped', async () => {
     const stateFile = join(makeTemp(), 'state/runner.state.json');
-    const presence = createPresence(stateFile);
+    const presence = createPresence(stateFile, me);
     await presence.show();
     const first = launchRunner({ stateFile });
     expect(await first.ended).toBe(1);
@@ -82,7 +83,7 @@ itAsRoot('another user who takes the name keeps no runner from starting', async 
     process.setgid(65534);
     process.setuid(65534);
     process.getuid = () => 0; // so that the name is that of our user
-    const presence = createPresence(${JSON.stringify(stateFile)});
+    const presence = createPresence(${JSON.stringify(stateFile)}, ${JSON.stringify(me)});
     await presence.show();
     console.log('shown');
     setInterval(() => {}, 1000);`;
