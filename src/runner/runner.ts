@@ -4,12 +4,10 @@
  */
 
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
-import { createDetector, type Detector } from '../change/detector.ts';
+import type { Detector } from '../change/detector.ts';
 import { repeat } from '../change/heartbeat.ts';
-import { coverRunningProgram, locateRunningProgram, whyElsewhere } from '../change/running-program.ts';
-import { DistprintError, isDistprintError } from '../errors.ts';
+import { DistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat } from './beat.ts';
@@ -25,10 +23,11 @@ import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
 import { identify, type ProcessId } from './role/process-id.ts';
-import { assertOwnFolder, lockBaseOf, readState, removeLeftovers } from './role/state-file.ts';
+import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
 import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
+import { type Watched, watch } from './watched.ts';
 
 /** The process that holds the lock. */
 export interface Runner {
@@ -60,8 +59,6 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-const BASELINE_WAIT_MS = 10_000;
-
 /** Lock files that this process has claimed. The lock itself can't tell: after exec, the same process may take it again. */
 const claimed = new Set<string>();
 
@@ -87,11 +84,10 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
     const said = takeHandoff();
     assertOwnFolder(settings.stateFile);
     leaveOut(settings.oneShotVariables);
-    const path = locatePath(options);
-    const detector = await createBaseline(path, options, readKnown(settings.stateFile, path));
+    const watched = await watch(options, settings.stateFile);
+    const { detector, elsewhere } = watched;
     const announce = async (step: Step) => void (await settings.onStep(step));
     const { stateFile, canRehearse } = settings;
-    const elsewhere = whyElsewhere(path);
     const presence = createPresence(stateFile, me);
     const { holder, handoff } = await takeLock({
       ...settings,
@@ -105,10 +101,6 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
       announce,
     });
     if (handoff?.part === 'rehearsal' && canRehearse) return createRehearsal(detector, holder.generation, canRehearse);
-    const { baseline } = detector;
-    const detectAt =
-      options.path === undefined ? (at: string) => createDetector({ ...options, path: at, baseline }) : null;
-    const watched = { path, detector, detectAt, elsewhere };
     const lock = { base: lockBase, holder };
     const running = start(settings, toHooks(options), watched, lock, presence, handoff);
     if (handoff?.part === 'exec') expectReady(running);
@@ -135,38 +127,6 @@ function identifyHost(): ProcessId {
   return me;
 }
 
-function locatePath(options: RunnerOptions): string {
-  const path = options.path ?? locateRunningProgram();
-  if (path !== undefined) return resolve(path);
-  const message = 'this process runs no script of a package, nor a compiled executable: say what to watch in `path`';
-  throw new DistprintError('ERR_DISTPRINT_NOT_FOUND', message);
-}
-
-/** What the runner before this one ran. It was installed before this process started, so a touch since does not make it doubtful. */
-function readKnown(stateFile: string, path: string): string | undefined {
-  try {
-    const before = readState(stateFile)?.distprint;
-    return before?.path === path ? before.fingerprint : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** In the middle of an install there may be nothing to take for a moment. */
-async function createBaseline(path: string, options: RunnerOptions, known: string | undefined): Promise<Detector> {
-  const deadlineMs = performance.now() + BASELINE_WAIT_MS;
-  for (;;) {
-    try {
-      const isGiven = options.include !== undefined || options.kind === 'directory';
-      return createDetector({ ...options, ...(isGiven ? {} : coverRunningProgram(path)), path }, known);
-    } catch (error) {
-      if (!isDistprintError(error) || error.code === 'ERR_DISTPRINT_OPTION' || performance.now() > deadlineMs)
-        throw error;
-      await delay(100);
-    }
-  }
-}
-
 function toIdentity(settings: Settings, path: string, { baseline }: Detector): Identity {
   return {
     path,
@@ -185,7 +145,7 @@ function toIdentity(settings: Settings, path: string, { baseline }: Detector): I
 function start(
   settings: Settings,
   hooks: Running['hooks'],
-  { path, ...watched }: Pick<Running, 'detector' | 'detectAt' | 'elsewhere'> & { path: string },
+  { path, ...watched }: Watched,
   lock: Running['lock'],
   presence: Presence,
   handoff: Handoff | undefined,

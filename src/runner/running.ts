@@ -10,15 +10,13 @@ import type { HostHooks, Settings } from './options.ts';
 import type { Journal } from './role/journal.ts';
 import type { Presence } from './role/presence.ts';
 import type { Identity, Situation } from './situation.ts';
+import type { Watched } from './watched.ts';
 
-export interface Running {
+/** Where `elsewhere` is not null, it is never handed off. */
+export interface Running extends Pick<Watched, 'detectAt' | 'elsewhere'> {
   readonly settings: Settings;
   identity: Identity;
   detector: Detector;
-  /** The same detector for the program at another path. Null where the host said what to watch. */
-  readonly detectAt: ((path: string) => Detector) | null;
-  /** Why it can't be told what this process runs; null where it can. It is never handed off then. */
-  readonly elsewhere: string | null;
   readonly lock: HeldLock;
   readonly presence: Presence;
   readonly journal: Journal;
