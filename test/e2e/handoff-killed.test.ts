@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { STEPS, type Step } from '../../src/runner/index.ts';
+import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
 import { MOMENTS, type Moment, reach, type Strategy } from './moments.ts';
 import { kill, openShop, openSite, QUICK, type Shop, signal } from './site.ts';
@@ -92,7 +93,9 @@ describe.concurrent.each(['respawn', 'exec'] as const)('%s', (strategy) => {
   const itHere = needs(`a Node for ${strategy}`, runtimes[strategy] !== undefined);
   const mine = cells.filter((cell) => cell.strategy === strategy);
 
-  for (const cell of mine) itHere(`${cell.name} (HANDOFF_SEED=${SEED})`, (context) => check(cell, context));
+  const isShort = ({ old, new: other }: Cell) => old === null || other === null;
+  for (const cell of inForm('cells', mine, isShort))
+    itHere(`${cell.name} (HANDOFF_SEED=${SEED})`, (context) => check(cell, context));
 });
 
 async function check(cell: Cell, context: Pick<TestContext, 'onTestFinished'>): Promise<void> {

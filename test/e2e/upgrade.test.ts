@@ -66,27 +66,30 @@ for (const manager of managers) {
       expect(watching.verdicts()).not.toContain('changed');
     });
 
-    it('uninstalls: `missing`; then `current` when the version is back, `changed` when another comes', async () => {
-      const final = await fingerprintElsewhere(manager, yaml.name, yaml.to);
-      const { project, root } = await install(manager, yaml.name, yaml.from);
-      const watching = await watch(root);
-      const uninstall = async () => {
-        await manage(manager, project, 'remove', yaml.name);
+    it.each(inForm('managers that uninstall', [yaml], () => manager === npm || manager.name === 'bun'))(
+      'uninstalls: `missing`; then `current` when the version is back, `changed` when another comes',
+      async () => {
+        const final = await fingerprintElsewhere(manager, yaml.name, yaml.to);
+        const { project, root } = await install(manager, yaml.name, yaml.from);
+        const watching = await watch(root);
+        const uninstall = async () => {
+          await manage(manager, project, 'remove', yaml.name);
+          await settle();
+          expect(watching.beats.at(-1)?.verdict).toBe('missing');
+        };
+        await uninstall();
+        await manage(manager, project, 'add', `${yaml.name}@${yaml.from}`);
         await settle();
-        expect(watching.beats.at(-1)?.verdict).toBe('missing');
-      };
-      await uninstall();
-      await manage(manager, project, 'add', `${yaml.name}@${yaml.from}`);
-      await settle();
-      expect(watching.beats.at(-1)?.verdict).toBe('current');
-      expect(watching.changed).toEqual([]);
+        expect(watching.beats.at(-1)?.verdict).toBe('current');
+        expect(watching.changed).toEqual([]);
 
-      await uninstall();
-      await manage(manager, project, 'add', `${yaml.name}@${yaml.to}`);
-      await watching.until('changed');
-      await settle();
-      expectOneChange(watching, final, { started: yaml.from, installed: yaml.to });
-    });
+        await uninstall();
+        await manage(manager, project, 'add', `${yaml.name}@${yaml.to}`);
+        await watching.until('changed');
+        await settle();
+        expectOneChange(watching, final, { started: yaml.from, installed: yaml.to });
+      },
+    );
   });
 }
 
