@@ -68,7 +68,9 @@ export function createObserver({ root, coverage, settleMs, cacheFile, before }: 
   function* look(isKnown: (fingerprint: string) => boolean): Work<Observation> {
     const now = readClocks();
     try {
-      const { pass, filesRead, directoriesRead } = yield* scanNow(now);
+      // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
+      const covered = tree === null ? coverage : toCoverageOptions(tree.pass.subject.coverage);
+      const { pass, filesRead, directoriesRead } = yield* scan(root, covered, findPrevious(now));
       tree = yield* recognise(pass, now);
       lastLook = now;
       const judged = yield* judge(tree, isKnown(tree.fingerprint));
@@ -91,13 +93,10 @@ export function createObserver({ root, coverage, settleMs, cacheFile, before }: 
     }
   }
 
-  function* scanNow(now: Clocks) {
-    // The clock was set back: a file may be written anew with the timestamps that it had before. So nothing known of it holds.
+  /** The pass whose readings hold. If the clock was set back, none does: a file may be written anew with the timestamps that it had. */
+  function findPrevious(now: Clocks): Scan | null {
     const isSetBack = clockJumpMs(lastLook, now) < -CLOCK_JUMP_MS;
-    const previous = isSetBack ? null : (tree?.pass ?? cached?.pass ?? null);
-    // Once seen, its kind is settled: a package without its package.json is missing, and not a plain directory.
-    const covered = tree === null ? coverage : toCoverageOptions(tree.pass.subject.coverage);
-    return yield* scan(root, covered, previous);
+    return isSetBack ? null : (tree?.pass ?? cached?.pass ?? null);
   }
 
   /** The tree of a pass: the last one if nothing moved, else a new one, seen since now. */
