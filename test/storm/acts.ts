@@ -28,7 +28,7 @@ export const nextOf = (installed: string): string =>
 
 const isNode = ({ plan }: Place) => plan.runtime.startsWith('Node');
 const shortestStart = ({ client }: Place) => Math.min(...client.coldStartsMs);
-const longestStart = ({ client }: Place) => Math.max(...client.coldStartsMs);
+const longestStart = ({ client, startsMs }: Place) => Math.max(...startsMs, ...client.coldStartsMs);
 
 /** How long the port may be silent in one hand-off that nobody disturbs (docs/runner.md, "Strategies"). */
 function silenceOf(place: Place): () => number {

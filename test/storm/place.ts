@@ -68,6 +68,7 @@ export async function openPlace(plan: Plan, disk: string, asUnit: ((cell: Cell) 
   const at = loop ?? (asUnit ? await asUnit(cell) : asDaemon(cell));
   const allowances: Allowance[] = [];
   const deletedMs: number[] = [];
+  const startsMs: number[] = [];
   let installed = '1.0.0';
   let upgrades = 0;
 
@@ -86,8 +87,10 @@ export async function openPlace(plan: Plan, disk: string, asUnit: ((cell: Cell) 
     });
 
   async function start(): Promise<void> {
+    const beganMs = performance.now();
     await at.start(env);
-    await wait('an answer', async () => ((await ask(cell)) === undefined ? undefined : true));
+    await wait('an answer', async () => ((await ask(cell)) === undefined ? undefined : true), 5);
+    startsMs.push(performance.now() - beganMs);
     await wait('its first beat', () => (isReady() ? true : undefined));
   }
 
@@ -110,6 +113,8 @@ export async function openPlace(plan: Plan, disk: string, asUnit: ((cell: Cell) 
     client,
     allowances,
     deletedMs,
+    /** How long each start by the storm took until the first answer: with the runtime's own load, and the supervisor's, which no process can tell of itself. */
+    startsMs: startsMs as readonly number[],
     installed: () => installed,
     upgrades: () => upgrades,
     state,
