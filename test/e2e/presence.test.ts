@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { createPresence } from '../../src/runner/role/presence.ts';
+import { identify, type ProcessId } from '../../src/runner/role/process-id.ts';
 import { onlyWith } from '../helpers/needs.ts';
-import { me } from '../helpers/role.ts';
 import { openShop, openSite, PATIENT, type Shop } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';
 
@@ -27,7 +27,7 @@ describe.concurrent.each(RUNTIMES)('on %s', (name, runtime, strategy) => {
   itHere(`a runner is found from the start, and after ${strategy}`, async (context) => {
     const launcher = [runtime as string];
     const site = await openSite(context, shop, { launcher, options: { ...PATIENT, strategy } });
-    const find = () => createPresence(site.stateFile, me).findOther();
+    const find = () => createPresence(site.stateFile, identify(process.pid) as ProcessId).findOther();
     site.copy('1.0.0');
     expect(await site.start()).toBe(find());
     site.swap('1.0.1');
