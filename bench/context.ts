@@ -42,7 +42,7 @@ export async function openBench(
   writeFileSync(join(scratch, 'tsconfig.json'), '{}'); // Bun heeds the nearest, and this repository's leads to the sources
   const dist = options.dist === undefined ? buildLibrary(join(scratch, 'dist')) : resolve(options.dist);
   const lib = (await import(pathToFileURL(join(dist, 'index.js')).href)) as Library;
-  return { lib, dist, scratch, corpora: fetchCorpora(), quick: options.quick, report };
+  return { lib, dist, scratch, corpora: fetchCorpora(options.quick), quick: options.quick, report };
 }
 
 function takeLock(): void {

@@ -2,7 +2,7 @@
  * `npm run bench`: what distprint costs, and whether the targets are met.
  *
  *   npm run bench                     everything
- *   npm run bench -- --quick          ratios only, fewer rounds, without `handoff`: some 100 s once the corpora are cached
+ *   npm run bench -- --quick          ratios only, fewer rounds, without `handoff` and n8n-workflow: some 100 s once the corpora are cached
  *   npm run bench -- --check          exit 1 if a target is missed (results/claims.ts has the rule)
  *   npm run bench -- --check --known  the same, but known misses pass up to their ceilings (results/known-misses.ts)
  *   npm run bench -- --only beat      one of the suites below (repeatable)
