@@ -1,6 +1,6 @@
 /** What stands in the runtime's place is looked at before exec: Node 22 and 24 abort where execve fails, with nothing to catch. */
 
-import { copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, truncateSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { needs } from '../helpers/needs.ts';
@@ -70,15 +70,13 @@ describe.concurrent('around the release of the host', () => {
     await site.install(shop.release('1.0.3', { fault: LARGE_STATE }));
     await site.start();
     const temporary = new Set<string>();
+    const watcher = watch(site.stateFolder, (_, name) => void (name?.endsWith('.tmp') && temporary.add(name)));
+    context.onTestFinished(() => watcher.close());
     site.swap('1.0.1');
-    await site.until('the exec', () => {
-      const files = site.filesOfState().filter((file) => file.endsWith('.tmp'));
-      if (site.holder()?.generation === 2) return true;
-      for (const file of files) temporary.add(file);
-      return false;
-    });
+    await site.until('the exec', () => site.holder()?.generation === 2);
+    watcher.close();
     expect(temporary.size).toBeGreaterThan(1);
-    expect(site.filesOfState().filter((file) => temporary.has(file))).toEqual([]);
+    await site.until('none to be left', () => !site.filesOfState().some((file) => temporary.has(file)));
   });
 });
 
