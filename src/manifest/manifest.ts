@@ -73,29 +73,42 @@ const writeEntry = ({ path, content }: ManifestEntry) => `${content}  ${path}\n`
  */
 export function* toManifest(pass: Scan, fingerprint?: string): Work<Manifest> {
   const { coverage, version } = pass.subject;
-  const { paths, contents } = toRows(pass);
-  const entries: ManifestEntry[] = [];
-  for (let row = 0; row < paths.length; row++) {
-    if (row % ENTRIES_A_PAUSE === 0) yield PAUSE;
-    entries.push({ path: writePath(paths[row] as string), content: contents[row] as string });
-  }
-  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* toFingerprint(pass)) };
+  const rows = toRows(pass);
+  const paths = yield* writePaths(rows.paths);
+  const entries = paths.map((path, row) => ({ path, content: rows.contents[row] as string }));
+  yield PAUSE;
+  return { ...coverage, version, entries, fingerprint: fingerprint ?? (yield* fold(pass, paths, rows.contents)) };
 }
 
-/** The fingerprint of a pass's manifest. The text is hashed in parts, and never made as a whole. */
+/** The fingerprint of a pass's manifest. */
 export function* toFingerprint(pass: Scan): Work<string> {
-  const { coverage, version } = pass.subject;
   const { paths, contents } = toRows(pass);
+  return yield* fold(pass, yield* writePaths(paths), contents);
+}
+
+/** The text is hashed in parts, and never made as a whole. */
+function* fold({ subject }: Scan, paths: readonly string[], contents: readonly string[]): Work<string> {
+  const { coverage, version } = subject;
   const hash = createStreamingHash();
   hash.update(writeHead({ ...coverage, version }));
   for (let start = 0; start < paths.length; start += ENTRIES_A_PAUSE) {
     let lines = '';
     const end = Math.min(start + ENTRIES_A_PAUSE, paths.length);
-    for (let row = start; row < end; row++) lines += `${contents[row]}  ${writePath(paths[row] as string)}\n`;
+    for (let row = start; row < end; row++) lines += `${contents[row]}  ${paths[row]}\n`;
     hash.update(lines);
     yield PAUSE;
   }
   return `xxh64-${hash.digest()}`;
+}
+
+/** The path column. */
+function* writePaths(raws: readonly string[]): Work<readonly string[]> {
+  const paths: string[] = [];
+  for (const raw of raws) {
+    if (paths.length % ENTRIES_A_PAUSE === 0) yield PAUSE;
+    paths.push(writePath(raw));
+  }
+  return paths;
 }
 
 /** The raw paths of all that counts, sorted, and the content column. */
