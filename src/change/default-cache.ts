@@ -4,10 +4,10 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { hashText } from '../disk/hash.ts';
 import { statOrNothing } from '../disk/stat.ts';
 
 /** Bytes. A smaller executable is read in a few milliseconds. */
@@ -22,7 +22,7 @@ export function defaultCacheFile(executable: string): string | undefined {
     if ((statOrNothing(executable)?.size ?? 0) < LARGE) return undefined;
     const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'distprint');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return join(folder, `${createHash('sha256').update(executable).digest('hex').slice(0, 16)}.cache`);
+    return join(folder, `${hashText(executable)}.cache`);
   } catch {
     return undefined; // no home, or one that can't be written
   }

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto';
 import fs, { type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { DistprintError, errnoOf } from '../errors.ts';
 import { perform, runAsync, runSync, type Work } from '../steps.ts';
+import { randomHex } from './random-name.ts';
 import { statOrNothing } from './stat.ts';
 
 export interface WriteOptions {
@@ -39,7 +39,7 @@ function* write(path: string, content: string | Uint8Array, { mode }: WriteOptio
     const target = followLink(path);
     const replaced = statOrNothing(target);
     if (replaced?.isFile() === false) throw refuse(path, 'is no regular file, so it is not replaced');
-    const name = `${target}.${randomBytes(8).toString('hex')}.tmp`;
+    const name = `${target}.${randomHex(8)}.tmp`;
     const fd = fs.openSync(name, 'wx', mode ?? 0o666);
     temporary = name;
     try {

@@ -3,11 +3,11 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import type { AddressInfo, ListenOptions, Server } from 'node:net';
 import { join } from 'node:path';
 import type { Detector } from '../change/detector.ts';
+import { randomHex } from '../disk/random-name.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { report } from './handoff/protocol.ts';
 import { makeScratch } from './handoff/scratch.ts';
@@ -52,6 +52,6 @@ export function createRehearsal(detector: Detector, generation: number, probe: P
 /** A free port of the loopback, or a name of its own: what the host asked for is its predecessor's. */
 function toElsewhere({ fd: _, path, ...options }: ListenOptions & { fd?: number }): ListenOptions {
   if (path === undefined) return { ...options, host: '127.0.0.1', port: 0 };
-  if (path.startsWith('\0')) return { ...options, path: `\0distprint-${randomBytes(8).toString('hex')}` };
+  if (path.startsWith('\0')) return { ...options, path: `\0distprint-${randomHex(8)}` };
   return { ...options, path: join(makeScratch(), 'socket') };
 }

@@ -3,12 +3,12 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto';
 import { closeSync, renameSync } from 'node:fs';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type ListenOptions, Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { randomHex } from '../../disk/random-name.ts';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { errnoOf } from '../../errors.ts';
 import type { PassedSocket } from './protocol.ts';
@@ -176,7 +176,7 @@ async function listenOnPath(server: Server, options: ListenOptions & { path: str
       syscall: 'listen',
       address: path,
     });
-  const own = join(dirname(path), `.${randomBytes(4).toString('hex')}.sock`);
+  const own = join(dirname(path), `.${randomHex(4)}.sock`);
   await listenOnce(server, { ...options, path: own });
   renameSync(own, path);
 }

@@ -7,9 +7,9 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { randomHex } from '../../disk/random-name.ts';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { DistprintError, errnoOf } from '../../errors.ts';
 import { isAlive, isForeign, isSameProcess, type ProcessId } from './process-id.ts';
@@ -98,7 +98,7 @@ export function keepLock(base: string, holder: LockHolder, lives: (other: LockHo
 function take(base: string, holder: LockHolder): LockHolder | undefined {
   const path = `${base}.${holder.generation}`;
   // A random name, opened exclusively: in a folder that others may write, a name that can be guessed could be a link of theirs.
-  const temporary = `${base}.${randomBytes(8).toString('hex')}.tmp`;
+  const temporary = `${base}.${randomHex(8)}.tmp`;
   mkdirSync(dirname(base), { recursive: true, mode: 0o700 });
   try {
     // Others may know whether a runner lives; what it says of itself is in the state.
