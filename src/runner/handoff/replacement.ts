@@ -7,20 +7,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Detector } from '../../change/detector.ts';
 import { DistprintError } from '../../errors.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
-import type { Presence } from '../role/presence.ts';
 import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
-import { takeFreeLock, type WhenRunning } from '../role/take-free-lock.ts';
+import { type FreeLockClaim, takeFreeLock } from '../role/take-free-lock.ts';
 import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
 
-export interface Claim {
-  readonly me: ProcessId;
-  readonly lockBase: string;
-  readonly stateFile: string;
-  readonly presence: Presence;
-  readonly whenRunning: WhenRunning;
-  readonly hookTimeoutMs: number;
+export interface Claim extends FreeLockClaim {
   /** What the environment said. Not yet believed. */
   readonly said: Handoff | undefined;
   /** Whether the host can be rehearsed to readiness. */
@@ -30,7 +23,6 @@ export interface Claim {
   /** Why its fingerprint is not that of the program that runs; null where nothing speaks for that. */
   readonly elsewhere: string | null;
   announce(step: Step): Promise<void>;
-  log(line: string): void;
 }
 
 export interface Claimed {

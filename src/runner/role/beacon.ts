@@ -7,29 +7,34 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { hashText } from '../../disk/hash.ts';
 import { errnoOf } from '../../errors.ts';
 import { isInContainer, isOfThisBoot, type ProcessId } from './process-id.ts';
 
-const toPath = (lockBase: string, { pid, started }: ProcessId) =>
-  `${lockBase}.${createHash('sha256').update(`${pid} ${started}`).digest('hex').slice(0, 16)}.sock`;
+const toPath = (lockBase: string, { pid, started }: ProcessId) => `${lockBase}.${hashText(`${pid} ${started}`)}.sock`;
 
 /** Resolves with what takes it away; undefined where none is needed, or none can be had (a long path, a disk without sockets). */
 export function lightBeacon(lockBase: string, me: ProcessId): Promise<Server | undefined> {
   if (!isInContainer()) return Promise.resolve(undefined);
   const path = toPath(lockBase, me);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    rmSync(path, { force: true }); // our own, of before an exec
+  } catch {
+    return Promise.resolve(undefined); // a read-only folder
+  }
+  return listenAside(path);
+}
+
+/** A server that hangs up on everybody, and keeps no process alive. Undefined where the path can't be listened on. */
+export function listenAside(path: string): Promise<Server | undefined> {
   return new Promise((resolve) => {
-    try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      rmSync(path, { force: true }); // our own, of before an exec
-    } catch {
-      return resolve(undefined); // a read-only folder
-    }
     const server = createServer((connection) => connection.destroy());
     server.on('error', () => resolve(undefined));
+    // Exclusive: in a worker of node:cluster, the primary would listen.
     server.listen({ path, exclusive: true }, () => resolve(server));
     server.unref();
   });
@@ -40,11 +45,13 @@ export function seesBeacon(lockBase: string, other: ProcessId): Promise<boolean 
   if (!isOfThisBoot(other)) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const socket = connect(toPath(lockBase, other));
-    socket.setTimeout(CONNECT_MS, () => socket.destroy());
-    socket.once('connect', () => resolve(true));
-    socket.once('error', (error) => resolve(errnoOf(error) === 'ECONNREFUSED' ? false : undefined));
-    socket.once('connect', () => socket.destroy());
-    socket.once('close', () => resolve(undefined));
+    const end = (isLit: boolean | undefined) => {
+      socket.destroy();
+      resolve(isLit);
+    };
+    socket.setTimeout(CONNECT_MS, () => end(undefined));
+    socket.once('connect', () => end(true));
+    socket.once('error', (error) => end(errnoOf(error) === 'ECONNREFUSED' ? false : undefined));
   });
 }
 

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
-import { lightBeacon } from './beacon.ts';
+import { hashText } from '../../disk/hash.ts';
+import { lightBeacon, listenAside } from './beacon.ts';
 import type { ProcessId } from './process-id.ts';
 import { lockBaseOf } from './state-file.ts';
 
@@ -31,7 +31,7 @@ export function createPresence(stateFile: string, me: ProcessId): Presence {
   let beacon: Server | undefined;
   return {
     async show() {
-      server ??= await listen(name);
+      server ??= await listenAside(`\0${name}`);
       beacon ??= await lightBeacon(lockBaseOf(stateFile), me);
     },
     hide() {
@@ -46,7 +46,7 @@ export function createPresence(stateFile: string, me: ProcessId): Presence {
 
 function toName(stateFile: string): string {
   const subject = `${process.getuid?.()} ${toRealPath(resolve(stateFile))}`;
-  return `distprint-${createHash('sha256').update(subject).digest('hex').slice(0, 32)}`;
+  return `distprint-${hashText(subject)}`;
 }
 
 /** Of what does not exist, the part that does is resolved. */
@@ -57,16 +57,6 @@ function toRealPath(path: string): string {
     const parent = dirname(path);
     return parent === path ? path : join(toRealPath(parent), basename(path));
   }
-}
-
-function listen(name: string): Promise<Server | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer((connection) => connection.destroy());
-    server.on('error', () => resolve(undefined));
-    // Exclusive: in a worker of node:cluster, the primary would listen.
-    server.listen({ path: `\0${name}`, exclusive: true }, () => resolve(server));
-    server.unref();
-  });
 }
 
 function findOwner(name: string): number | undefined {

@@ -33,31 +33,36 @@ export function isAlive(known: ProcessId): boolean {
 /** Whether it is of another boot, machine or PID namespace: whether it lives can't be told by its PID here. */
 export function isForeign({ started }: ProcessId): boolean {
   const theirs = /^[\da-f-]{36}\/pid:\[\d+\](?=\/\d+$)/.exec(started)?.[0];
-  world ??= readWorld();
-  return theirs !== undefined && world !== undefined && theirs !== world;
+  const ours = getWorld();
+  return theirs !== undefined && ours !== undefined && theirs !== ours;
 }
 
 /** Whether it started on this machine, since its last boot. */
 export function isOfThisBoot({ started }: ProcessId): boolean {
-  world ??= readWorld();
-  return world !== undefined && started.startsWith(world.slice(0, BOOT_ID_LENGTH + 1));
+  const ours = getWorld();
+  return ours !== undefined && started.startsWith(ours.slice(0, BOOT_ID_LENGTH + 1));
 }
 
 const BOOT_ID_LENGTH = 36;
 
 /** Whether this process is in a PID namespace of its own. The first one's number is fixed (PROC_PID_INIT_INO in the kernel's proc_ns.h). */
 export function isInContainer(): boolean {
-  world ??= readWorld();
-  return world !== undefined && !world.endsWith('pid:[4026531836]');
+  const ours = getWorld();
+  return ours !== undefined && !ours.endsWith('pid:[4026531836]');
 }
 
 let world: string | undefined;
 
+/** Boot ID and PID namespace: neither changes. */
+function getWorld(): string | undefined {
+  world ??= readWorld();
+  return world;
+}
+
 function startedOnLinux(pid: number): string | undefined {
   const stat = readStat(pid);
   if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return undefined;
-  world ??= readWorld();
-  return `${world}/${stat.startTicks}`;
+  return `${getWorld()}/${stat.startTicks}`;
 }
 
 function startedByPs(pid: number): string | undefined {

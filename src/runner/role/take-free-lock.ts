@@ -14,7 +14,7 @@ import { isRunnerRunningInstalledVersion } from './status.ts';
 /** What to do about a runner that runs. `replace` stops one that stays on other code. */
 export type WhenRunning = 'refuse' | 'replace';
 
-interface Claim {
+export interface FreeLockClaim {
   readonly me: ProcessId;
   readonly lockBase: string;
   readonly stateFile: string;
@@ -26,7 +26,7 @@ interface Claim {
 }
 
 /** @throws ERR_DISTPRINT_RUNNING where another process holds it; the operating system's errors as they are */
-export async function takeFreeLock(claim: Claim): Promise<LockHolder> {
+export async function takeFreeLock(claim: FreeLockClaim): Promise<LockHolder> {
   await waitOutForeign(claim.stateFile, claim.log);
   if (claim.whenRunning === 'replace') await stopOld(claim);
   assertFree(claim.lockBase, claim.me);
@@ -41,7 +41,7 @@ export async function takeFreeLock(claim: Claim): Promise<LockHolder> {
 }
 
 /** One that runs what is installed, or moves to it, is left alone. */
-async function stopOld({ stateFile, lockBase, me, hookTimeoutMs, log }: Claim): Promise<void> {
+async function stopOld({ stateFile, lockBase, me, hookTimeoutMs, log }: FreeLockClaim): Promise<void> {
   const holder = readHolder(lockBase);
   if (holder === undefined || isSameProcess(holder.process, me) || !isAlive(holder.process)) return;
   if (isRunnerRunningInstalledVersion({ stateFile })) return;
@@ -59,7 +59,7 @@ async function stopOld({ stateFile, lockBase, me, hookTimeoutMs, log }: Claim): 
 const STOP_POLL_MS = 20;
 
 /** A runner may live that no file names: its folder was deleted, or is read-only. */
-function assertAlone({ presence, lockBase }: Claim): void {
+function assertAlone({ presence, lockBase }: FreeLockClaim): void {
   const other = presence.findOther();
   if (other === undefined) return;
   const message = `another runner lives: process ${other} serves for ${lockBase}, though no file there says so yet`;
@@ -67,7 +67,7 @@ function assertAlone({ presence, lockBase }: Claim): void {
 }
 
 /** A full or read-only disk is no reason to be offline: where no other holder is known, we serve without a record. */
-function acquireOrGoOn({ lockBase, me, log }: Claim): LockHolder {
+function acquireOrGoOn({ lockBase, me, log }: FreeLockClaim): LockHolder {
   try {
     return acquire(lockBase, me);
   } catch (error) {
