@@ -13,7 +13,7 @@ import { onlyWith, succeeds } from '../../helpers/needs.ts';
 import { gone, me, type Written, writeRole } from '../../helpers/role.ts';
 import { launchRunner, startRunner } from '../../helpers/runner.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
-import { until } from '../../helpers/wait.ts';
+import { sleep, until } from '../../helpers/wait.ts';
 
 const IN_A_CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
 const itWithContainers = onlyWith('unshare --pid', succeeds(...(IN_A_CONTAINER as [string, ...string[]]), 'true'));
@@ -22,6 +22,9 @@ const itOnLinux = onlyWith('boot IDs', process.platform === 'linux');
 /** The same PID, of another start of another machine. */
 const stranger: ProcessId = { ...me, started: me.started.replace(/^[^/]+/, randomUUID()) };
 const contained: ProcessId = { ...me, started: me.started.replace(/pid:\[\d+\]/, 'pid:[1]') };
+
+/** Of a beat of `startRunner`, where nobody says otherwise. */
+const INTERVAL_MS = 30;
 
 const makeStateFile = () => join(makeTemp(), 'state/runner.state.json');
 const beatNow = () => ({ lastHeartbeat: new Date().toISOString() });
@@ -125,6 +128,21 @@ describe('a lock of another machine', () => {
     writeStranger(stateFile, { fields: { lastHeartbeat: new Date(Date.now() - 31_000).toISOString() } });
     expect(readRunnerStatus({ stateFile }).isRunning).toBe(false);
   });
+
+  itOnLinux(
+    'that took the lock, and does not serve yet: the runner serves on, and leaves the state to it',
+    async () => {
+      const runner = await startRunner();
+      const elsewhere = makeStateFile();
+      writeStranger(elsewhere, { generation: 7 });
+      renameSync(`${lockBaseOf(elsewhere)}.7`, `${lockBaseOf(runner.stateFile)}.7`);
+      await until('the log', () => runner.logs().find((each) => each.includes('does not serve yet')));
+      const state = readFileSync(runner.stateFile, 'utf8');
+      await sleep(10 * INTERVAL_MS);
+      expect(readFileSync(runner.stateFile, 'utf8')).toBe(state);
+      expect(runner.isAlive()).toBe(true);
+    },
+  );
 
   itOnLinux('that takes the role over: the runner says who has it, and leaves', async () => {
     const runner = await startRunner();
