@@ -98,9 +98,12 @@ export function repeat(
   let restUntilMs = 0;
   let isBeating = false;
   let isWoken = false;
+  let startedMs = -Infinity;
+  let heardMs = -Infinity;
+  let fingerprint: string | null = null;
   /** When the events began that have come without a pause since. */
   let movingSinceMs: number | null = null;
-  const listen = waking && startListening(waking, wake, signal);
+  const listener = waking && startListening(waking, wake, signal);
 
   const schedule = (atMs: number) => {
     if (signal?.aborted) return;
@@ -111,9 +114,10 @@ export function repeat(
   };
 
   function wake(): void {
+    heardMs = performance.now();
+    movingSinceMs ??= heardMs;
     if (isWoken) return; // the next beat has been moved
     isWoken = true;
-    movingSinceMs ??= performance.now();
     if (!isBeating) hasten();
   }
 
@@ -123,13 +127,17 @@ export function repeat(
   }
 
   async function turn(): Promise<void> {
-    const startedMs = performance.now();
+    const lastStartedMs = startedMs;
+    startedMs = performance.now();
     if (!isWoken) movingSinceMs = null;
     isBeating = true;
     isWoken = false;
     let delayMs = intervalMs;
     try {
       const seen = await beat();
+      const found = seen?.fingerprint ?? fingerprint;
+      if (found !== fingerprint && fingerprint !== null) listener?.expect(() => heardMs > lastStartedMs);
+      fingerprint = found;
       if (seen?.retryInMs !== undefined) delayMs = Math.min(intervalMs, Math.max(1, seen.retryInMs));
     } catch (error) {
       warn(error);
@@ -139,26 +147,35 @@ export function repeat(
     restUntilMs = nowMs + Math.max(REST * (nowMs - startedMs), PATIENCE * (nowMs - (movingSinceMs ?? nowMs)));
     schedule(nowMs + delayMs);
     if (isWoken) hasten();
-    listen?.();
+    listener?.follow();
   }
 
   signal?.addEventListener('abort', () => clearTimeout(timer), { once: true });
   schedule(performance.now() + intervalMs);
-  listen?.();
+  listener?.follow();
 }
 
-/** Returns what makes it listen where there is something to hear now. */
-function startListening({ where, say }: Waking, wake: () => void, signal: AbortSignal | undefined): () => void {
+const UNHEARD =
+  'a change was found of which no event had told: on this file system events get lost, and changes are seen at the next beat';
+
+function startListening({ where, say }: Waking, wake: () => void, signal: AbortSignal | undefined) {
   let isSaid = false;
   const sayOnce = (note: string) => {
-    if (!isSaid) say(note);
+    if (!isSaid && !signal?.aborted) say(note);
     isSaid = true;
   };
-  const follow = watchDirectories({ wake, say: sayOnce, signal });
-  const listen = async () => follow((await where()) ?? new Map());
+  const watch = watchDirectories({ wake, say: sayOnce, signal });
+  const listen = async () => watch((await where()) ?? new Map());
   let underWay: Promise<void> = Promise.resolve();
-  return () => {
-    underWay = underWay.then(listen).catch(warn);
+  return {
+    /** Listens where there is something to hear now. */
+    follow() {
+      underWay = underWay.then(listen).catch(warn);
+    },
+    /** Content changed, so an event must have been heard, or be on its way. */
+    expect(isHeard: () => boolean) {
+      setTimeout(() => isHeard() || sayOnce(UNHEARD), GATHER_MS).unref();
+    },
   };
 }
 

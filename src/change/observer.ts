@@ -11,7 +11,6 @@ import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import { isSamePass, type Scan, type ScanCost, scan } from '../scan/scan.ts';
 import type { Work } from '../steps.ts';
 import { installedAt, lastInstallMs } from './npm-traces.ts';
-import { createPlaces, type Places } from './places.ts';
 import { type EarlierTree, judgeSettled, type Sighting } from './settle.ts';
 
 export const DEFAULT_SETTLE_MS = 2_000;
@@ -41,8 +40,6 @@ export interface Observer {
   readonly notes: readonly string[];
   /** @param isKnown whether content with this fingerprint is known to be whole, so that it need not settle */
   look(isKnown: (fingerprint: string) => boolean): Work<Observation>;
-  /** Where what was seen last would show a change. The same map as long as that is the same. */
-  places(): Work<Places>;
 }
 
 /** What was last taken for whole: it was judged to have settled, or the caller vouched for it. */
@@ -140,8 +137,7 @@ export function createObserver({ root, coverage, settleMs, cacheFile, before }: 
     if (trouble !== undefined) notes.push(trouble);
   }
 
-  const places = createPlaces(root);
-  return { cached, notes, look, places: () => places(tree?.pass ?? null) };
+  return { cached, notes, look };
 }
 
 const SETTLED = { settled: true, filesRead: 0, directoriesRead: 0 } as const;
