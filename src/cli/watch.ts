@@ -4,7 +4,8 @@
  */
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
-import { MAX_TIMER_MS, startHeartbeat } from '../change/heartbeat.ts';
+import { startHeartbeat } from '../change/heartbeat.ts';
+import { MAX_TIMER_MS } from '../change/repeat.ts';
 import { escapeControls } from '../runner/log.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
 import {

@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Detector } from '../change/detector.ts';
-import { repeat } from '../change/heartbeat.ts';
+import { repeat } from '../change/repeat.ts';
 import { DistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
