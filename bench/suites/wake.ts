@@ -238,6 +238,7 @@ async function benchIdle(bench: Bench): Promise<void> {
       await sleep(${seconds * 1000});
       const { user, system } = process.cpuUsage(before);
       gc();
+      setTimeout(() => process.exit(), 100);
       return { cpuMs: (user + system) / 1000, rss: process.memoryUsage.rss() / 2 ** 20, watches: countWatches() };
     }`;
   const measure = (wake: boolean) => startChild<{ wake: boolean }, Idle>(source)({ wake });
