@@ -169,16 +169,16 @@ async function startRunner(place: string, app: string, launcher: readonly string
   const [file = '', ...words] = [...launcher, process.execPath, join(app, 'node_modules/daemon/dist/main.js')];
   const child = spawn(file, words, { cwd: place, stdio: ['pipe', 'pipe', 'inherit'], env: cleanEnv });
   process.once('exit', () => child.kill('SIGKILL'));
-  const lines = createInterface({ input: child.stdout });
+  let hear = (_atMs: number, _line: string) => {};
+  createInterface({ input: child.stdout }).on('line', (text) => hear(...(JSON.parse(text) as [number, string])));
   const waitFor = (is: (line: string) => boolean) =>
     new Promise<number>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`the runner missed an upgrade: ${WAIT_MS} ms`)), WAIT_MS);
-      lines.on('line', (text) => {
-        const [atMs, line] = JSON.parse(text) as [number, string];
+      hear = (atMs, line) => {
         if (!is(line)) return;
         clearTimeout(late);
         resolve(atMs);
-      });
+      };
     });
   await waitFor((line) => line.startsWith('watching '));
   await sleep(1_000); // until it listens

@@ -43,7 +43,7 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
 
   /** @throws the operating system's errors as they are */
   function open(id: string, { at }: Place): void {
-    const own = basename(typeof at === 'string' ? at : at.toString('latin1'));
+    const own = basename(typeof at === 'string' ? at : at.toString());
     let heard = 0;
     const watcher = watch(at, { persistent: false }, (event, name) => {
       // So the removal and the renaming of the directory itself are told, and those of an entry that has its name.
