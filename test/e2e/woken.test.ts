@@ -35,9 +35,10 @@ for (const manager of managers) {
   );
 }
 
+/** It ends with its input: listening keeps no process alive. */
 const PROGRAM = `
 import { createDetector, startHeartbeat } from 'distprint';
-process.stdin.on('end', () => process.exit()).resume();
+process.stdin.resume();
 const say = (what) => console.log(JSON.stringify(what));
 startHeartbeat({
   detector: createDetector({ path: process.argv[2], settleMs: 200 }),
