@@ -1,11 +1,9 @@
 /**
- * What it gains to be woken by the file system, and what it costs.
+ * What it gains to be woken by the file system.
  *
- * - **Upgrades.** A runner (10 s from beat to beat, all else as it is by default) lives in a package of 300 files, which `npm install`
- *   replaces again and again. Timed is from the end of npm to the line in which the runner says that the release is installed. The
- *   same again with events lost on purpose: no watch left (in a user namespace of its own), and a queue with room for one event.
- * - **The idle minute** on the largest corpus: CPU and memory with and without it, and the longest stall while it begins to listen.
- * - **A burst** of 10,000 written files: how often it looks, and the longest stall.
+ * A runner (10 s from beat to beat, all else as it is by default) lives in a package of 300 files, which `npm install` replaces again and
+ * again. Timed is from the end of npm to the line in which the runner says that the release is installed. The same again with events
+ * lost on purpose: no watch left (in a user namespace of its own), and a queue with room for one event.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -17,15 +15,12 @@ import { cleanEnv, NPM_OPTIONS } from '../../fixtures/releases.ts';
 import type { Bench } from '../context.ts';
 import { atMost, shown } from '../results/claims.ts';
 import { toRow, toSkippedRow, toSpread } from '../results/table.ts';
-import type { Corpus } from '../subjects/corpora.ts';
-import { runChild, startChild, toImport } from '../timing/children.ts';
+import { toImport } from '../timing/children.ts';
 import { median, quantile } from '../timing/measure.ts';
 
 export async function benchWake(bench: Bench): Promise<void> {
   for (const kind of ['without a seal', 'with a seal'] as const) await benchUpgrades(bench, kind);
   for (const loss of LOSSES) await benchLoss(bench, loss);
-  await benchIdle(bench);
-  benchBurst(bench);
 }
 
 const UPGRADE = 'from the end of `npm install` to `changed`, in a runner with a beat every 10 s';
@@ -189,140 +184,4 @@ function npm(args: readonly string[], cwd: string): string {
   const { status, stdout, stderr, error } = spawnSync('npm', args, { cwd, env: cleanEnv, encoding: 'utf8' });
   if (status === 0) return stdout;
   throw new Error(`npm ${args[0]} failed (exit ${status}): ${error?.message ?? stderr}`);
-}
-
-const COST = 'what it costs to be woken';
-
-/** In a child's source: `gc`, and the inotify watches of the process (proc_pid_fdinfo(5)). */
-const TOOLS = `
-  import { readdirSync, readFileSync } from 'node:fs';
-  import { monitorEventLoopDelay } from 'node:perf_hooks';
-  import { setTimeout as sleep } from 'node:timers/promises';
-  import { setFlagsFromString } from 'node:v8';
-  import { runInNewContext } from 'node:vm';
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc');
-  function countWatches() {
-    let count = 0;
-    for (const fd of readdirSync('/proc/self/fdinfo')) {
-      try {
-        count += readFileSync('/proc/self/fdinfo/' + fd, 'utf8').match(/^inotify wd/gm)?.length ?? 0;
-      } catch {
-        // it was the directory's own
-      }
-    }
-    return count;
-  }`;
-
-interface Idle {
-  readonly cpuMs: number;
-  readonly rss: number;
-  readonly watches: number;
-}
-
-/** Two processes at the same time, so that both have the same machine. */
-async function benchIdle(bench: Bench): Promise<void> {
-  const largest = bench.corpora.find(({ name }) => name === 'next');
-  if (largest === undefined) return;
-  const seconds = bench.quick ? 20 : 60;
-  const source = `
-    ${TOOLS}
-    import { createDetector, startHeartbeat } from ${toImport(bench.dist, 'index.js')};
-    const { path, options } = ${JSON.stringify(largest)};
-    async function answer({ wake }) {
-      const detector = createDetector({ path, ...options });
-      for (let i = 0; i < 5; i++) await detector.check();
-      startHeartbeat({ detector, wake });
-      await sleep(1_000);
-      const before = process.cpuUsage();
-      await sleep(${seconds * 1000});
-      const { user, system } = process.cpuUsage(before);
-      gc();
-      setTimeout(() => process.exit(), 100);
-      return { cpuMs: (user + system) / 1000, rss: process.memoryUsage.rss() / 2 ** 20, watches: countWatches() };
-    }`;
-  const measure = (wake: boolean) => startChild<{ wake: boolean }, Idle>(source)({ wake });
-  const [woken, polled] = await Promise.all([measure(true), measure(false)]);
-  const share = ({ cpuMs }: Idle) => cpuMs / (seconds * 10);
-  const head = { table: COST, corpus: 'next' };
-  const without = `${share(polled).toFixed(3)} % without, over ${seconds} s`;
-  bench.report(toRow({ ...head, what: 'CPU of an idle minute' }, share(woken), '%', shown, without));
-  const note = `${polled.rss.toFixed(1)} MiB without; ${woken.watches} directories`;
-  bench.report(toRow({ ...head, what: 'memory' }, woken.rss, 'MiB', shown, note));
-  benchStart(bench, largest);
-}
-
-const RUNS = 7;
-
-/** From the start to the first look's end: it finds out where to listen, opens the watches, and looks. */
-function benchStart(bench: Bench, { path, options }: Corpus): void {
-  const measure = (wake: boolean) =>
-    runChild<number>(`
-      ${TOOLS}
-      import { createDetector, startHeartbeat } from ${toImport(bench.dist, 'index.js')};
-      const detector = createDetector({ path: ${JSON.stringify(path)}, ...${JSON.stringify(options)} });
-      for (let i = 0; i < 5; i++) await detector.check();
-      gc();
-      const histogram = monitorEventLoopDelay({ resolution: 1 });
-      histogram.enable();
-      await sleep(100);
-      histogram.reset();
-      await new Promise((resolve) => {
-        if (${wake}) startHeartbeat({ detector, wake: true, onBeat: () => setTimeout(resolve, 20) });
-        else detector.check().then(() => setTimeout(resolve, 20));
-      });
-      histogram.disable();
-      console.log(histogram.max / 1e6);
-      process.exit();`);
-  const stalls = Array.from({ length: RUNS }, () => measure(true));
-  const looks = Array.from({ length: RUNS }, () => measure(false));
-  const head = { table: COST, corpus: 'next', what: 'longest stall at the start' };
-  bench.report(
-    toRow(head, stalls, 'ms', atMost(5), `${toSpread(stalls)}; of a look alone ${median(looks).toFixed(1)}`),
-  );
-}
-
-interface Burst {
-  readonly ms: number;
-  readonly looks: number;
-  readonly stallMs: number;
-}
-
-function benchBurst(bench: Bench): void {
-  const root = join(bench.scratch, 'burst');
-  mkdirSync(join(root, 'dist'), { recursive: true });
-  writeFileSync(join(root, 'package.json'), '{"version": "1.0.0"}');
-  const measure = (wake: boolean) =>
-    runChild<Burst>(`
-      ${TOOLS}
-      import { spawn } from 'node:child_process';
-      import { once } from 'node:events';
-      import { createDetector, startHeartbeat } from ${toImport(bench.dist, 'index.js')};
-      const root = ${JSON.stringify(root)};
-      const write = "process.stdin.once('data', () => { for (let i = 0; i < 10_000; i++) fs.writeFileSync('dist/' + i % 500 + '.js', String(i)); process.exit(); })";
-      const writer = spawn(process.execPath, ['-e', write], { cwd: root, stdio: ['pipe', 'ignore', 'inherit'] });
-      let looks = 0;
-      startHeartbeat({ detector: createDetector({ path: root }), wake: ${wake}, onBeat: () => looks++ });
-      await sleep(1_000);
-      const histogram = monitorEventLoopDelay({ resolution: 1 });
-      histogram.enable();
-      await sleep(100);
-      histogram.reset();
-      looks = 0;
-      const startedMs = performance.now();
-      writer.stdin.write('go');
-      await once(writer, 'exit');
-      const ms = performance.now() - startedMs;
-      histogram.disable();
-      console.log(JSON.stringify({ ms, looks, stallMs: histogram.max / 1e6 }));
-      process.exit();`);
-  const bursts = Array.from({ length: RUNS }, () => measure(true));
-  const others = Array.from({ length: RUNS }, () => measure(false)).map(({ stallMs }) => stallMs);
-  const rates = bursts.map(({ looks, ms }) => looks / (ms / 1000));
-  const stalls = bursts.map(({ stallMs }) => stallMs);
-  const head = { table: COST, corpus: '10,000 files written at once' };
-  const note = `${bursts.map(({ looks }) => looks).join(', ')} looks`;
-  bench.report(toRow({ ...head, what: 'looks in a second, most' }, Math.max(...rates), '', atMost(20), note));
-  const without = `${toSpread(stalls)}; without it ${median(others).toFixed(1)}`;
-  bench.report(toRow({ ...head, what: 'longest stall' }, stalls, 'ms', atMost(5), without));
 }
