@@ -23,6 +23,10 @@ export interface Client {
 }
 
 const EVERY_MS = 5;
+/** Who has waited for so long was forgotten: no act stops a process for half of it. */
+const HANGS_MS = 10_000;
+/** In place of an error code. */
+export const HANGS = `no answer in ${HANGS_MS / 1_000} s`;
 /** Less than what waits to be accepted at most (511): a process that is stopped must not lose any. */
 const MOST_OPEN = 200;
 
@@ -60,8 +64,10 @@ interface Said {
 
 function ask(port: number): Promise<{ failed?: string; said?: Said }> {
   return new Promise((resolve) => {
-    const fail = (error: NodeJS.ErrnoException) => resolve({ failed: error.code ?? error.message });
-    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+    const signal = AbortSignal.timeout(HANGS_MS);
+    const fail = (error: NodeJS.ErrnoException) =>
+      resolve({ failed: signal.aborted ? HANGS : (error.code ?? error.message) });
+    get({ host: '127.0.0.1', port, agent: false, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (more: string) => {
         text += more;

@@ -40,6 +40,14 @@ export const RESTART_MS: Record<Plan['supervisor'], number> = {
   'systemd, NotifyAccess=all': 500,
 };
 
+/** As the state calls it. */
+const KIND: Record<Plan['supervisor'], string> = {
+  nobody: 'nobody',
+  'a loop': 'parent',
+  systemd: 'systemd',
+  'systemd, NotifyAccess=all': 'systemd',
+};
+
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000;
 
@@ -100,9 +108,13 @@ export async function openPlace(plan: Plan, disk: string, asUnit: ((cell: Cell) 
     return processes().find((each) => innerPid(each.pid) === pid)?.pid;
   };
 
-  /** Until there is one process, in no hand-off: no zombie, and no child of a release that failed. */
+  /** Until there is one process, in no hand-off: no zombie, and no child of a release that failed. It knows its supervisor. */
   const calm = () =>
-    wait('one process', () => (state()?.distprint?.handingOff === null && processes().length === 1 ? true : undefined));
+    wait('one process', () => {
+      const { handingOff, decision } = state()?.distprint ?? {};
+      const isCalm = handingOff === null && decision?.supervisor === KIND[plan.supervisor];
+      return isCalm && processes().length === 1 ? true : undefined;
+    });
 
   await start();
   const client = startClient(cell.port);
