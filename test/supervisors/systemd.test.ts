@@ -23,10 +23,10 @@ describe.skipIf(!isHere)('under systemd', () => {
   );
 
   // systemd waits for no main process that was somebody else's child when it was named.
-  it.skipIf(ground.runtimes['Node 22'] === undefined).concurrent(
+  it.skipIf(ground.runtimes['Node 20'] === undefined).concurrent(
     'a stop after a respawn leaves the runner its time: it ends by itself, and its state says so',
     async ({ onTestFinished }) => {
-      const cell = await makeCell('Node 22');
+      const cell = await makeCell('Node 20');
       const at = await asUnit(systemd as Systemd, cell, {
         file: 'runner-notify',
         restart: 'on-failure',
