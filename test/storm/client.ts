@@ -77,15 +77,16 @@ function ask(port: number): Promise<{ failed?: string; said?: Said }> {
   });
 }
 
+/** In the order in which they were asked. */
 export function findOutages(asked: readonly Asked[]): Outage[] {
   const outages: Outage[] = [];
   let codes: Record<string, number> = {};
   let fromMs: number | undefined;
-  for (const one of asked) {
+  for (const [i, one] of asked.entries()) {
     if (one.failed !== undefined) {
       fromMs ??= one.fromMs;
       codes[one.failed] = (codes[one.failed] ?? 0) + 1;
-    } else if (fromMs !== undefined) {
+    } else if (fromMs !== undefined && !wasOvertaken(one, asked, i)) {
       outages.push({ fromMs, toMs: one.fromMs, codes });
       fromMs = undefined;
       codes = {};
@@ -93,4 +94,16 @@ export function findOutages(asked: readonly Asked[]): Outage[] {
   }
   if (fromMs !== undefined) outages.push({ fromMs, toMs: Infinity, codes });
   return outages;
+}
+
+/**
+ * Whether a question that was asked later failed before this one had its answer. Then its packet was held up, on a processor that had other
+ * things to do, and it does not tell that somebody listened when it was asked. It happens to any server that is started again.
+ */
+function wasOvertaken({ toMs }: Asked, asked: readonly Asked[], at: number): boolean {
+  for (let i = at + 1; ; i++) {
+    const later = asked[i];
+    if (later === undefined || later.fromMs > toMs) return false;
+    if (later.failed !== undefined) return true;
+  }
 }

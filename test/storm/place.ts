@@ -32,12 +32,15 @@ export const OPTIONS = {
   limits: { breaker: { max: 1_000, windowMs: 60_000 }, backOff: { baseMs: 500, maxMs: 2_000 } },
 } satisfies Partial<RunnerOptions> & { settleMs: number };
 
-/** What a supervisor waits before it starts the process again: RestartSec=500ms in the unit. */
+/** RestartSec=500ms in the unit. systemd's timers may be late by 250 ms (sd_event_add_time(3), "accuracy"). */
+const RESTART_SEC_MS = 500 + 250;
+
+/** What a supervisor waits before it starts the process again. */
 export const RESTART_MS: Record<Plan['supervisor'], number> = {
   nobody: 0,
   'a loop': 0,
-  systemd: 500,
-  'systemd, NotifyAccess=all': 500,
+  systemd: RESTART_SEC_MS,
+  'systemd, NotifyAccess=all': RESTART_SEC_MS,
 };
 
 /** As the state calls it. */
