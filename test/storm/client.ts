@@ -9,9 +9,13 @@ export interface Asked {
   readonly failed: string | undefined;
 }
 
-/** From the first question that failed to the next that did not. Times are performance.now(). */
+/**
+ * Questions in a row that failed: from when the first was asked until the last had failed. When the next was asked is the client's doing, which may
+ * be late. Times are performance.now().
+ */
 export interface Outage {
   readonly fromMs: number;
+  /** Infinity where none was answered any more. */
   readonly toMs: number;
   readonly codes: Readonly<Record<string, number>>;
 }
@@ -82,12 +86,14 @@ export function findOutages(asked: readonly Asked[]): Outage[] {
   const outages: Outage[] = [];
   let codes: Record<string, number> = {};
   let fromMs: number | undefined;
+  let toMs = 0;
   for (const [i, one] of asked.entries()) {
     if (one.failed !== undefined) {
       fromMs ??= one.fromMs;
+      toMs = Math.max(toMs, one.toMs);
       codes[one.failed] = (codes[one.failed] ?? 0) + 1;
     } else if (fromMs !== undefined && !wasOvertaken(one, asked, i)) {
-      outages.push({ fromMs, toMs: one.fromMs, codes });
+      outages.push({ fromMs, toMs, codes });
       fromMs = undefined;
       codes = {};
     }
