@@ -10,8 +10,8 @@ export interface Asked {
 }
 
 /**
- * Questions in a row that failed: from when the first was asked until the last had failed. When the next was asked is the client's doing, which may
- * be late. Times are performance.now().
+ * Questions in a row that failed: from the first failure to the last. How long a connection waited before it was reset, and when the next was
+ * made, says nothing of who listened. Times are performance.now().
  */
 export interface Outage {
   readonly fromMs: number;
@@ -85,20 +85,19 @@ function ask(port: number): Promise<{ failed?: string; said?: Said }> {
 export function findOutages(asked: readonly Asked[]): Outage[] {
   const outages: Outage[] = [];
   let codes: Record<string, number> = {};
-  let fromMs: number | undefined;
-  let toMs = 0;
+  let failedMs: number[] = [];
+  const end = (isOver: boolean) => {
+    outages.push({ fromMs: Math.min(...failedMs), toMs: isOver ? Math.max(...failedMs) : Infinity, codes });
+    failedMs = [];
+    codes = {};
+  };
   for (const [i, one] of asked.entries()) {
     if (one.failed !== undefined) {
-      fromMs ??= one.fromMs;
-      toMs = Math.max(toMs, one.toMs);
+      failedMs.push(one.toMs);
       codes[one.failed] = (codes[one.failed] ?? 0) + 1;
-    } else if (fromMs !== undefined && !wasOvertaken(one, asked, i)) {
-      outages.push({ fromMs, toMs, codes });
-      fromMs = undefined;
-      codes = {};
-    }
+    } else if (failedMs.length > 0 && !wasOvertaken(one, asked, i)) end(true);
   }
-  if (fromMs !== undefined) outages.push({ fromMs, toMs: Infinity, codes });
+  if (failedMs.length > 0) end(false);
   return outages;
 }
 
