@@ -9,9 +9,13 @@ export interface Asked {
   readonly failed: string | undefined;
 }
 
-/** From the first question that failed to the next that did not. Times are performance.now(). */
+/**
+ * Questions in a row that failed: from the first failure to the last. How long a connection waited before it was reset, and when the next was
+ * made, says nothing of who listened. Times are performance.now().
+ */
 export interface Outage {
   readonly fromMs: number;
+  /** Infinity where none was answered any more. */
   readonly toMs: number;
   readonly codes: Readonly<Record<string, number>>;
 }
@@ -23,6 +27,10 @@ export interface Client {
 }
 
 const EVERY_MS = 5;
+/** Who has waited for so long was forgotten: no act stops a process for half of it. */
+const HANGS_MS = 10_000;
+/** In place of an error code. */
+export const HANGS = `no answer in ${HANGS_MS / 1_000} s`;
 /** Less than what waits to be accepted at most (511): a process that is stopped must not lose any. */
 const MOST_OPEN = 200;
 
@@ -60,8 +68,10 @@ interface Said {
 
 function ask(port: number): Promise<{ failed?: string; said?: Said }> {
   return new Promise((resolve) => {
-    const fail = (error: NodeJS.ErrnoException) => resolve({ failed: error.code ?? error.message });
-    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+    const signal = AbortSignal.timeout(HANGS_MS);
+    const fail = (error: NodeJS.ErrnoException) =>
+      resolve({ failed: signal.aborted ? HANGS : (error.code ?? error.message) });
+    get({ host: '127.0.0.1', port, agent: false, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (more: string) => {
         text += more;
@@ -71,20 +81,34 @@ function ask(port: number): Promise<{ failed?: string; said?: Said }> {
   });
 }
 
+/** In the order in which they were asked. */
 export function findOutages(asked: readonly Asked[]): Outage[] {
   const outages: Outage[] = [];
   let codes: Record<string, number> = {};
-  let fromMs: number | undefined;
-  for (const one of asked) {
+  let failedMs: number[] = [];
+  const end = (isOver: boolean) => {
+    outages.push({ fromMs: Math.min(...failedMs), toMs: isOver ? Math.max(...failedMs) : Infinity, codes });
+    failedMs = [];
+    codes = {};
+  };
+  for (const [i, one] of asked.entries()) {
     if (one.failed !== undefined) {
-      fromMs ??= one.fromMs;
+      failedMs.push(one.toMs);
       codes[one.failed] = (codes[one.failed] ?? 0) + 1;
-    } else if (fromMs !== undefined) {
-      outages.push({ fromMs, toMs: one.fromMs, codes });
-      fromMs = undefined;
-      codes = {};
-    }
+    } else if (failedMs.length > 0 && !wasOvertaken(one, asked, i)) end(true);
   }
-  if (fromMs !== undefined) outages.push({ fromMs, toMs: Infinity, codes });
+  if (failedMs.length > 0) end(false);
   return outages;
+}
+
+/**
+ * Whether a question that was asked later failed before this one had its answer. Then its packet was held up, on a processor that had other
+ * things to do, and it does not tell that somebody listened when it was asked. It happens to any server that is started again.
+ */
+function wasOvertaken({ toMs }: Asked, asked: readonly Asked[], at: number): boolean {
+  for (let i = at + 1; ; i++) {
+    const later = asked[i];
+    if (later === undefined || later.fromMs > toMs) return false;
+    if (later.failed !== undefined) return true;
+  }
 }
