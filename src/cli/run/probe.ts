@@ -30,27 +30,37 @@ const ANSWER_MS = 5_000;
 
 /** Null where it serves; else what was seen. Ends when `signal` is aborted. */
 export async function probe(asked: Asked, signal: AbortSignal): Promise<string | null> {
-  let seen = 'no answer';
+  const seen: string[] = [];
   for (const target of toTargets(asked.address)) {
-    const socket = connect(target);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    const stop = () => void socket.destroy();
-    limit.addEventListener('abort', stop);
-    try {
-      await until(socket, 'connect');
-      const why =
-        (await whyNotOurs(socket, asked)) ?? (asked.url === undefined ? null : await whyNotWell(socket, asked.url));
-      if (why === null) return null;
-      seen = why;
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      seen = limit.aborted ? `no answer within ${ANSWER_MS} ms` : (code ?? message);
-    } finally {
-      limit.removeEventListener('abort', stop);
-      socket.destroy();
-    }
+    const why = await askAt(target, asked, signal);
+    if (why === null) return null;
+    seen.push(why);
   }
-  return seen;
+  return seen.find((why) => why !== NOBODY) ?? NOBODY;
+}
+
+const NOBODY = 'ECONNREFUSED';
+
+async function askAt(target: Target, asked: Asked, signal: AbortSignal): Promise<string | null> {
+  const socket = connect(target);
+  let isLate = false;
+  const stop = () => void socket.destroy();
+  const timer = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, ANSWER_MS);
+  signal.addEventListener('abort', stop);
+  try {
+    await until(socket, 'connect');
+    return (await whyNotOurs(socket, asked)) ?? (asked.url === undefined ? null : await whyNotWell(socket, asked.url));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return isLate ? `no answer within ${ANSWER_MS} ms` : (code ?? message);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+    socket.destroy();
+  }
 }
 
 type Target = { path: string } | { host: string; port: number };
