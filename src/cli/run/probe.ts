@@ -87,6 +87,7 @@ const MAX_LOOK_MS = 50;
 async function whyNotOurs(socket: Socket, { address, pids, isAlone }: Asked): Promise<string | null> {
   if (process.platform !== 'linux') return null; // what can't be told there was refused (whyAmbiguous)
   const isPath = 'path' in address;
+  const giveUpMs = performance.now() + (isPath ? PATH_ACCEPT_MS : ANSWER_MS);
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const tree = new Set(pids().flatMap((pid) => [...listOpenSockets(pid)]));
     const { accepted, listening } = isPath ? lookAtPath(address.path) : lookAtPort(socket);
@@ -97,10 +98,13 @@ async function whyNotOurs(socket: Socket, { address, pids, isAlone }: Asked): Pr
     if (isPath && isAlone && !isShared) return null;
     const isAnothers = accepted.some((inode) => inode !== '0') || accepted.length + listening.length === 0;
     if (!isPath && isAnothers) return isAlone ? null : 'an answer, but of another process than the new ones';
-    if (socket.destroyed) return 'a connection that none of the new processes accepts';
+    if (socket.destroyed || performance.now() > giveUpMs) return 'a connection that none of the new processes accepts';
     await delay(waitMs);
   }
 }
+
+/** The old process may have accepted it, which can't be seen: another connection may come to the new one. */
+const PATH_ACCEPT_MS = 100;
 
 interface Look {
   /** The other end of our connection. `0`: nobody has accepted it yet. */

@@ -92,10 +92,11 @@ describe('findTree', () => {
     await untilMany(0, other.mark, 301);
     const { pid, mark } = start(sh('sleep 1000 & sleep 1000 & wait'));
     await untilMany(pid, mark, 3);
-    const times = Array.from({ length: 30 }, () => {
-      const startMs = performance.now();
+    const times = Array.from({ length: 50 }, () => {
+      const before = process.cpuUsage(); // others may have the processor meanwhile
       expect(findTree(pid, mark)).toHaveLength(3);
-      return performance.now() - startMs;
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
     });
     expect(Math.min(...times)).toBeLessThan(10);
   });
