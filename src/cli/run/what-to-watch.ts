@@ -126,10 +126,10 @@ function examine(program: string, target: string): Pick<Code, 'file' | 'isScript
   const head = readHead(target);
   // An executable is watched by the path that was found: a deployment may repoint a link.
   if (!isText(head)) return { file: program, isScript: false };
-  const behind = findBehindShim(program, head.toString());
+  const behind = findBehindShim(target, head.toString());
   if (behind !== undefined && statOrNothing(behind)?.isFile() === true) {
-    const script = followFileLinks(behind) ?? behind;
-    return { file: script, isScript: isText(readHead(script)) };
+    const file = throughNodeModules(followFileLinks(behind) ?? behind, target);
+    return { file, isScript: isText(readHead(file)) };
   }
   const interpreter = head.toString('latin1').match(/^#![ \t]*(?:\S*\/env[ \t]+(?:-S[ \t]+)?)?(\S+)/)?.[1];
   if (findRuntime(toName(interpreter ?? '')) === undefined) {
@@ -138,7 +138,18 @@ function examine(program: string, target: string): Pick<Code, 'file' | 'isScript
   return { file: target, isScript: true };
 }
 
-const HEAD_BYTES = 16 * 1024;
+/**
+ * A shim of pnpm names a folder of one version, `.pnpm/tool@1.0.0/node_modules/tool`, which an upgrade leaves as it is. The link
+ * `node_modules/tool`, beside the shim's `.bin`, then leads to another.
+ */
+function throughNodeModules(file: string, shim: string): string {
+  const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+\/.*)$/s.exec(file) ?? [];
+  const linked = name === undefined ? undefined : resolve(dirname(shim), '..', name);
+  return linked !== undefined && realpathOrNothing(linked) === realpathOrNothing(file) ? linked : file;
+}
+
+/** Enough for a shim: pnpm's names many folders. */
+const HEAD_BYTES = 64 * 1024;
 
 function readHead(file: string): Buffer {
   const fd = openSync(file, 'r');
