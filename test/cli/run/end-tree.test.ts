@@ -9,7 +9,7 @@ import { readStat } from '../../../src/runner/role/proc.ts';
 import { identify } from '../../../src/runner/role/process-id.ts';
 import { onlyWith } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
-import { until } from '../../helpers/wait.ts';
+import { sleep, until } from '../../helpers/wait.ts';
 
 const it = onlyWith('Linux', process.platform === 'linux');
 const runMark = createRunMark();
@@ -160,13 +160,15 @@ describe('endTree', () => {
     expect(findTree(pid, mark)).toEqual([]);
   });
 
-  it('ends one that flees: it starts its successor and ends, again and again', async () => {
+  it('ends one that flees: it starts its successor in a session of its own, and ends, again and again', async () => {
     const file = join(makeTemp(), 'flee.sh');
-    writeFileSync(file, `trap '' TERM\n/bin/sh ${file} &\nexit 0\n`);
-    const { child, pid, mark } = start(['/bin/sh', file], undefined, true);
+    writeFileSync(file, `setsid /bin/sh ${file} &\nexit 0\n`);
+    const { child, pid, mark } = start(['/bin/sh', file]);
     await once(child, 'exit');
-    expect(await endTree(pid, mark, { signal: 'SIGTERM', graceMs: 200 })).toEqual({ killed: true, left: [] });
-    expect(findTree(pid, mark)).toEqual([]);
+    const left = await endTree(pid, mark, { signal: 'SIGKILL', graceMs: 0 });
+    expect(left.left).toEqual([]);
+    await sleep(50); // as many generations
+    for (let looks = 0; looks < 50; looks++) expect(findTree(pid, mark)).toEqual([]);
   });
 
   it('follows one that it has seen, though its parent ended and its environment is empty', async () => {
