@@ -3,6 +3,7 @@
  * @module
  */
 
+import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readLastPid, readStat } from '../../runner/role/proc.ts';
 import { identify, isAlive, type ProcessId } from '../../runner/role/process-id.ts';
@@ -35,6 +36,7 @@ const MAX_LOOK_MS = 100;
  * @param mark as `markEnv` gave it
  */
 export async function endTree(rootPid: number, mark: string, { signal, graceMs }: EndOptions): Promise<Ended> {
+  if (process.platform === 'win32') return endOnWindows(rootPid);
   const known = new Map<number, ProcessId>();
   /** One that was found once stays known, whatever then becomes of its parent and its environment. */
   function look(): number[] {
@@ -54,6 +56,12 @@ export async function endTree(rootPid: number, mark: string, { signal, graceMs }
   });
   if (isGone) return { killed: false, left: [] };
   return { killed: true, left: (await untilGone(find, KILL_MS, killAll)) ? [] : find() };
+}
+
+/** There are no signals, and nothing shows an environment: whoever lost its parent stays. */
+function endOnWindows(rootPid: number): Ended {
+  spawnSync('taskkill', ['/PID', String(rootPid), '/T', '/F'], { stdio: 'ignore' });
+  return { killed: true, left: [] };
 }
 
 /**
