@@ -31,7 +31,8 @@ const FIRST_LOOK_MS = 5;
 const MAX_LOOK_MS = 100;
 
 /**
- * Each process gets the signal, once, also those that come later; then SIGKILL, until none is left.
+ * Each process gets the signal, once, also those that come later; then SIGKILL, until none is left. One kind escapes: what starts its
+ * successor within a millisecond, each in a session of its own, and ends. Only a cgroup holds that.
  * @param rootPid the command's first process, which may have ended
  * @param mark as `markEnv` gave it
  */
