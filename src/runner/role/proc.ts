@@ -54,6 +54,18 @@ export function readStat(pid: Pid): Stat | undefined {
   });
 }
 
+/** Its process group, and the one in the foreground of its terminal: -1 where it has none. */
+export function readForeground(pid: Pid): { group: number; foreground: number } | undefined {
+  return orUndefined(() => {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [, , group, , , foreground] = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    return { group: group as number, foreground: foreground as number };
+  });
+}
+
 /** Those that have ended and were not waited for among them. None where that can't be told. */
 export function listChildren(pid: Pid): number[] {
   const ofThread = (thread: string) =>

@@ -1,0 +1,136 @@
+/**
+ * One process of the command: start it with the very same words, and end it with all that it started.
+ * @module
+ */
+
+import type { ChildProcess, StdioOptions } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errnoOf } from '../../errors.ts';
+import { type Launch, spawnAlike } from '../../runner/handoff/launch.ts';
+import { endTree } from './end-tree.ts';
+
+/** How a process ended. */
+export interface End {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why it could not be started, where that is so. `code` is then what a shell gives: 127 not found, 126 not executable. */
+  readonly error: string | null;
+}
+
+export interface Child {
+  readonly process: ChildProcess;
+  readonly pid: number | undefined;
+  /** In its environment and in that of all that it starts. */
+  readonly mark: string;
+  /** performance.now() */
+  readonly startedMs: number;
+  /** Whether it leads a session of its own. */
+  readonly leads: boolean;
+  readonly output: readonly Readable[];
+  readonly ended: Promise<End>;
+  /** Null while it lives. */
+  readonly end: End | null;
+}
+
+/** What each start has in common. */
+export interface HowToStart {
+  readonly launch: Launch;
+  readonly env: Readonly<Record<string, string>>;
+  /** Handed on as 3, 4, … */
+  readonly fds: readonly number[];
+  /** Whether it is started in a session of its own: see `startChild`. */
+  readonly ownSession: boolean;
+  /** Whether its output comes through this process. */
+  readonly pipesOutput: boolean;
+  readonly ipc: boolean;
+}
+
+/**
+ * On a terminal it stays in the process group of this one, which the shell has put in the foreground: only so do the keys (Ctrl-C,
+ * Ctrl-Z), raw mode and `fg` work as without us. Elsewhere it leads a session of its own: what is sent to our group (by `timeout`, say)
+ * then reaches it once, through us, and one signal reaches all that it started.
+ */
+export function startChild(how: HowToStart, mark: string): Child {
+  const { launch, env, fds, ownSession, pipesOutput, ipc } = how;
+  const out = pipesOutput ? 'pipe' : 'inherit';
+  const stdio: StdioOptions = ['inherit', out, out, ...fds, ...(ipc ? (['ipc'] as const) : [])];
+  const started = spawnAlike(launch, { ...env, [mark]: '1' }, { stdio, detached: ownSession });
+  const output: Readable[] = [];
+  for (const [from, to] of [
+    [started.stdout, process.stdout],
+    [started.stderr, process.stderr],
+  ] as const) {
+    if (from === null) continue;
+    from.pipe(to, { end: false });
+    output.push(from);
+  }
+  let end: End | null = null;
+  const ended = new Promise<End>((resolve) => {
+    started.once('exit', (code, signal) => resolve({ code, signal, error: null }));
+    started.on('error', (error) => {
+      if (started.pid !== undefined) return; // a signal or a message that could not be sent
+      const code = errnoOf(error) === 'ENOENT' ? 127 : 126;
+      resolve({ code, signal: null, error: error.message });
+    });
+  });
+  void ended.then((how) => {
+    end = how;
+  });
+  return {
+    process: started,
+    pid: started.pid,
+    mark,
+    startedMs: performance.now(),
+    leads: ownSession,
+    output,
+    ended,
+    get end() {
+      return end;
+    },
+  };
+}
+
+/** Sends it a signal. One that has ended gets none. */
+export function signalChild(child: Child, signal: NodeJS.Signals): void {
+  if (child.end === null) child.process.kill(signal);
+}
+
+export interface HowToStop {
+  readonly signal: NodeJS.Signals;
+  /** Milliseconds from the signal to SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** Resolves when it and all that it started are gone. True where it took SIGKILL. */
+export async function stopChild(child: Child, { signal, graceMs }: HowToStop): Promise<boolean> {
+  const deadlineMs = performance.now() + graceMs;
+  signalChild(child, signal);
+  signalChild(child, 'SIGCONT'); // a stopped process hears of no signal
+  const isLate = !(await endsWithin(child, graceMs));
+  if (isLate) signalChild(child, 'SIGKILL');
+  await child.ended;
+  await endRest(child, signal, Math.max(0, deadlineMs - performance.now()));
+  return isLate;
+}
+
+/** Ends what the child left behind. */
+export async function endRest(child: Child, signal: NodeJS.Signals, graceMs: number): Promise<void> {
+  if (child.pid !== undefined) await endTree(child.pid, child.mark, signal, graceMs);
+}
+
+/** Whether it ends in that time. */
+export async function endsWithin(child: Child, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
+  const isEnded = await Promise.race([child.ended.then(() => true), late]);
+  timer.abort();
+  return isEnded;
+}
+
+/** For people. */
+export function sayEnd({ code, signal, error }: End): string {
+  if (error !== null) return `it can't be started: ${error}`;
+  return signal === null ? `it ended with exit status ${code}` : `it was ended by ${signal}`;
+}

@@ -1,0 +1,166 @@
+/**
+ * All that can be wrong with what was asked for is said here, before anything is started. What a restart needs is loaded here too: our own
+ * release may be replaced on disk while the command runs.
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { readOwnWords } from '../../change/running-program.ts';
+import { randomHex } from '../../disk/random-name.ts';
+import { toRaw } from '../../disk/raw-path.ts';
+import { statOrNothing } from '../../disk/stat.ts';
+import { DistprintError, isDistprintError } from '../../errors.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../runner/handoff/gate.ts';
+import { getLaunch } from '../../runner/handoff/launch.ts';
+import type { CoverageOptions } from '../../scan/coverage.ts';
+import type { HowToStart, HowToStop } from './child.ts';
+import { openSockets } from './listen.ts';
+import { needsIpc, needsOutput, parseReady, type Ready } from './ready.ts';
+import { createSay, type Say } from './say.ts';
+import { isOnTerminal, keepModes } from './terminal.ts';
+import { startWatchdog, type Watchdog } from './watchdog.ts';
+import { type Content, createWatched, type Watched, type WatchedPath } from './watched.ts';
+import { whatToWatch } from './what-to-watch.ts';
+
+/** As the command line gives them. Durations are milliseconds. */
+export interface RunOptions {
+  include?: string[];
+  exclude?: string[];
+  watch?: string[];
+  settle?: number;
+  interval: number;
+  restart: 'stop-first' | 'start-first';
+  listen?: string[];
+  ready?: string;
+  timeout: number;
+  onExit?: 'wait' | 'exit' | 'restart';
+  stopSignal: NodeJS.Signals;
+  grace: number;
+  maxRestarts: number;
+  verbose?: boolean;
+  quiet?: boolean;
+  json?: string;
+}
+
+export interface Prepared {
+  readonly watched: Watched;
+  readonly say: Say;
+  readonly how: HowToStart;
+  readonly stop: HowToStop;
+  readonly limits: Limits;
+  readonly ready: Ready | null;
+  readonly readyText: string;
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  readonly startFirst: boolean;
+  readonly onExit: 'wait' | 'exit' | 'restart';
+  readonly onTerminal: boolean;
+  readonly watchdog: Watchdog;
+  /** How the marks of all children begin. */
+  readonly mark: string;
+  /** What is missing for a start, for people. */
+  lacks(): string | null;
+  restoreModes(): void;
+  closeSockets(): void;
+}
+
+/** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
+export async function prepare(
+  words: readonly string[],
+  options: RunOptions,
+  running: () => Content | null,
+): Promise<Prepared> {
+  const cwd = process.cwd();
+  const say = createSay({ quiet: options.quiet === true, verbose: options.verbose === true, json: options.json });
+  const ready = options.ready === undefined ? null : parseReady(options.ready);
+  const { paths, program } = findPaths(words, options, cwd);
+  const watched = createWatched(paths, toCoverage(options), program, running);
+  const sockets = await openSockets(options.listen ?? [], process.env);
+  const onTerminal = isOnTerminal();
+  const mark = `DISTPRINT_RUN_${randomHex(8)}_`;
+  if (process.pid === 1)
+    say.tell({
+      event: 'note',
+      reason: 'runs as PID 1, and reaps nothing: give the container an init (docker run --init)',
+    });
+  return {
+    watched,
+    say,
+    ready,
+    readyText: options.ready ?? '',
+    how: {
+      launch: toLaunch(words, sockets.fds.length > 0),
+      env: sockets.env,
+      fds: sockets.fds,
+      ownSession: !onTerminal,
+      pipesOutput: ready !== null && needsOutput(ready),
+      ipc: ready !== null && needsIpc(ready),
+    },
+    stop: { signal: options.stopSignal, graceMs: options.grace },
+    limits: { ...DEFAULT_LIMITS, breaker: { max: options.maxRestarts, windowMs: 60_000 } },
+    timeoutMs: options.timeout,
+    intervalMs: options.interval,
+    startFirst: options.restart === 'start-first',
+    onExit: options.onExit ?? (onTerminal ? 'wait' : 'exit'),
+    onTerminal,
+    watchdog: startWatchdog(mark, options.stopSignal, options.grace),
+    mark,
+    lacks: () => null,
+    restoreModes: keepModes(),
+    closeSockets: () => sockets.close(),
+  };
+}
+
+const toCoverage = ({ include, exclude }: RunOptions): CoverageOptions => ({
+  ...(include && { include }),
+  ...(exclude && { exclude }),
+});
+
+function findPaths(
+  words: readonly string[],
+  { watch, settle }: RunOptions,
+  cwd: string,
+): { paths: WatchedPath[]; program: string | undefined } {
+  if (watch === undefined) {
+    const { path, settleMs } = whatToWatch(words, process.env, cwd);
+    return { paths: [toWatchedPath(path, settle ?? settleMs)], program: undefined };
+  }
+  const paths = watch.map((each) => {
+    const path = resolve(cwd, each);
+    return toWatchedPath(path, settle ?? usualSettleMs(path));
+  });
+  return { paths, program: findProgram(words, cwd) };
+}
+
+/** What --watch names may have nothing to do with the command, which is then looked for all the same. */
+function findProgram(words: readonly string[], cwd: string): string | undefined {
+  try {
+    whatToWatch(words, process.env, cwd);
+  } catch (error) {
+    if (!isDistprintError(error, 'ERR_DISTPRINT_OPTION')) throw error;
+  }
+  return undefined;
+}
+
+function toWatchedPath(path: string, settleMs: number): WatchedPath {
+  if (path !== '/') return { path, settleMs };
+  throw new DistprintError(
+    'ERR_DISTPRINT_OPTION',
+    '--watch /: that is the whole machine; name the folder of the build',
+  );
+}
+
+/** A project's own build is written in one go. An install, or one large file, has pauses. */
+function usualSettleMs(path: string): number {
+  return path.includes('/node_modules/') || statOrNothing(path)?.isFile() === true ? 2_000 : 200;
+}
+
+/** Its words to the byte, in the directory and with the environment that we were given. */
+function toLaunch(words: readonly string[], hasSockets: boolean) {
+  const own = readOwnWords()?.slice(-words.length) ?? [];
+  const isOurs = own.every((word, i) => Buffer.from(word, 'latin1').toString('utf8') === words[i]);
+  const argv = own.length === words.length && isOurs ? own : words.map(toRaw);
+  // LISTEN_PID has to be the child's own, and only the child knows that.
+  const all = hasSockets ? ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...argv] : argv;
+  return { ...getLaunch(), file: all[0] as string, argv: all };
+}
