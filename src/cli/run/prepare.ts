@@ -52,7 +52,7 @@ export interface Prepared {
   readonly readyText: string;
   readonly timeoutMs: number;
   readonly intervalMs: number;
-  readonly startFirst: boolean;
+  readonly startsBeside: boolean;
   readonly onExit: 'wait' | 'exit' | 'restart';
   readonly onTerminal: boolean;
   readonly watchdog: Watchdog;
@@ -100,7 +100,7 @@ export async function prepare(
     limits: { ...DEFAULT_LIMITS, breaker: { max: options.maxRestarts, windowMs: 60_000 } },
     timeoutMs: options.timeout,
     intervalMs: options.interval,
-    startFirst: options.restart === 'start-first',
+    startsBeside: options.restart === 'start-first',
     onExit: options.onExit ?? (onTerminal ? 'wait' : 'exit'),
     onTerminal,
     watchdog: startWatchdog(mark, options.stopSignal, options.grace),

@@ -7,31 +7,31 @@ import { openSync, writeSync } from 'node:fs';
 import { toRaw, writePath } from '../../disk/raw-path.ts';
 import { DistprintError } from '../../errors.ts';
 import { escapeControls } from '../../runner/log.ts';
-import type { End } from './child.ts';
+import { type End, sayEnd } from './child.ts';
 import type { Difference } from './watched.ts';
 
 /** Why it was started anew. */
-export type Why = 'content' | 'by hand' | 'back-off';
+export type Why = 'content' | 'by hand' | 'its end';
 
 /** What happens, in the words of docs/run.md. Times are in milliseconds. */
 export type RunEvent =
   | { readonly event: 'waiting'; readonly reason: string }
   | {
       readonly event: 'started';
-      readonly pid: number;
+      readonly pid: number | null;
       readonly version: string | null;
       readonly fingerprint: string | null;
     }
   | ({
       readonly event: 'restarted';
-      readonly pid: number;
+      readonly pid: number | null;
       readonly why: Why;
       readonly fingerprint: string | null;
     } & Changed &
       Timed)
   | ({
       readonly event: 'kept';
-      readonly pid: number;
+      readonly pid: number | null;
       readonly reason: string;
       readonly fingerprint: string | null;
     } & Changed)
@@ -42,7 +42,7 @@ export type RunEvent =
       readonly then: 'wait' | 'exit' | 'restart';
       readonly inMs?: number;
     } & End)
-  | { readonly event: 'killed'; readonly pid: number; readonly graceMs: number }
+  | { readonly event: 'killed'; readonly pid: number | null; readonly graceMs: number }
   | { readonly event: 'note'; readonly reason: string };
 
 interface Changed {
@@ -139,18 +139,12 @@ const toShown = (text: string) => writePath(toRaw(text));
 const MAX_PATHS = 3;
 
 function sayChanged(changed: Difference | null, why: Why): string {
-  if (changed === null) return why === 'by hand' ? 'by hand' : 'it had ended';
+  if (changed === null) return why === 'by hand' ? 'by hand' : 'after its end';
   const { paths, from, to } = changed;
   const few = paths.slice(0, MAX_PATHS).join(', ');
   const more = paths.length > MAX_PATHS ? ` and ${paths.length - MAX_PATHS} more` : '';
   const versions = from === to ? '' : `, ${toShown(from ?? 'none')} -> ${toShown(to ?? 'none')}`;
   return `${few === '' ? 'it may have loaded what was there in between' : `${few}${more} changed`}${versions}`;
-}
-
-/** For people. */
-export function sayEnd({ code, signal, error }: End): string {
-  if (error !== null) return `the command can't be started: ${error}`;
-  return signal === null ? `the command ended with exit status ${code}` : `the command was ended by ${signal}`;
 }
 
 function sayThen(then: 'wait' | 'exit' | 'restart', inMs = 0): string {
@@ -161,5 +155,3 @@ function sayThen(then: 'wait' | 'exit' | 'restart', inMs = 0): string {
 }
 
 const round = (ms: number) => (ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`);
-
-export const showWords = (words: readonly string[]) => words.map(writePath).join(' ');

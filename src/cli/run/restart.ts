@@ -1,0 +1,226 @@
+/**
+ * Starts the command: in place of what ran, or beside it.
+ *
+ * What runs is tied to the last look before its start. What is written after that look is other content than that, and a later look sees
+ * it: so what runs last is what is on disk.
+ * @module
+ */
+
+import { recordHandOff } from '../../runner/handoff/gate.ts';
+import { notify } from '../../runner/supervisor/systemd.ts';
+import { sayEnd, startChild, stopChild } from './child.ts';
+import { lookNow, lookUntilSettled, NEVER_SETTLES_MS } from './looks.ts';
+import { waitUntilReady } from './ready.ts';
+import type { Why } from './say.ts';
+import type { Content, Difference } from './watched.ts';
+import { isRunning, type Run, type Wrapper } from './wrapper.ts';
+
+/** In milliseconds. Without `--ready`, what was started beside another is taken for ready when it has lived for so long. */
+const ALIVE_MS = 2_000;
+/** In milliseconds: how often to look for what can be started. */
+const POLL_MS = 200;
+
+/** The first start. It need not settle: what is there is what the operator wants to run, and a change is seen. */
+export async function startFirst(wrapper: Wrapper): Promise<void> {
+  const content = await whatIsThere(wrapper, true);
+  if (wrapper.state.leaving !== null) return;
+  const run = startInstead(wrapper, content);
+  const { child } = run;
+  wrapper.say.tell({
+    event: 'started',
+    pid: child.pid ?? null,
+    version: content?.version ?? null,
+    fingerprint: content?.key ?? null,
+  });
+  if (wrapper.ready === null) return;
+  void untilReady(wrapper, run).then((trouble) => {
+    if (trouble === null) tellSystemd('READY=1');
+    else if (child.end === null) wrapper.say.tell({ event: 'note', reason: trouble });
+  });
+}
+
+/** Why it is started anew, and since when that is under way (performance.now()). */
+interface Restart {
+  readonly why: Why;
+  readonly before: Content | null;
+  readonly beganMs: number;
+  readonly settledInMs: number;
+}
+
+export async function startAnew(wrapper: Wrapper, why: Why): Promise<void> {
+  const { state } = wrapper;
+  const beganMs = performance.now();
+  const settledInMs = state.otherSinceMs === null ? 0 : beganMs - state.otherSinceMs;
+  const restart: Restart = { why, before: state.current?.content ?? null, beganMs, settledInMs };
+  if (why === 'content') state.history = recordHandOff(state.history, wrapper.limits, Date.now());
+  if (isRunning(state) && wrapper.startsBeside) return startBeside(wrapper, restart);
+  tellSystemd('RELOADING=1', 'STATUS=restarting');
+  if (isRunning(state)) await end(wrapper, state.current as Run);
+  const content = await whatIsThere(wrapper, why === 'by hand');
+  if (state.leaving !== null) return;
+  const run = startInstead(wrapper, content);
+  void untilReady(wrapper, run).then((trouble) => {
+    if (trouble !== null && run.child.end === null) wrapper.say.tell({ event: 'note', reason: trouble });
+    return tellRestarted(wrapper, run, restart);
+  });
+}
+
+async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
+  const { state } = wrapper;
+  const old = state.current as Run;
+  const look = await lookNow(wrapper);
+  const { content } = look;
+  const lacks = wrapper.lacks() ?? (content === null || restart.why === 'content' ? look.reason : null);
+  if (lacks !== null) {
+    if (restart.why !== 'content') wrapper.say.tell({ event: 'note', reason: `not restarted: ${lacks}` });
+    return;
+  }
+  const run = start(wrapper, content);
+  state.candidate = run;
+  guard(wrapper);
+  let trouble: string | null | undefined;
+  void untilReady(wrapper, run).then((why) => {
+    trouble = why;
+    wrapper.poke();
+  });
+  // Newer content makes this one pointless. If the old one ends, this one is all there is.
+  const isOvertaken = () => state.look?.state === 'settled' && state.look.content?.key !== content?.key;
+  const isOver = () => trouble !== undefined || state.leaving !== null || isOvertaken() || old.child.end !== null;
+  await wrapper.until(isOver);
+  state.candidate = null;
+  if (state.leaving !== null) return end(wrapper, run);
+  if (run.child.end === null && (trouble === null || old.child.end !== null)) {
+    tellSystemd('RELOADING=1', 'STATUS=restarting');
+    adopt(wrapper, run);
+    await end(wrapper, old);
+    return tellRestarted(wrapper, run, restart);
+  }
+  await end(wrapper, run);
+  if (trouble === undefined || trouble === null) return; // overtaken
+  if (content !== null) refuse(wrapper, content, trouble);
+  const changed = await differ(wrapper, restart.before, content);
+  wrapper.say.tell({
+    event: 'kept',
+    pid: old.child.pid ?? null,
+    reason: trouble,
+    fingerprint: content?.key ?? null,
+    changed,
+  });
+}
+
+/** It is not tried again before the content is another. */
+function refuse({ state }: Wrapper, { key: fingerprint, version }: Content, reason: string): void {
+  const tried = { fingerprint, version, reason, failures: 1, atMs: Date.now(), retryAtMs: Infinity };
+  state.history = { ...state.history, tried };
+}
+
+function startInstead(wrapper: Wrapper, content: Content | null): Run {
+  const run = start(wrapper, content);
+  adopt(wrapper, run);
+  return run;
+}
+
+function start(wrapper: Wrapper, content: Content | null): Run {
+  const { state, how, mark } = wrapper;
+  const child = startChild(how, `${mark}${++state.starts}`);
+  void child.ended.then(wrapper.poke);
+  return { child, content, sawOther: false };
+}
+
+function adopt(wrapper: Wrapper, run: Run): void {
+  const { state } = wrapper;
+  state.current = run;
+  state.isEndTold = false;
+  state.startAgainAtMs = null;
+  state.otherSinceMs = null;
+  guard(wrapper);
+  lookUntilSettled(wrapper);
+}
+
+/** Ends it, and all that it started. */
+async function end(wrapper: Wrapper, run: Run): Promise<void> {
+  const { state, stop, say } = wrapper;
+  const isCurrent = state.current === run;
+  if (isCurrent) Object.assign(state, { isStopping: true, isEndTold: true });
+  const isKilled = await stopChild(run.child, stop);
+  if (isCurrent) state.isStopping = false;
+  if (isKilled) say.tell({ event: 'killed', pid: run.child.pid ?? null, graceMs: stop.graceMs });
+  wrapper.restoreModes();
+  guard(wrapper);
+}
+
+/** Tells the watchdog which sessions are ours. */
+export function guard({ state, watchdog }: Wrapper): void {
+  const pids = [state.current, state.candidate].map((run) =>
+    run?.child.leads === true && run.child.end === null ? run.child.pid : undefined,
+  );
+  watchdog.guard(pids.filter((pid) => pid !== undefined));
+}
+
+/**
+ * What is there now, once that can be started.
+ * @param isHasty whether it need not have settled
+ */
+async function whatIsThere(wrapper: Wrapper, isHasty: boolean): Promise<Content | null> {
+  const { state, say } = wrapper;
+  const beganMs = performance.now();
+  let told: string | null = null;
+  while (state.leaving === null) {
+    const look = await lookNow(wrapper);
+    const lacks = wrapper.lacks() ?? (look.content === null ? look.reason : null);
+    const isPatient = !isHasty && performance.now() - beganMs < NEVER_SETTLES_MS;
+    if (lacks === null && (look.state === 'settled' || !isPatient)) return look.content;
+    const reason = lacks ?? `what is watched is being written (${look.reason})`;
+    if (told === null || (lacks !== null && lacks !== told)) say.tell({ event: 'waiting', reason });
+    told = reason;
+    await wrapper.until(() => state.leaving !== null, Math.min(POLL_MS, look.retryInMs ?? POLL_MS));
+  }
+  return null;
+}
+
+/** Null once it is ready, else why it will not be. */
+async function untilReady(wrapper: Wrapper, run: Run): Promise<string | null> {
+  const { ready, readyText, timeoutMs, state } = wrapper;
+  const { child } = run;
+  const isBeside = state.candidate === run;
+  if (ready === null && !isBeside) return null;
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), ready === null ? ALIVE_MS : timeoutMs);
+  const isLate = new Promise<string | null>((resolve) => {
+    const late = `it is not ready after ${timeoutMs / 1000} s (--ready ${readyText})`;
+    over.signal.addEventListener('abort', () => resolve(ready === null ? null : late));
+  });
+  const hasEnded = child.ended.then((how) => sayEnd(how));
+  const options = { child: child.process, output: child.output, signal: over.signal };
+  const isReady = ready === null ? isLate : waitUntilReady(ready, options).then(() => null);
+  try {
+    return await Promise.race([hasEnded, isLate, isReady]);
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+async function tellRestarted(wrapper: Wrapper, run: Run, restart: Restart): Promise<void> {
+  const { why, before, beganMs, settledInMs } = restart;
+  const tookMs = performance.now() - beganMs;
+  const isOther = before?.key !== run.content?.key;
+  const changed = isOther || why === 'content' ? await differ(wrapper, before, run.content) : null;
+  tellSystemd('READY=1', `STATUS=restarted ${new Date().toISOString()}`);
+  const fingerprint = run.content?.key ?? null;
+  wrapper.say.tell({ event: 'restarted', pid: run.child.pid ?? null, why, fingerprint, changed, settledInMs, tookMs });
+}
+
+async function differ({ watched }: Wrapper, from: Content | null, to: Content | null): Promise<Difference> {
+  if (from !== null && to !== null) return watched.difference(from, to);
+  return { paths: [], from: from?.version ?? null, to: to?.version ?? null };
+}
+
+let told: Promise<void> = Promise.resolve();
+
+/** One after the other. NotifyAccess= may not allow it. */
+function tellSystemd(...assignments: string[]): void {
+  told = told.then(() => notify(...assignments)).catch(() => {});
+}
