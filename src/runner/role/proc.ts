@@ -40,6 +40,8 @@ export interface Stat {
   /** `Z` and `X`: it has ended, and its parent has not waited for it. */
   readonly state: string;
   readonly parent: number;
+  /** The process group. */
+  readonly group: number;
   readonly session: number;
   /** In clock ticks since the machine was started. */
   readonly startTicks: string;
@@ -49,8 +51,9 @@ export function readStat(pid: Pid): Stat | undefined {
   return orUndefined(() => {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command's name, field 2, may itself hold spaces and parentheses.
-    const [state = '', parent, , session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state, parent: Number(parent), session: Number(session), startTicks: rest[22 - 7] as string };
+    const [state = '', parent, group, session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ids = { parent: Number(parent), group: Number(group), session: Number(session) };
+    return { state, ...ids, startTicks: rest[22 - 7] as string };
   });
 }
 
