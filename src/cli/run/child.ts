@@ -4,11 +4,10 @@
  */
 
 import type { ChildProcess, StdioOptions } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
 import { type Launch, spawnAlike } from '../../runner/handoff/launch.ts';
-import { endTree } from './end-tree.ts';
+import { endTree, findTree, markEnv } from './end-tree.ts';
 
 /** How a process ended. */
 export interface End {
@@ -22,13 +21,10 @@ export interface End {
 export interface Child {
   readonly process: ChildProcess;
   readonly pid: number | undefined;
-  /** In its environment and in that of all that it starts. */
+  /** In its environment and in that of all that it starts (mark.ts). */
   readonly mark: string;
   /** performance.now() */
   readonly startedMs: number;
-  /** Whether it leads a session of its own. */
-  readonly leads: boolean;
-  readonly output: readonly Readable[];
   readonly ended: Promise<End>;
   /** Null while it lives. */
   readonly end: End | null;
@@ -52,20 +48,14 @@ export interface HowToStart {
  * Ctrl-Z), raw mode and `fg` work as without us. Elsewhere it leads a session of its own: what is sent to our group (by `timeout`, say)
  * then reaches it once, through us, and one signal reaches all that it started.
  */
-export function startChild(how: HowToStart, mark: string): Child {
+export function startChild(how: HowToStart, runMark: string): Child {
+  const { mark, env: marked } = markEnv(runMark);
   const { launch, env, fds, ownSession, pipesOutput, ipc } = how;
   const out = pipesOutput ? 'pipe' : 'inherit';
   const stdio: StdioOptions = ['inherit', out, out, ...fds, ...(ipc ? (['ipc'] as const) : [])];
-  const started = spawnAlike(launch, { ...env, [mark]: '1' }, { stdio, detached: ownSession });
-  const output: Readable[] = [];
-  for (const [from, to] of [
-    [started.stdout, process.stdout],
-    [started.stderr, process.stderr],
-  ] as const) {
-    if (from === null) continue;
-    from.pipe(to, { end: false });
-    output.push(from);
-  }
+  const started = spawnAlike(launch, { ...env, ...marked }, { stdio, detached: ownSession });
+  started.stdout?.pipe(process.stdout, { end: false });
+  started.stderr?.pipe(process.stderr, { end: false });
   let end: End | null = null;
   const ended = new Promise<End>((resolve) => {
     started.once('exit', (code, signal) => resolve({ code, signal, error: null }));
@@ -83,8 +73,6 @@ export function startChild(how: HowToStart, mark: string): Child {
     pid: started.pid,
     mark,
     startedMs: performance.now(),
-    leads: ownSession,
-    output,
     ended,
     get end() {
       return end;
@@ -103,7 +91,12 @@ export interface HowToStop {
   readonly graceMs: number;
 }
 
-/** Resolves when it and all that it started are gone. True where it took SIGKILL. */
+/**
+ * Resolves when it and all that it started are gone. True where that took SIGKILL.
+ *
+ * The signal goes to the command's own process first: `npm` and the like pass it on, and who gets it twice may hurry. What is left once
+ * that has ended gets it then.
+ */
 export async function stopChild(child: Child, { signal, graceMs }: HowToStop): Promise<boolean> {
   const deadlineMs = performance.now() + graceMs;
   signalChild(child, signal);
@@ -111,14 +104,18 @@ export async function stopChild(child: Child, { signal, graceMs }: HowToStop): P
   const isLate = !(await endsWithin(child, graceMs));
   if (isLate) signalChild(child, 'SIGKILL');
   await child.ended;
-  await endRest(child, signal, Math.max(0, deadlineMs - performance.now()));
-  return isLate;
+  const isKilled = await endRest(child, { signal, graceMs: Math.max(0, deadlineMs - performance.now()) });
+  return isLate || isKilled;
 }
 
-/** Ends what the child left behind. */
-export async function endRest(child: Child, signal: NodeJS.Signals, graceMs: number): Promise<void> {
-  if (child.pid !== undefined) await endTree(child.pid, child.mark, signal, graceMs);
+/** Ends what the child left behind. True where that took SIGKILL. */
+export async function endRest({ pid, mark }: Child, stop: HowToStop): Promise<boolean> {
+  return pid !== undefined && (await endTree(pid, mark, stop)).killed;
 }
+
+/** The PIDs of it and all that it started. */
+export const listTree = ({ pid, mark }: Child): number[] =>
+  pid === undefined ? [] : findTree(pid, mark).map((each) => each.pid);
 
 /** Whether it ends in that time. */
 export async function endsWithin(child: Child, ms: number): Promise<boolean> {

@@ -5,7 +5,6 @@
 
 import { type End, endRest, signalChild } from './child.ts';
 import { lookNow } from './looks.ts';
-import { guard } from './restart.ts';
 import { ASK_TO_END } from './signals.ts';
 import { isRunning, type Run, type Wrapper } from './wrapper.ts';
 
@@ -16,9 +15,8 @@ const BACK_OFF_MS = { first: 1_000, last: 60_000 };
 export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void> {
   const { state, stop, say } = wrapper;
   state.isEndTold = true;
-  await endRest(run.child, stop.signal, stop.graceMs);
+  await endRest(run.child, stop);
   wrapper.restoreModes();
-  guard(wrapper);
   if (state.leaving !== null || isAfterSignal(wrapper, run, how)) return wrapper.finish(how);
   // What can't be started the first time was asked for wrongly.
   const then = how.error !== null && state.starts === 1 ? 'exit' : wrapper.onExit;

@@ -6,7 +6,6 @@
 
 import { resolve } from 'node:path';
 import { readOwnWords } from '../../change/running-program.ts';
-import { randomHex } from '../../disk/random-name.ts';
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError, isDistprintError } from '../../errors.ts';
@@ -15,12 +14,13 @@ import { getLaunch } from '../../runner/handoff/launch.ts';
 import type { CoverageOptions } from '../../scan/coverage.ts';
 import type { HowToStart, HowToStop } from './child.ts';
 import { openSockets } from './listen.ts';
-import { needsIpc, needsOutput, parseReady, type Ready } from './ready.ts';
+import { createRunMark } from './mark.ts';
+import { needsIpc, needsOutput, parseReady, type Ready, whyAmbiguous } from './ready.ts';
 import { createSay, type Say } from './say.ts';
 import { isOnTerminal, keepModes } from './terminal.ts';
-import { startWatchdog, type Watchdog } from './watchdog.ts';
+import { startWatchdog } from './watchdog.ts';
 import { type Content, createWatched, type Watched, type WatchedPath } from './watched.ts';
-import { whatToWatch } from './what-to-watch.ts';
+import { SETTLE_INSTALLED_MS, SETTLE_OWN_MS, whatToWatch } from './what-to-watch.ts';
 
 /** As the command line gives them. Durations are milliseconds. */
 export interface RunOptions {
@@ -49,13 +49,11 @@ export interface Prepared {
   readonly stop: HowToStop;
   readonly limits: Limits;
   readonly ready: Ready | null;
-  readonly readyText: string;
   readonly timeoutMs: number;
   readonly intervalMs: number;
   readonly startsBeside: boolean;
   readonly onExit: 'wait' | 'exit' | 'restart';
   readonly onTerminal: boolean;
-  readonly watchdog: Watchdog;
   /** How the marks of all children begin. */
   readonly mark: string;
   /** What is missing for a start, for people. */
@@ -73,11 +71,15 @@ export async function prepare(
   const cwd = process.cwd();
   const say = createSay({ quiet: options.quiet === true, verbose: options.verbose === true, json: options.json });
   const ready = options.ready === undefined ? null : parseReady(options.ready);
-  const { paths, program } = findPaths(words, options, cwd);
-  const watched = createWatched(paths, toCoverage(options), program, running);
+  const ambiguous = ready === null ? null : whyAmbiguous(ready, options.restart === 'start-first');
+  if (ambiguous !== null) throw new DistprintError('ERR_DISTPRINT_OPTION', ambiguous);
+  const { paths, coverage, program } = findPaths(words, options, cwd);
+  const lacks = () => (program === undefined || isThere(program) ? null : `${program} is not there yet`);
+  const watched = createWatched(paths, coverage, lacks, running);
   const sockets = await openSockets(options.listen ?? [], process.env);
   const onTerminal = isOnTerminal();
-  const mark = `DISTPRINT_RUN_${randomHex(8)}_`;
+  const mark = createRunMark();
+  startWatchdog(mark, { signal: options.stopSignal, graceMs: options.grace });
   if (process.pid === 1)
     say.tell({
       event: 'note',
@@ -87,7 +89,6 @@ export async function prepare(
     watched,
     say,
     ready,
-    readyText: options.ready ?? '',
     how: {
       launch: toLaunch(words, sockets.fds.length > 0),
       env: sockets.env,
@@ -103,9 +104,8 @@ export async function prepare(
     startsBeside: options.restart === 'start-first',
     onExit: options.onExit ?? (onTerminal ? 'wait' : 'exit'),
     onTerminal,
-    watchdog: startWatchdog(mark, options.stopSignal, options.grace),
     mark,
-    lacks: () => null,
+    lacks,
     restoreModes: keepModes(),
     closeSockets: () => sockets.close(),
   };
@@ -116,31 +116,40 @@ const toCoverage = ({ include, exclude }: RunOptions): CoverageOptions => ({
   ...(exclude && { exclude }),
 });
 
-function findPaths(
-  words: readonly string[],
-  { watch, settle }: RunOptions,
-  cwd: string,
-): { paths: WatchedPath[]; program: string | undefined } {
+/** What to watch, how, and what has to be there for a start. */
+interface Found {
+  readonly paths: readonly WatchedPath[];
+  readonly coverage: CoverageOptions;
+  readonly program: string | undefined;
+}
+
+function findPaths(words: readonly string[], options: RunOptions, cwd: string): Found {
+  const { watch, settle } = options;
   if (watch === undefined) {
-    const { path, settleMs } = whatToWatch(words, process.env, cwd);
-    return { paths: [toWatchedPath(path, settle ?? settleMs)], program: undefined };
+    const { path, program, settleMs, include } = whatToWatch(words, process.env, cwd);
+    const coverage = { ...(include && { include }), ...toCoverage(options) };
+    return { paths: [toWatchedPath(path, settle ?? settleMs)], coverage, program };
   }
   const paths = watch.map((each) => {
     const path = resolve(cwd, each);
     return toWatchedPath(path, settle ?? usualSettleMs(path));
   });
-  return { paths, program: findProgram(words, cwd) };
+  return { paths, coverage: toCoverage(options), program: findProgram(words, cwd) };
 }
 
-/** What --watch names may have nothing to do with the command, which is then looked for all the same. */
+/** With `--watch`, the command need not tell what it runs. */
 function findProgram(words: readonly string[], cwd: string): string | undefined {
   try {
-    whatToWatch(words, process.env, cwd);
+    return whatToWatch(words, process.env, cwd).program;
   } catch (error) {
     if (!isDistprintError(error, 'ERR_DISTPRINT_OPTION')) throw error;
+    return undefined;
   }
-  return undefined;
 }
+
+/** As Node finds it: `node app` stands for app.js or app/index.js. */
+const SUFFIXES = ['', '.js', '.json', '.node', '/index.js', '/package.json'];
+const isThere = (program: string) => SUFFIXES.some((suffix) => statOrNothing(program + suffix)?.isFile() === true);
 
 function toWatchedPath(path: string, settleMs: number): WatchedPath {
   if (path !== '/') return { path, settleMs };
@@ -152,7 +161,9 @@ function toWatchedPath(path: string, settleMs: number): WatchedPath {
 
 /** A project's own build is written in one go. An install, or one large file, has pauses. */
 function usualSettleMs(path: string): number {
-  return path.includes('/node_modules/') || statOrNothing(path)?.isFile() === true ? 2_000 : 200;
+  return path.includes('/node_modules/') || statOrNothing(path)?.isFile() === true
+    ? SETTLE_INSTALLED_MS
+    : SETTLE_OWN_MS;
 }
 
 /** Its words to the byte, in the directory and with the environment that we were given. */

@@ -8,9 +8,9 @@
 
 import { recordHandOff } from '../../runner/handoff/gate.ts';
 import { notify } from '../../runner/supervisor/systemd.ts';
-import { sayEnd, startChild, stopChild } from './child.ts';
+import { endsWithin, listTree, sayEnd, startChild, stopChild } from './child.ts';
 import { lookNow, lookUntilSettled, NEVER_SETTLES_MS } from './looks.ts';
-import { waitUntilReady } from './ready.ts';
+import { noteBefore, waitUntilReady } from './ready.ts';
 import type { Why } from './say.ts';
 import type { Content, Difference } from './watched.ts';
 import { isRunning, type Run, type Wrapper } from './wrapper.ts';
@@ -77,7 +77,6 @@ async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
   }
   const run = start(wrapper, content);
   state.candidate = run;
-  guard(wrapper);
   let trouble: string | null | undefined;
   void untilReady(wrapper, run).then((why) => {
     trouble = why;
@@ -121,10 +120,12 @@ function startInstead(wrapper: Wrapper, content: Content | null): Run {
 }
 
 function start(wrapper: Wrapper, content: Content | null): Run {
-  const { state, how, mark } = wrapper;
-  const child = startChild(how, `${mark}${++state.starts}`);
+  const { state, how, mark, ready } = wrapper;
+  const before = ready === null ? null : noteBefore(ready);
+  const child = startChild(how, mark);
+  state.starts++;
   void child.ended.then(wrapper.poke);
-  return { child, content, sawOther: false };
+  return { child, content, before, sawOther: false };
 }
 
 function adopt(wrapper: Wrapper, run: Run): void {
@@ -133,7 +134,6 @@ function adopt(wrapper: Wrapper, run: Run): void {
   state.isEndTold = false;
   state.startAgainAtMs = null;
   state.otherSinceMs = null;
-  guard(wrapper);
   lookUntilSettled(wrapper);
 }
 
@@ -146,15 +146,6 @@ async function end(wrapper: Wrapper, run: Run): Promise<void> {
   if (isCurrent) state.isStopping = false;
   if (isKilled) say.tell({ event: 'killed', pid: run.child.pid ?? null, graceMs: stop.graceMs });
   wrapper.restoreModes();
-  guard(wrapper);
-}
-
-/** Tells the watchdog which sessions are ours. */
-export function guard({ state, watchdog }: Wrapper): void {
-  const pids = [state.current, state.candidate].map((run) =>
-    run?.child.leads === true && run.child.end === null ? run.child.pid : undefined,
-  );
-  watchdog.guard(pids.filter((pid) => pid !== undefined));
 }
 
 /**
@@ -178,28 +169,16 @@ async function whatIsThere(wrapper: Wrapper, isHasty: boolean): Promise<Content 
   return null;
 }
 
-/** Null once it is ready, else why it will not be. */
-async function untilReady(wrapper: Wrapper, run: Run): Promise<string | null> {
-  const { ready, readyText, timeoutMs, state } = wrapper;
-  const { child } = run;
-  const isBeside = state.candidate === run;
-  if (ready === null && !isBeside) return null;
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(), ready === null ? ALIVE_MS : timeoutMs);
-  const isLate = new Promise<string | null>((resolve) => {
-    const late = `it is not ready after ${timeoutMs / 1000} s (--ready ${readyText})`;
-    over.signal.addEventListener('abort', () => resolve(ready === null ? null : late));
-  });
-  const hasEnded = child.ended.then((how) => sayEnd(how));
-  const options = { child: child.process, output: child.output, signal: over.signal };
-  const isReady = ready === null ? isLate : waitUntilReady(ready, options).then(() => null);
+/** Null once it is ready, else why it is not. */
+async function untilReady({ ready, timeoutMs, state }: Wrapper, { child, before }: Run): Promise<string | null> {
+  const isAlone = state.candidate?.child !== child;
+  if (ready === null) return isAlone || !(await endsWithin(child, ALIVE_MS)) ? null : sayEnd(await child.ended);
   try {
-    return await Promise.race([hasEnded, isLate, isReady]);
+    const pids = () => listTree(child);
+    await waitUntilReady(ready, { child: child.process, pids, isAlone, before, timeoutMs });
+    return null;
   } catch (error) {
     return (error as Error).message;
-  } finally {
-    clearTimeout(timer);
-    over.abort();
   }
 }
 

@@ -3,7 +3,8 @@
  * @module
  */
 
-import { MAX_TIMER_MS, startHeartbeat } from '../../change/heartbeat.ts';
+import { startHeartbeat } from '../../change/heartbeat.ts';
+import { MAX_TIMER_MS } from '../../change/repeat.ts';
 import { EMPTY_HISTORY, withoutFuture } from '../../runner/handoff/gate.ts';
 import { decide } from './decide.ts';
 import { onEnd, onSignal } from './ending.ts';
@@ -37,9 +38,14 @@ export async function runCommand(words: readonly string[], options: RunOptions):
   };
   hearSignals(!prepared.how.ownSession, (signal, hasIt) => onSignal(wrapper, signal, hasIt));
   process.on('SIGUSR2', () => ask(wrapper));
+  startHeartbeat({
+    detector: { check: () => lookForBeat(wrapper), whereToListen: prepared.watched.whereToListen },
+    intervalMs: prepared.intervalMs,
+    wake: true,
+    onNote: (reason) => prepared.say.tell({ event: 'note', reason }),
+    signal: over.signal,
+  });
   await startFirst(wrapper);
-  const beat = { check: () => lookForBeat(wrapper) };
-  startHeartbeat({ detector: beat, intervalMs: prepared.intervalMs, signal: over.signal });
   while (!over.signal.aborted) await step(wrapper);
 }
 

@@ -3,14 +3,16 @@
  * @module
  */
 
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createObserver, type Observation } from '../../change/observer.ts';
+import { createPlaces, type Place, type Places } from '../../change/places.ts';
 import type { Sighting } from '../../change/settle.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { diffManifests, type ManifestDiff } from '../../manifest/diff.ts';
 import { toManifest } from '../../manifest/manifest.ts';
 import { hasSeal } from '../../manifest/seal.ts';
 import type { CoverageOptions } from '../../scan/coverage.ts';
+import type { Scan } from '../../scan/scan.ts';
 import { runAsync, type Work } from '../../steps.ts';
 
 /** A path to watch. */
@@ -54,6 +56,8 @@ export interface Watched {
   /** Calls that overlap share one look. */
   look(): Promise<Look>;
   difference(from: Content, to: Content): Promise<Difference>;
+  /** Where a change would show, as the last look found it. */
+  whereToListen(): Promise<Places>;
 }
 
 /** Content with fewer files than what runs is most likely a build that deletes, and then writes: it has to be quiet for so many times longer. */
@@ -62,13 +66,13 @@ const FEWER_FILES_TIMES = 10;
 const UNFINISHED_MS = 60_000;
 
 /**
- * @param program what has to be there before a start: the script or the executable
+ * @param lacks what is missing for a start; null where nothing is
  * @param running what needs no settling, because it runs; null where nothing is vouched for
  */
 export function createWatched(
   paths: readonly WatchedPath[],
   coverage: CoverageOptions,
-  program: string | undefined,
+  lacks: () => string | null,
   running: () => Content | null,
 ): Watched {
   const observers = paths.map(({ path, settleMs }) => {
@@ -82,6 +86,9 @@ export function createWatched(
       cacheFile: undefined,
     });
   });
+  const passes: (Scan | null)[] = paths.map(() => null);
+  const places = paths.map(({ path }) => createPlaces(path));
+  let merged: { of: Places[]; places: Places } = { of: [new Map()], places: new Map() };
   let seen: { key: string; sinceMs: number } = { key: '', sinceMs: 0 };
 
   function* lookAtAll(): Work<Look> {
@@ -89,7 +96,9 @@ export function createWatched(
     const all: Observation[] = [];
     for (const [i, observer] of observers.entries()) {
       const vouched = known?.trees[i]?.fingerprint;
-      all.push(yield* observer.look((fingerprint) => fingerprint === vouched));
+      const seen = yield* observer.look((fingerprint) => fingerprint === vouched);
+      if ('tree' in seen) passes[i] = seen.tree.pass;
+      all.push(seen);
     }
     const look = sum(all);
     return look.content === null ? look : judge(look, look.content, known);
@@ -102,7 +111,8 @@ export function createWatched(
     if (look.state !== 'settled' || content.key === known?.key) return look;
     const settleMs = Math.max(...paths.map((each) => each.settleMs));
     const not = (reason: string, retryInMs: number): Look => ({ ...look, state: 'settling', reason, retryInMs });
-    if (program !== undefined && !isThere(program)) return not(`${program} is not there`, settleMs);
+    const missing = lacks();
+    if (missing !== null) return not(missing, settleMs);
     const leftMs = seen.sinceMs + FEWER_FILES_TIMES * settleMs - nowMs;
     const isFewer =
       known !== null && countFiles(content) < countFiles(known) && !paths.some(({ path }) => hasSeal(path));
@@ -129,7 +139,25 @@ export function createWatched(
       );
       return { paths: changed, from: from.version, to: to.version };
     },
+    async whereToListen() {
+      const each: Places[] = [];
+      for (const [i, find] of places.entries()) each.push(await runAsync(find(passes[i] as Scan | null)));
+      if (each.length === 1) return each[0] as Places;
+      if (!merged.of.every((one, i) => one === each[i])) merged = { of: each, places: mergePlaces(each) };
+      return merged.places;
+    },
   };
+}
+
+/** A directory may lead to one path, and be listed for another. */
+function mergePlaces(each: readonly Places[]): Places {
+  const all = new Map<string, Place>();
+  for (const [id, place] of each.flatMap((places) => [...places])) {
+    const { names } = all.get(id) ?? place;
+    const isAll = names === null || place.names === null;
+    all.set(id, { at: place.at, names: isAll ? null : new Set([...names, ...place.names]) });
+  }
+  return all;
 }
 
 function* diffTrees(from: Sighting, to: Sighting): Work<ManifestDiff> {
@@ -160,8 +188,3 @@ function sum(all: readonly Observation[]): Look {
 }
 
 const countFiles = ({ trees }: Content) => trees.reduce((n, { pass }) => n + pass.listing.files.length, 0);
-
-/** As Node finds it: `node app` stands for app.js or app/index.js. */
-const SUFFIXES = ['', '.js', '.json', '.node', '/index.js', '/package.json'];
-const isThere = (program: string) =>
-  SUFFIXES.some((suffix) => statOrNothing(resolve(`${program}${suffix}`))?.isFile() === true);

@@ -27,6 +27,8 @@ export interface WhatToWatch {
   readonly settleMs: number;
   /** What to cover in place of the usual files, where those would not be what runs. */
   readonly include?: readonly string[];
+  /** The script or the executable, absolute: without it, nothing can be started. */
+  readonly program: string;
   /** The script, absolute, where it is not there yet: before the first build, say. */
   readonly awaited?: string;
 }
@@ -45,7 +47,7 @@ export function whatToWatch(command: readonly string[], env: NodeJS.ProcessEnv, 
   const real = realpathOrNothing(file);
   const isInstalled = !isScript || (real ?? file).includes(`${sep}node_modules${sep}`);
   if (isInstalled) refuseSecond(file, words, cwd);
-  if (!isScript) return { path: file, settleMs: SETTLE_INSTALLED_MS };
+  if (!isScript) return { path: file, program: file, settleMs: SETTLE_INSTALLED_MS };
   const path = findPackageAround(dirname(file));
   if (path === undefined) throw ask(`no package.json is around ${file}`, dirname(file));
   if (path === dirname(path) || path === homedir()) {
@@ -53,6 +55,7 @@ export function whatToWatch(command: readonly string[], env: NodeJS.ProcessEnv, 
   }
   return {
     path,
+    program: file,
     settleMs: isInstalled ? SETTLE_INSTALLED_MS : SETTLE_OWN_MS,
     ...coverBuild(path, real ?? file, isInstalled),
     ...(real === undefined && { awaited: file }),

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { History } from '../../runner/handoff/gate.ts';
 import type { Child, End } from './child.ts';
 import type { Prepared } from './prepare.ts';
+import type { Before } from './ready.ts';
 import type { Content, Look } from './watched.ts';
 
 /** A process of the command, and what it was started on. */
@@ -17,6 +18,8 @@ export interface Run {
   readonly child: Child;
   /** What the last look before the start saw. Null where that could not be read. */
   readonly content: Content | null;
+  /** What was there for `--ready` before the start. */
+  readonly before: Before;
   /** Whether other content was there while it loaded, or when it ended. */
   sawOther: boolean;
 }
