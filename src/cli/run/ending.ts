@@ -5,6 +5,7 @@
 
 import { type End, endRest, signalChild } from './child.ts';
 import { lookNow } from './looks.ts';
+import type { After } from './say.ts';
 import { ASK_TO_END } from './signals.ts';
 import { isRunning, type Run, type Wrapper } from './wrapper.ts';
 
@@ -18,21 +19,26 @@ export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void>
   await endRest(run.child, stop);
   wrapper.restoreModes();
   if (state.leaving !== null || isAfterSignal(wrapper, run, how)) return wrapper.finish(how);
-  // What can't be started the first time was asked for wrongly.
-  const then = how.error !== null && state.starts === 1 ? 'exit' : wrapper.onExit;
+  // It may have ended because of what is being written.
+  const { content } = await lookNow(wrapper);
+  if (content?.key !== run.content?.key) run.sawOther = true;
+  const then = whatThen(wrapper, run, how);
   const ended = { event: 'ended', pid: run.child.pid ?? null, then, ...how } as const;
   if (then === 'exit') {
     say.tell(ended);
     return wrapper.finish(how);
   }
-  // It may have ended because of what is being written.
-  const { content } = await lookNow(wrapper);
-  if (content?.key !== run.content?.key) run.sawOther = true;
-  if (then === 'wait') return say.tell(ended);
+  if (then !== 'restart') return say.tell(ended);
   const inMs = backOff(wrapper, performance.now() - run.child.startedMs);
   say.tell({ ...ended, inMs });
   state.startAgainAtMs = performance.now() + inMs;
   setTimeout(wrapper.poke, inMs + 1);
+}
+
+function whatThen({ state, onExit }: Wrapper, run: Run, how: End): After {
+  // What can't be started the first time was asked for wrongly.
+  if (how.error !== null && state.starts === 1) return 'exit';
+  return run.sawOther && !run.isLoaded && how.code !== 0 ? 'wait for the build' : onExit;
 }
 
 function backOff({ state }: Wrapper, livedMs: number): number {

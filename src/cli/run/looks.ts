@@ -6,8 +6,6 @@
 import type { Look } from './watched.ts';
 import { isRunning, type Wrapper } from './wrapper.ts';
 
-/** In milliseconds. A command has read its files after so long: content that comes and goes later is nothing to it. */
-const LOADING_MS = 2_000;
 /** In milliseconds. A build that has not settled after so long is told of, once. */
 export const NEVER_SETTLES_MS = 30_000;
 
@@ -17,8 +15,7 @@ export async function lookNow(wrapper: Wrapper): Promise<Look> {
   const nowMs = performance.now();
   state.look = look;
   for (const run of [state.current, state.candidate]) {
-    if (run === null || look.content?.key === run.content?.key) continue;
-    if (nowMs - run.child.startedMs < LOADING_MS) run.sawOther = true;
+    if (run !== null && !run.isLoaded && look.content?.key !== run.content?.key) run.sawOther = true;
   }
   if (look.content?.key === state.current?.content?.key) state.otherSinceMs = null;
   else state.otherSinceMs ??= nowMs;

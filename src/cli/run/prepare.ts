@@ -9,18 +9,18 @@ import { readOwnWords } from '../../change/running-program.ts';
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError, isDistprintError } from '../../errors.ts';
-import { DEFAULT_LIMITS, type Limits } from '../../runner/handoff/gate.ts';
+import { DEFAULT_LIMITS } from '../../runner/handoff/gate.ts';
 import { getLaunch } from '../../runner/handoff/launch.ts';
 import type { CoverageOptions } from '../../scan/coverage.ts';
-import type { HowToStart, HowToStop } from './child.ts';
 import { openSockets } from './listen.ts';
 import { createRunMark } from './mark.ts';
-import { needsIpc, needsOutput, parseReady, type Ready, whyAmbiguous } from './ready.ts';
-import { createSay, type Say } from './say.ts';
+import { needsIpc, needsOutput, parseReady, whyAmbiguous } from './ready.ts';
+import { createSay } from './say.ts';
 import { isOnTerminal, keepModes } from './terminal.ts';
 import { startWatchdog } from './watchdog.ts';
-import { type Content, createWatched, type Watched, type WatchedPath } from './watched.ts';
+import { createWatched, type WatchedPath } from './watched.ts';
 import { SETTLE_INSTALLED_MS, SETTLE_OWN_MS, whatToWatch } from './what-to-watch.ts';
+import { type Prepared, type State, startedOn, vouchedFor } from './wrapper.ts';
 
 /** As the command line gives them. Durations are milliseconds. */
 export interface RunOptions {
@@ -42,32 +42,8 @@ export interface RunOptions {
   json?: string;
 }
 
-export interface Prepared {
-  readonly watched: Watched;
-  readonly say: Say;
-  readonly how: HowToStart;
-  readonly stop: HowToStop;
-  readonly limits: Limits;
-  readonly ready: Ready | null;
-  readonly timeoutMs: number;
-  readonly intervalMs: number;
-  readonly startsBeside: boolean;
-  readonly onExit: 'wait' | 'exit' | 'restart';
-  readonly onTerminal: boolean;
-  /** How the marks of all children begin. */
-  readonly mark: string;
-  /** What is missing for a start, for people. */
-  lacks(): string | null;
-  restoreModes(): void;
-  closeSockets(): void;
-}
-
 /** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
-export async function prepare(
-  words: readonly string[],
-  options: RunOptions,
-  running: () => Content | null,
-): Promise<Prepared> {
+export async function prepare(words: readonly string[], options: RunOptions, state: State): Promise<Prepared> {
   const cwd = process.cwd();
   const say = createSay({ quiet: options.quiet === true, verbose: options.verbose === true, json: options.json });
   const ready = options.ready === undefined ? null : parseReady(options.ready);
@@ -75,7 +51,13 @@ export async function prepare(
   if (ambiguous !== null) throw new DistprintError('ERR_DISTPRINT_OPTION', ambiguous);
   const { paths, coverage, program } = findPaths(words, options, cwd);
   const lacks = () => (program === undefined || isThere(program) ? null : `${program} is not there yet`);
-  const watched = createWatched(paths, coverage, lacks, running);
+  const watched = createWatched(
+    paths,
+    coverage,
+    lacks,
+    () => vouchedFor(state),
+    () => startedOn(state),
+  );
   const sockets = await openSockets(options.listen ?? [], process.env);
   const onTerminal = isOnTerminal();
   const mark = createRunMark();

@@ -9,6 +9,7 @@
 import { recordHandOff } from '../../runner/handoff/gate.ts';
 import { notify } from '../../runner/supervisor/systemd.ts';
 import { endsWithin, listTree, sayEnd, startChild, stopChild } from './child.ts';
+import { untilLoaded } from './loading.ts';
 import { lookNow, lookUntilSettled, NEVER_SETTLES_MS } from './looks.ts';
 import { noteBefore, waitUntilReady } from './ready.ts';
 import type { Why } from './say.ts';
@@ -125,7 +126,12 @@ function start(wrapper: Wrapper, content: Content | null): Run {
   const child = startChild(how, mark);
   state.starts++;
   void child.ended.then(wrapper.poke);
-  return { child, content, before, sawOther: false };
+  const run: Run = { child, content, before, sawOther: false, isLoaded: false };
+  void untilLoaded(child).then(() => {
+    run.isLoaded = child.end === null;
+    if (run.isLoaded) wrapper.say.detail(`process ${child.pid} has loaded its files`);
+  });
+  return run;
 }
 
 function adopt(wrapper: Wrapper, run: Run): void {

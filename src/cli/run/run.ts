@@ -13,7 +13,7 @@ import { prepare, type RunOptions } from './prepare.ts';
 import { startAnew, startFirst } from './restart.ts';
 import { endAlike, hearSignals } from './signals.ts';
 import { readRs } from './terminal.ts';
-import { createState, createWaiting, isRunning, vouchedFor, type Wrapper } from './wrapper.ts';
+import { createState, createWaiting, isRunning, type Wrapper } from './wrapper.ts';
 
 /**
  * Resolves when this process is about to end, as the command ended.
@@ -21,7 +21,7 @@ import { createState, createWaiting, isRunning, vouchedFor, type Wrapper } from 
  */
 export async function runCommand(words: readonly string[], options: RunOptions): Promise<void> {
   const state = createState(EMPTY_HISTORY);
-  const prepared = await prepare(words, options, () => vouchedFor(state));
+  const prepared = await prepare(words, options, state);
   const over = new AbortController();
   const alive = setInterval(() => {}, MAX_TIMER_MS); // while no command runs
   const wrapper: Wrapper = {

@@ -10,6 +10,9 @@ import { escapeControls } from '../../runner/log.ts';
 import { type End, sayEnd } from './child.ts';
 import type { Difference } from './watched.ts';
 
+/** What comes after the command's own end. It may have failed because it loaded what was just being written. */
+export type After = 'wait' | 'exit' | 'restart' | 'wait for the build';
+
 /** Why it was started anew. */
 export type Why = 'content' | 'by hand' | 'its end';
 
@@ -39,7 +42,7 @@ export type RunEvent =
   | ({
       readonly event: 'ended';
       readonly pid: number | null;
-      readonly then: 'wait' | 'exit' | 'restart';
+      readonly then: After;
       readonly inMs?: number;
     } & End)
   | { readonly event: 'killed'; readonly pid: number | null; readonly graceMs: number }
@@ -147,11 +150,11 @@ function sayChanged(changed: Difference | null, why: Why): string {
   return `${few === '' ? 'it may have loaded what was there in between' : `${few}${more} changed`}${versions}`;
 }
 
-function sayThen(then: 'wait' | 'exit' | 'restart', inMs = 0): string {
+function sayThen(then: After, inMs = 0): string {
   if (then === 'exit') return '';
-  return then === 'wait'
-    ? '; waits for a change (rs + Enter or SIGUSR2 start it)'
-    : `; starts it again in ${round(inMs)}`;
+  if (then === 'restart') return `; starts it again in ${round(inMs)}`;
+  if (then === 'wait') return '; waits for a change (rs + Enter or SIGUSR2 start it)';
+  return ' while what is watched was being written; starts it again once that has settled';
 }
 
 const round = (ms: number) => (ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`);

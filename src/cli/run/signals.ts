@@ -4,7 +4,7 @@
  */
 
 import { constants } from 'node:os';
-import { readForeground } from '../../runner/role/proc.ts';
+import { readStat } from '../../runner/role/proc.ts';
 import type { End } from './child.ts';
 
 /** All that may be meant for the command. SIGUSR2 is ours: it restarts by hand. */
@@ -32,7 +32,7 @@ export function hearSignals(sharesGroup: boolean, onSignal: (signal: NodeJS.Sign
 
 /** Whether the terminal sends its signals to us. Where nobody can tell, it does. */
 export function isInForeground(): boolean {
-  const found = readForeground('self');
+  const found = readStat('self');
   return found === undefined || found.group === found.foreground;
 }
 

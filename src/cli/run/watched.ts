@@ -67,13 +67,15 @@ const UNFINISHED_MS = 60_000;
 
 /**
  * @param lacks what is missing for a start; null where nothing is
- * @param running what needs no settling, because it runs; null where nothing is vouched for
+ * @param vouched what needs no settling, because it runs
+ * @param started what was started last
  */
 export function createWatched(
   paths: readonly WatchedPath[],
   coverage: CoverageOptions,
   lacks: () => string | null,
-  running: () => Content | null,
+  vouched: () => Content | null,
+  started: () => Content | null,
 ): Watched {
   const observers = paths.map(({ path, settleMs }) => {
     const unfinishedMs = Math.max(30 * settleMs, UNFINISHED_MS);
@@ -92,22 +94,22 @@ export function createWatched(
   let seen: { key: string; sinceMs: number } = { key: '', sinceMs: 0 };
 
   function* lookAtAll(): Work<Look> {
-    const known = running();
     const all: Observation[] = [];
     for (const [i, observer] of observers.entries()) {
-      const vouched = known?.trees[i]?.fingerprint;
-      const seen = yield* observer.look((fingerprint) => fingerprint === vouched);
+      const known = vouched()?.trees[i]?.fingerprint;
+      const seen = yield* observer.look((fingerprint) => fingerprint === known);
       if ('tree' in seen) passes[i] = seen.tree.pass;
       all.push(seen);
     }
     const look = sum(all);
-    return look.content === null ? look : judge(look, look.content, known);
+    return look.content === null ? look : judge(look, look.content);
   }
 
   /** What no single tree can tell. */
-  function judge(look: Look, content: Content, known: Content | null): Look {
+  function judge(look: Look, content: Content): Look {
     const nowMs = performance.now();
     if (seen.key !== content.key) seen = { key: content.key, sinceMs: nowMs };
+    const known = started();
     if (look.state !== 'settled' || content.key === known?.key) return look;
     const settleMs = Math.max(...paths.map((each) => each.settleMs));
     const not = (reason: string, retryInMs: number): Look => ({ ...look, state: 'settling', reason, retryInMs });

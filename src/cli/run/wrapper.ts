@@ -7,11 +7,11 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { History } from '../../runner/handoff/gate.ts';
-import type { Child, End } from './child.ts';
-import type { Prepared } from './prepare.ts';
-import type { Before } from './ready.ts';
-import type { Content, Look } from './watched.ts';
+import type { History, Limits } from '../../runner/handoff/gate.ts';
+import type { Child, End, HowToStart, HowToStop } from './child.ts';
+import type { Before, Ready } from './ready.ts';
+import type { Say } from './say.ts';
+import type { Content, Look, Watched } from './watched.ts';
 
 /** A process of the command, and what it was started on. */
 export interface Run {
@@ -22,6 +22,8 @@ export interface Run {
   readonly before: Before;
   /** Whether other content was there while it loaded, or when it ended. */
   sawOther: boolean;
+  /** Whether it has read its files (loading.ts): what comes and goes later is nothing to it. */
+  isLoaded: boolean;
 }
 
 export interface State {
@@ -52,6 +54,27 @@ export interface State {
   leaving: NodeJS.Signals | null;
   /** The last signal that may have ended the command. */
   lastSignal: { readonly signal: NodeJS.Signals; readonly atMs: number } | null;
+}
+
+/** What the operator asked for, checked, and what does it. */
+export interface Prepared {
+  readonly watched: Watched;
+  readonly say: Say;
+  readonly how: HowToStart;
+  readonly stop: HowToStop;
+  readonly limits: Limits;
+  readonly ready: Ready | null;
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  readonly startsBeside: boolean;
+  readonly onExit: 'wait' | 'exit' | 'restart';
+  readonly onTerminal: boolean;
+  /** How the marks of all children begin. */
+  readonly mark: string;
+  /** What is missing for a start, for people. */
+  lacks(): string | null;
+  restoreModes(): void;
+  closeSockets(): void;
 }
 
 export interface Wrapper extends Prepared {
@@ -91,6 +114,9 @@ export const isRunning = ({ current }: Pick<State, 'current'>): boolean =>
 /** What needs no settling, because it runs. Null where that is not certain. */
 export const vouchedFor = ({ current }: State): Content | null =>
   current === null || current.sawOther ? null : current.content;
+
+/** What was started last. */
+export const startedOn = ({ current }: State): Content | null => current?.content ?? null;
 
 export function createWaiting(): Pick<Wrapper, 'poke' | 'nextPoke' | 'until'> {
   const waiting = new Set<() => void>();
