@@ -10,6 +10,8 @@ import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 export interface Watchdog {
+  /** Undefined where there is no shell. */
+  readonly pid: number | undefined;
   /** Ends it without harm to anybody. Resolves when it has ended. */
   end(): Promise<void>;
 }
@@ -88,6 +90,7 @@ export function startWatchdog(mark: string, { signal = 'SIGTERM', graceMs = 10_0
   watchdog.unref();
   (watchdog.stdin as Socket).unref();
   return {
+    pid: watchdog.pid,
     end() {
       watchdog.kill('SIGKILL');
       return ended;

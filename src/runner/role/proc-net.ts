@@ -23,18 +23,22 @@ export interface UnixSocket {
   readonly inode: string;
 }
 
-/** Those of this network namespace that have this local port. */
-export function listTcp(port: number): TcpSocket[] {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+/** Those of this network namespace; with `port`, those that have it at this end. */
+export function listTcp(port?: number): TcpSocket[] {
+  const ending = port === undefined ? ':' : `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
-    readTable(table, `:${hexPort} `).flatMap((line) => {
-      const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
-      if (!local.endsWith(`:${hexPort}`)) return [];
-      const remotePort = Number.parseInt(remote.split(':')[1] ?? '', 16);
-      return [{ host: toHost(local.split(':')[0] ?? ''), port, remotePort, isListening: state === '0A', inode }];
+    readTable(table, ending).flatMap((line) => {
+      const [, local = '', remote = '', state, , , , , , inode] = line.trim().split(/\s+/);
+      if (inode === undefined || (port !== undefined && !local.endsWith(ending))) return [];
+      const [host = '', hexPort = ''] = local.split(':');
+      if (hexPort.length !== 4) return []; // the heading
+      const remotePort = toPort(remote.split(':')[1]);
+      return [{ host: toHost(host), port: toPort(hexPort), remotePort, isListening: state === '0A', inode }];
     }),
   );
 }
+
+const toPort = (hex = '') => Number.parseInt(hex, 16);
 
 /** Those of this network namespace that are bound to a name, or were accepted from one that is. */
 export function listUnix(): UnixSocket[] {
