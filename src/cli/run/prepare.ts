@@ -10,9 +10,9 @@ import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError, isDistprintError } from '../../errors.ts';
 import { DEFAULT_LIMITS } from '../../runner/handoff/gate.ts';
-import { getLaunch } from '../../runner/handoff/launch.ts';
+import { getLaunch, type Launch } from '../../runner/handoff/launch.ts';
 import type { CoverageOptions } from '../../scan/coverage.ts';
-import { openSockets } from './listen.ts';
+import { LISTEN_VARIABLES, openSockets, withListenPid } from './listen.ts';
 import { createRunMark } from './mark.ts';
 import { needsIpc, needsOutput, parseReady, whyAmbiguous } from './ready.ts';
 import { createSay } from './say.ts';
@@ -149,11 +149,12 @@ function usualSettleMs(path: string): number {
 }
 
 /** Its words to the byte, in the directory and with the environment that we were given. */
-function toLaunch(words: readonly string[], hasSockets: boolean) {
+function toLaunch(words: readonly string[], hasSockets: boolean): Launch {
   const own = readOwnWords()?.slice(-words.length) ?? [];
   const isOurs = own.every((word, i) => Buffer.from(word, 'latin1').toString('utf8') === words[i]);
-  const argv = own.length === words.length && isOurs ? own : words.map(toRaw);
-  // LISTEN_PID has to be the child's own, and only the child knows that.
-  const all = hasSockets ? ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...argv] : argv;
-  return { ...getLaunch(), file: all[0] as string, argv: all };
+  const typed = own.length === words.length && isOurs ? own : words.map(toRaw);
+  const argv = hasSockets ? withListenPid(typed) : typed;
+  const launch = getLaunch();
+  const env = launch.env.filter((entry) => !LISTEN_VARIABLES.some((name) => entry.startsWith(`${name}=`)));
+  return { ...launch, env, file: argv[0] as string, argv };
 }
