@@ -62,6 +62,8 @@ export function startWrapper(options: readonly string[], command: readonly strin
   return {
     child,
     pid: child.pid as number,
+    /** The wrapper's own command line. */
+    words,
     events,
     /** The nth event of that name, from 1. */
     event: (name: string, n = 1) =>

@@ -22,20 +22,20 @@ export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void>
   // It may have ended because of what is being written.
   const { content } = await lookNow(wrapper);
   if (content?.key !== run.content?.key) run.sawOther = true;
-  const then = whatThen(wrapper, run, how);
-  const ended = { event: 'ended', pid: run.child.pid ?? null, then, ...how } as const;
-  if (then === 'exit') {
+  const next = whatNext(wrapper, run, how);
+  const ended = { event: 'ended', pid: run.child.pid ?? null, next, ...how } as const;
+  if (next === 'exit') {
     say.tell(ended);
     return wrapper.finish(how);
   }
-  if (then !== 'restart') return say.tell(ended);
+  if (next !== 'restart') return say.tell(ended);
   const inMs = backOff(wrapper, performance.now() - run.child.startedMs);
   say.tell({ ...ended, inMs });
   state.startAgainAtMs = performance.now() + inMs;
   setTimeout(wrapper.poke, inMs + 1);
 }
 
-function whatThen({ state, onExit }: Wrapper, run: Run, how: End): After {
+function whatNext({ state, onExit }: Wrapper, run: Run, how: End): After {
   // What can't be started the first time was asked for wrongly.
   if (how.error !== null && state.starts === 1) return 'exit';
   return run.sawOther && !run.isLoaded && how.code !== 0 ? 'wait for the build' : onExit;

@@ -42,7 +42,7 @@ export type RunEvent =
   | ({
       readonly event: 'ended';
       readonly pid: number | null;
-      readonly then: After;
+      readonly next: After;
       readonly inMs?: number;
     } & End)
   | { readonly event: 'killed'; readonly pid: number | null; readonly graceMs: number }
@@ -129,7 +129,7 @@ function toLine(event: RunEvent): string {
     case 'held-back':
       return `held back: ${event.reason}`;
     case 'ended':
-      return `${sayEnd(event)}${sayThen(event.then, event.inMs)}`;
+      return `${sayEnd(event)}${sayNext(event.next, event.inMs)}`;
     case 'killed':
       return `process ${event.pid} did not end within ${round(event.graceMs)}: SIGKILL`;
     case 'note':
@@ -150,10 +150,10 @@ function sayChanged(changed: Difference | null, why: Why): string {
   return `${few === '' ? 'it may have loaded what was there in between' : `${few}${more} changed`}${versions}`;
 }
 
-function sayThen(then: After, inMs = 0): string {
-  if (then === 'exit') return '';
-  if (then === 'restart') return `; starts it again in ${round(inMs)}`;
-  if (then === 'wait') return '; waits for a change (rs + Enter or SIGUSR2 start it)';
+function sayNext(next: After, inMs = 0): string {
+  if (next === 'exit') return '';
+  if (next === 'restart') return `; starts it again in ${round(inMs)}`;
+  if (next === 'wait') return '; waits for a change (rs + Enter or SIGUSR2 start it)';
   return ' while what is watched was being written; starts it again once that has settled';
 }
 

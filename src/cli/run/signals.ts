@@ -25,7 +25,7 @@ export function hearSignals(sharesGroup: boolean, onSignal: (signal: NodeJS.Sign
     process.on(signal, () => onSignal(signal, sharesGroup && OF_TERMINALS.has(signal) && isInForeground()));
   if (sharesGroup) return; // Ctrl-Z stops both at once
   process.on('SIGTSTP', () => {
-    onSignal('SIGTSTP', false);
+    onSignal('SIGSTOP', false); // in a session of its own, SIGTSTP would not stop it (setpgid(2): orphaned process group)
     process.kill(process.pid, 'SIGSTOP');
   });
 }
@@ -40,7 +40,7 @@ export function isInForeground(): boolean {
 export function endAlike({ code, signal }: Pick<End, 'code' | 'signal'>): void {
   if (signal === null) process.exit(code ?? 0);
   process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
+  if (signal !== 'SIGUSR1') process.kill(process.pid, signal); // which would start Node's debugger
   setTimeout(() => process.exit(128 + constants.signals[signal]), NO_EFFECT_MS);
 }
 
