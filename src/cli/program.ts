@@ -247,6 +247,7 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
         .argParser(parseRestarts)
         .default(20),
     )
+    .option('--rs', 'read the terminal for rs + Enter also while the command runs, whose stdin is then /dev/null')
     .option('--verbose', 'say more')
     .option('--quiet', 'say nothing but errors')
     .option('--json <file|fd>', 'append each event as a JSON object to this file or descriptor')

@@ -38,6 +38,8 @@ export interface HowToStart {
   readonly fds: readonly number[];
   /** Whether it is started in a session of its own: see `startChild`. */
   readonly ownSession: boolean;
+  /** Whether this process reads the terminal, and the command nothing. */
+  readonly keepsInput: boolean;
   /** Whether its output comes through this process. */
   readonly pipesOutput: boolean;
   readonly ipc: boolean;
@@ -50,9 +52,9 @@ export interface HowToStart {
  */
 export function startChild(how: HowToStart, runMark: string): Child {
   const { mark, env: marked } = markEnv(runMark);
-  const { launch, env, fds, ownSession, pipesOutput, ipc } = how;
+  const { launch, env, fds, ownSession, keepsInput, pipesOutput, ipc } = how;
   const out = pipesOutput ? 'pipe' : 'inherit';
-  const stdio: StdioOptions = ['inherit', out, out, ...fds, ...(ipc ? (['ipc'] as const) : [])];
+  const stdio: StdioOptions = [keepsInput ? 'ignore' : 'inherit', out, out, ...fds, ...(ipc ? (['ipc'] as const) : [])];
   const started = spawnAlike(launch, { ...env, ...marked }, { stdio, detached: ownSession });
   started.stdout?.pipe(process.stdout, { end: false });
   started.stderr?.pipe(process.stderr, { end: false });

@@ -37,6 +37,7 @@ export interface RunOptions {
   stopSignal: NodeJS.Signals;
   grace: number;
   maxRestarts: number;
+  rs?: boolean;
   verbose?: boolean;
   quiet?: boolean;
   json?: string;
@@ -76,6 +77,7 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
       env: sockets.env,
       fds: sockets.fds,
       ownSession: !onTerminal,
+      keepsInput: options.rs === true,
       pipesOutput: ready !== null && needsOutput(ready),
       ipc: ready !== null && needsIpc(ready),
     },

@@ -81,11 +81,11 @@ function judge(wrapper: Wrapper) {
   return decide(state, limits, nowMs, performance.now());
 }
 
-/** Until something happened. While no command reads the terminal, `rs` is heard there. */
+/** Until something happened. While no command reads the terminal, or with `--rs`, `rs` is heard there. */
 async function idle(wrapper: Wrapper): Promise<void> {
-  const { state } = wrapper;
+  const { state, how } = wrapper;
   const typed = new AbortController();
-  if (!isRunning(state)) readRs(() => ask(wrapper), typed.signal);
+  if (!isRunning(state) || how.keepsInput) readRs(() => ask(wrapper), typed.signal);
   await wrapper.nextPoke();
   typed.abort();
 }

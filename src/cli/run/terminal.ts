@@ -40,7 +40,7 @@ export function readRs(onRs: () => void, signal: AbortSignal): void {
     typed = lines.pop() as string;
     if (lines.some((line) => line.trim() === 'rs')) onRs();
   };
-  process.stdin.on('data', onData);
+  process.stdin.on('data', onData).resume();
   signal.addEventListener(
     'abort',
     () => {

@@ -98,6 +98,16 @@ describe('distprint run on a terminal', () => {
     expect(wrapper.events()).toHaveLength(1);
   });
 
+  withScript('with --rs the terminal is ours, and rs restarts what runs', async () => {
+    const script = `process.stdin.on('end', () => console.log('nothing to read')).resume(); ${serverOf('up')}`;
+    const wrapper = onTerminal(script, '--rs');
+    await wrapper.line('nothing to read');
+    wrapper.type('what\nrs\n');
+    expect(await wrapper.event('restarted')).toMatchObject({ why: 'by hand' });
+    wrapper.type('rs\n');
+    await wrapper.event('restarted', 2);
+  });
+
   needs('script(1) and bash', isPosix && hasProgram('script') && hasProgram('bash'))(
     'Ctrl-Z stops both, fg lets both go on, and a background job is left alone',
     async () => {
