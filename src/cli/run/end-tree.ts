@@ -4,11 +4,11 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { readStat } from '../../runner/role/proc.ts';
+import { readLastPid, readStat } from '../../runner/role/proc.ts';
 import { identify, isAlive, type ProcessId } from '../../runner/role/process-id.ts';
 import { findTree } from './find-tree.ts';
 
-export { findTree, type TreeProcess } from './find-tree.ts';
+export { findTree } from './find-tree.ts';
 export { createRunMark, type Mark, markEnv } from './mark.ts';
 
 export interface EndOptions {
@@ -37,13 +37,14 @@ const MAX_LOOK_MS = 100;
 export async function endTree(rootPid: number, mark: string, { signal, graceMs }: EndOptions): Promise<Ended> {
   const known = new Map<number, ProcessId>();
   /** One that was found once stays known, whatever then becomes of its parent and its environment. */
-  function find(): number[] {
-    const found = new Set(findTree(rootPid, mark).map(({ pid }) => pid));
+  function look(): number[] {
+    const found = new Set(findTree(rootPid, mark));
     for (const [pid, id] of known) {
       if (!found.has(pid) && isAlive(id)) found.add(pid);
     }
     return [...found];
   }
+  const find = () => lookUntilQuiet(look);
   const isGone = await untilGone(find, graceMs, (tree) => {
     for (const pid of tree.filter((each) => !known.has(each))) {
       known.set(pid, identify(pid) ?? { pid, started: '' });
@@ -55,6 +56,20 @@ export async function endTree(rootPid: number, mark: string, { signal, graceMs }
   await untilGone(find, KILL_MS, killAll);
   return { killed: true, left: find() };
 }
+
+/**
+ * That nobody is there is believed when nobody was born during the look: one that forks and ends all the time is not seen in each.
+ * On a machine that forks all the time, after so many looks.
+ */
+function lookUntilQuiet(look: () => number[]): number[] {
+  for (let looks = 1; ; looks++) {
+    const before = readLastPid();
+    const found = look();
+    if (found.length > 0 || looks === MAX_LOOKS || readLastPid() === before) return found;
+  }
+}
+
+const MAX_LOOKS = 10;
 
 /** @returns false where some are left in the end */
 async function untilGone(

@@ -9,75 +9,55 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { toRaw } from '../../disk/raw-path.ts';
-import { readEnvironment, readStat } from '../../runner/role/proc.ts';
-
-export interface TreeProcess {
-  readonly pid: number;
-  readonly parent: number;
-  readonly group: number;
-}
-
-interface Seen extends TreeProcess {
-  readonly hasMark: () => boolean;
-}
+import { hasInEnvironment, listChildren, readStat } from '../../runner/role/proc.ts';
 
 /**
- * Those that live, in the order of their PIDs. One that has ended, and waits for its parent, is none of them.
+ * The PIDs of those that live, ascending. One that has ended, and waits for its parent, is none of them.
  * @param rootPid the command's first process. It counts only while it is a child of this process: its PID may be another's by now
+ * @param mark as `markEnv` gave it
  */
-export function findTree(rootPid: number, mark: string): TreeProcess[] {
-  const all = process.platform === 'linux' ? listFromProc(mark) : listFromPs(mark);
-  const children = groupByParent(all);
-  const found = new Map<number, TreeProcess>();
-  const add = (each: Seen) => {
-    if (found.has(each.pid)) return;
-    found.set(each.pid, { pid: each.pid, parent: each.parent, group: each.group });
-    for (const child of children.get(each.pid) ?? []) add(child);
+export const findTree = (rootPid: number, mark: string): number[] =>
+  process.platform === 'linux' ? findInProc(rootPid, toRaw(mark)) : findInPs(runPs(), rootPid, mark);
+
+function findInProc(rootPid: number, mark: string): number[] {
+  const tree = new Set<number>();
+  const add = (pid: number) => {
+    const state = tree.has(pid) ? undefined : readStat(pid)?.state;
+    if (state === undefined || hasEnded(state)) return;
+    tree.add(pid);
+    listChildren(pid).forEach(add);
   };
-  for (const each of all) if ((each.pid === rootPid && each.parent === process.pid) || each.hasMark()) add(each);
-  return [...found.values()].sort((a, b) => a.pid - b.pid);
-}
-
-function groupByParent(all: readonly Seen[]): Map<number, Seen[]> {
-  const children = new Map<number, Seen[]>();
-  for (const each of all) children.set(each.parent, [...(children.get(each.parent) ?? []), each]);
-  return children;
-}
-
-/** No process of ours is older than this one. That spares reading the environment of nearly all others. */
-const ownStart = Number(readStat('self')?.startTicks ?? 0);
-
-function listFromProc(mark: string): Seen[] {
-  const rawMark = toRaw(mark);
-  return readdirSync('/proc').flatMap((name) => {
-    const pid = Number(name);
-    const stat = Number.isInteger(pid) && pid !== process.pid ? readStat(pid) : undefined;
-    if (stat === undefined || Number(stat.startTicks) < ownStart || hasEnded(stat.state)) return [];
-    const hasMark = () => readEnvironment(pid)?.some((entry) => entry.startsWith(rawMark)) === true;
-    return [{ pid, parent: stat.parent, group: stat.group, hasMark }];
-  });
+  if (readStat(rootPid)?.parent === process.pid) add(rootPid);
+  for (const pid of readdirSync('/proc').map(Number)) {
+    if (pid > 0 && pid !== process.pid && !tree.has(pid) && hasInEnvironment(pid, mark)) add(pid);
+  }
+  return [...tree].sort((a, b) => a - b);
 }
 
 const hasEnded = (state: string) => /^[ZX]/.test(state);
 
-/** BSD's way to say it, which macOS, FreeBSD and procps understand. The environment stands behind the command's words. */
-const PS = ['-A', '-ww', '-o', 'pid=,ppid=,pgid=,stat=,command='];
-
-function listFromPs(mark: string): Seen[] {
-  const { stdout } = spawnSync('ps', [process.platform === 'darwin' ? '-E' : '-e', ...PS], {
-    encoding: 'latin1',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return parsePs(stdout ?? '', mark);
+/** macOS shows the environment with `-E`, FreeBSD with `-e`: behind the command's words. */
+function runPs(): string {
+  const options = [process.platform === 'darwin' ? '-E' : '-e', '-A', '-ww', '-o', 'pid=,ppid=,stat=,command='];
+  return spawnSync('ps', options, { encoding: 'latin1', maxBuffer: 64 * 1024 * 1024 }).stdout ?? '';
 }
 
-export function parsePs(text: string, mark: string): Seen[] {
-  return text.split('\n').flatMap((line) => {
-    const [, pid, parent, group, state = 'Z', command = ''] =
-      line.match(/^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/) ?? [];
-    if (hasEnded(state) || Number(pid) === process.pid) return [];
-    return [
-      { pid: Number(pid), parent: Number(parent), group: Number(group), hasMark: () => command.includes(` ${mark}`) },
-    ];
+/** @param text of ps: PID, parent, state, and the command with its environment, a line each */
+export function findInPs(text: string, rootPid: number, mark: string): number[] {
+  const lines = text.split('\n').flatMap((line) => {
+    const [, pid, parent, state = 'Z', command = ''] = line.match(/^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/) ?? [];
+    return hasEnded(state)
+      ? []
+      : [{ pid: Number(pid), parent: Number(parent), isMarked: command.includes(` ${mark}`) }];
   });
+  const isRoot = (pid: number, parent: number) => pid === rootPid && parent === process.pid;
+  const tree = new Set<number>();
+  for (let before = -1; before !== tree.size; ) {
+    before = tree.size;
+    for (const { pid, parent, isMarked } of lines) {
+      if (isMarked || isRoot(pid, parent) || tree.has(parent)) tree.add(pid);
+    }
+  }
+  tree.delete(process.pid);
+  return [...tree].sort((a, b) => a - b);
 }

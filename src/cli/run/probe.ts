@@ -30,27 +30,37 @@ const ANSWER_MS = 5_000;
 
 /** Null where it serves; else what was seen. Ends when `signal` is aborted. */
 export async function probe(asked: Asked, signal: AbortSignal): Promise<string | null> {
-  let seen = 'no answer';
+  const seen: string[] = [];
   for (const target of toTargets(asked.address)) {
-    const socket = connect(target);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    const stop = () => void socket.destroy();
-    limit.addEventListener('abort', stop);
-    try {
-      await until(socket, 'connect');
-      const why =
-        (await whyNotOurs(socket, asked)) ?? (asked.url === undefined ? null : await whyNotWell(socket, asked.url));
-      if (why === null) return null;
-      seen = why;
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      seen = limit.aborted ? `no answer within ${ANSWER_MS} ms` : (code ?? message);
-    } finally {
-      limit.removeEventListener('abort', stop);
-      socket.destroy();
-    }
+    const why = await askAt(target, asked, signal);
+    if (why === null) return null;
+    seen.push(why);
   }
-  return seen;
+  return seen.find((why) => why !== NOBODY) ?? NOBODY;
+}
+
+const NOBODY = 'ECONNREFUSED';
+
+async function askAt(target: Target, asked: Asked, signal: AbortSignal): Promise<string | null> {
+  const socket = connect(target);
+  let isLate = false;
+  const stop = () => void socket.destroy();
+  const timer = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, ANSWER_MS);
+  signal.addEventListener('abort', stop);
+  try {
+    await until(socket, 'connect');
+    return (await whyNotOurs(socket, asked)) ?? (asked.url === undefined ? null : await whyNotWell(socket, asked.url));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return isLate ? `no answer within ${ANSWER_MS} ms` : (code ?? message);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+    socket.destroy();
+  }
 }
 
 type Target = { path: string } | { host: string; port: number };
@@ -77,6 +87,7 @@ const MAX_LOOK_MS = 50;
 async function whyNotOurs(socket: Socket, { address, pids, isAlone }: Asked): Promise<string | null> {
   if (process.platform !== 'linux') return null; // what can't be told there was refused (whyAmbiguous)
   const isPath = 'path' in address;
+  const giveUpMs = performance.now() + (isPath ? PATH_ACCEPT_MS : ANSWER_MS);
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const tree = new Set(pids().flatMap((pid) => [...listOpenSockets(pid)]));
     const { accepted, listening } = isPath ? lookAtPath(address.path) : lookAtPort(socket);
@@ -87,10 +98,13 @@ async function whyNotOurs(socket: Socket, { address, pids, isAlone }: Asked): Pr
     if (isPath && isAlone && !isShared) return null;
     const isAnothers = accepted.some((inode) => inode !== '0') || accepted.length + listening.length === 0;
     if (!isPath && isAnothers) return isAlone ? null : 'an answer, but of another process than the new ones';
-    if (socket.destroyed) return 'a connection that none of the new processes accepts';
+    if (socket.destroyed || performance.now() > giveUpMs) return 'a connection that none of the new processes accepts';
     await delay(waitMs);
   }
 }
+
+/** The old process may have accepted it, which can't be seen: another connection may come to the new one. */
+const PATH_ACCEPT_MS = 100;
 
 interface Look {
   /** The other end of our connection. `0`: nobody has accepted it yet. */

@@ -36,7 +36,8 @@ export function parseReady(text: string): Ready {
   if (pattern !== null && /^[imsuv]*$/.test(pattern[2] as string)) {
     return { text, kind: 'output', pattern: parsePattern(text, pattern[1] as string, pattern[2] as string) };
   }
-  if (/^[a-z][a-z\d+.-]*:\/\//i.test(text)) return parseUrl(text);
+  const scheme = /^([a-z][a-z\d+.-]*:)\/\//i.exec(text)?.[1];
+  if (scheme !== undefined) return parseUrl(text, scheme.toLowerCase());
   return { text, kind: 'connection', address: parseAddress(text, '--ready', FORMS) };
 }
 
@@ -62,13 +63,11 @@ function parsePattern(text: string, source: string, flags: string): RegExp {
 }
 
 /** `http://:4000/health` has no host: this machine. */
-function parseUrl(text: string): Ready {
+function parseUrl(text: string, scheme: string): Ready {
+  if (scheme !== 'http:' && scheme !== 'https:') refuse(text, `${scheme}// can't be asked, only http:// and https://`);
   const withHost = text.replace(/^(https?:\/\/):/i, '$1localhost:');
-  if (!URL.canParse(withHost)) return refuse(text, 'not a URL; write http://:4000/health');
+  if (!URL.canParse(withHost)) refuse(text, 'not a URL; write http://:4000/health');
   const url = new URL(withHost);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return refuse(text, `${url.protocol}// can't be asked, only http:// and https://`);
-  }
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   if (port === 0) return refuse(text, 'nobody answers on port 0');
   const host = url.hostname.replace(/^\[|\]$/g, '');

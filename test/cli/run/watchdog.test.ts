@@ -92,5 +92,5 @@ it('that is ended harms nobody, and keeps no process alive by itself', async () 
   const watchdog = startWatchdog(mark);
   await watchdog.end();
   expect(isAlive(watchdog.pid as number)).toBe(false);
-  expect(findTree(0, mark).map(({ pid }) => pid)).toEqual([child.pid]);
+  expect(findTree(0, mark)).toEqual([child.pid]);
 });
