@@ -12,11 +12,8 @@ export type Seen = Pick<Check, 'fingerprint' | 'retryInMs'>;
 const GATHER_MS = 50;
 /** A look is followed by a rest of so many times its length: looks that are woken take a fifth of the time at most. */
 const REST = 4;
-/**
- * The longer events come without a pause, the longer the rest, by this part of that time. After a look in vain it is a larger part: so
- * what a beat itself causes (a state file that is written in the tree, and does not count) can't wake the next one for ever.
- */
-const PATIENCE = { found: 0.02, vain: 0.5 };
+/** The longer things move without a pause, the longer the rest: by this part of that time. */
+const PATIENCE = 0.02;
 
 export interface Pace {
   /** An event was heard. */
@@ -30,26 +27,36 @@ export interface Pace {
 }
 
 export function createPace(): Pace {
+  let heardMs = -Infinity;
   /** When the events began that have come without a pause since. */
-  let movingSinceMs: number | null = null;
-  let begunMs = 0;
+  let movingSinceMs = 0;
+  let look: { readonly begunMs: number; readonly isWoken: boolean; isOver: boolean } | undefined;
   let restUntilMs = 0;
   /** Of what was there last. */
   let fingerprint: string | null = null;
+  /** How many looks in a row were woken and found nothing new. */
+  let inVain = 0;
+
   return {
     hear() {
-      movingSinceMs ??= performance.now();
+      const nowMs = performance.now();
+      const isPause = look === undefined || (look.isOver && heardMs < look.begunMs && nowMs > restUntilMs);
+      if (isPause) movingSinceMs = nowMs;
+      heardMs = nowMs;
     },
     begin(isWoken) {
-      if (!isWoken) movingSinceMs = null;
-      begunMs = performance.now();
+      look = { begunMs: performance.now(), isWoken, isOver: false };
     },
     end(seen) {
-      const isVain = seen === undefined || (seen.fingerprint !== null && seen.fingerprint === fingerprint);
-      fingerprint = seen?.fingerprint ?? fingerprint;
+      if (look === undefined) return;
       const nowMs = performance.now();
-      const movingMs = nowMs - (movingSinceMs ?? nowMs);
-      restUntilMs = nowMs + Math.max(REST * (nowMs - begunMs), (isVain ? PATIENCE.vain : PATIENCE.found) * movingMs);
+      const isNew = seen !== undefined && (seen.fingerprint === null || seen.fingerprint !== fingerprint);
+      fingerprint = seen?.fingerprint ?? fingerprint;
+      inVain = isNew || !look.isWoken ? 0 : inVain + 1;
+      // Doubled each time: so what a look itself causes (a state file in the tree, say, that does not count) can't wake the next for ever.
+      const patienceMs = inVain > 0 ? GATHER_MS * 2 ** Math.min(inVain, 30) : PATIENCE * (nowMs - movingSinceMs);
+      restUntilMs = nowMs + Math.max(REST * (nowMs - look.begunMs), look.isWoken ? patienceMs : 0);
+      look.isOver = true;
     },
     soonestMs: () => Math.max(performance.now() + GATHER_MS, restUntilMs),
   };

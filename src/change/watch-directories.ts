@@ -6,7 +6,7 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
-import { isPlain, writePath } from '../disk/raw-path.ts';
+import { isPlain } from '../disk/raw-path.ts';
 import { errnoOf } from '../errors.ts';
 import { PAUSE, runAsync, type Work } from '../steps.ts';
 import type { Place, Places } from './places.ts';
@@ -65,12 +65,11 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
         open(id, place);
         isAdded = true;
       } catch (error) {
-        if (isExhausted(error)) {
-          isComplete = false;
-          say(sayExhausted(error, watchers.size, wanted.size));
-          break;
-        }
-        // It is gone, or may not be read: who looks there finds out.
+        const code = errnoOf(error) ?? '';
+        if (!(code in EXHAUSTED)) continue; // it is gone, or may not be read: who looks there finds out
+        isComplete = false; // and is tried again after the next look
+        say(sayExhausted(code, watchers.size, wanted.size));
+        break;
       }
     }
     if (isAdded) wake();
@@ -95,11 +94,13 @@ function matters(name: string | null, place: Place | undefined): boolean {
 /** npm moves a package that it replaces to `.NAME-HASH` (npm-traces.ts): whose trace it is. */
 const withoutTrace = (name: string) => (name.startsWith('.') ? name.slice(1, name.lastIndexOf('-')) : name);
 
-const isExhausted = (error: unknown) => ['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM'].includes(errnoOf(error) ?? '');
+const EXHAUSTED: Record<string, string> = {
+  ENOSPC: 'raise fs.inotify.max_user_watches',
+  EMFILE: 'raise fs.inotify.max_user_instances, or the limit of open files',
+  ENFILE: 'too many files are open on this machine',
+  ENOMEM: 'memory is short',
+};
 
-function sayExhausted(error: unknown, count: number, all: number): string {
-  const { message, path } = error as NodeJS.ErrnoException;
-  const where = path === undefined ? '' : ` at ${writePath(path)}`;
-  const remedy = process.platform === 'linux' ? '; raise fs.inotify.max_user_watches and max_user_instances' : '';
-  return `only ${count} of ${all} directories can be listened to (${message}${where}); changes elsewhere are seen at the next beat${remedy}`;
+function sayExhausted(code: string, count: number, all: number): string {
+  return `only ${count} of ${all} directories can be listened to (${code}: ${EXHAUSTED[code]}); what moves elsewhere is seen at the next beat`;
 }
