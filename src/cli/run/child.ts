@@ -116,8 +116,7 @@ export async function endRest({ pid, mark }: Child, stop: HowToStop): Promise<bo
 }
 
 /** The PIDs of it and all that it started. */
-export const listTree = ({ pid, mark }: Child): number[] =>
-  pid === undefined ? [] : findTree(pid, mark).map((each) => each.pid);
+export const listTree = ({ pid, mark }: Child): number[] => (pid === undefined ? [] : findTree(pid, mark));
 
 /** Whether it ends in that time. */
 export async function endsWithin(child: Child, ms: number): Promise<boolean> {
