@@ -7,7 +7,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
 import { type Launch, spawnAlike } from '../../runner/handoff/launch.ts';
-import { endTree, findTree, markEnv } from './end-tree.ts';
+import { type Ended, endTree, findTree, markEnv } from './end-tree.ts';
 
 /** How a process ended. */
 export interface End {
@@ -26,6 +26,8 @@ export interface Child {
   /** performance.now() */
   readonly startedMs: number;
   readonly ended: Promise<End>;
+  /** Resolves when all that it wrote has come through this process. */
+  readonly drained: Promise<unknown>;
   /** Null while it lives. */
   readonly end: End | null;
 }
@@ -76,6 +78,7 @@ export function startChild(how: HowToStart, runMark: string): Child {
     mark,
     startedMs: performance.now(),
     ended,
+    drained: new Promise((resolve) => started.once('close', resolve)),
     get end() {
       return end;
     },
@@ -94,25 +97,30 @@ export interface HowToStop {
 }
 
 /**
- * Resolves when it and all that it started are gone. True where that took SIGKILL.
+ * Resolves when it and all that it started are gone, or can't be ended.
  *
  * The signal goes to the command's own process first: `npm` and the like pass it on, and who gets it twice may hurry. What is left once
  * that has ended gets it then.
  */
-export async function stopChild(child: Child, { signal, graceMs }: HowToStop): Promise<boolean> {
+export async function stopChild(child: Child, { signal, graceMs }: HowToStop): Promise<Ended> {
   const deadlineMs = performance.now() + graceMs;
   signalChild(child, signal);
   signalChild(child, 'SIGCONT'); // a stopped process hears of no signal
-  const isLate = !(await endsWithin(child, graceMs));
-  if (isLate) signalChild(child, 'SIGKILL');
-  await child.ended;
-  const isKilled = await endRest(child, { signal, graceMs: Math.max(0, deadlineMs - performance.now()) });
-  return isLate || isKilled;
+  await endsWithin(child, graceMs);
+  const ended = await endRest(child, { signal, graceMs: Math.max(0, deadlineMs - performance.now()) });
+  await endsWithin(child, SEEN_MS);
+  return ended;
 }
 
-/** Ends what the child left behind. True where that took SIGKILL. */
-export async function endRest({ pid, mark }: Child, stop: HowToStop): Promise<boolean> {
-  return pid !== undefined && (await endTree(pid, mark, stop)).killed;
+/** In milliseconds: that it has ended is known to others a moment before it is to us. */
+const SEEN_MS = 1_000;
+
+/** Ends what is left of it. What it wrote last is then on its way out. */
+export async function endRest(child: Child, stop: HowToStop): Promise<Ended> {
+  if (child.pid === undefined) return { killed: false, left: [] };
+  const ended = await endTree(child.pid, child.mark, stop);
+  if (child.process.stdout !== null) await Promise.race([child.drained, delay(SEEN_MS)]);
+  return ended;
 }
 
 /** The PIDs of it and all that it started. */

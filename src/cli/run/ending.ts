@@ -50,7 +50,9 @@ function backOff({ state }: Wrapper, livedMs: number): number {
 function isAfterSignal({ state, stop }: Wrapper, { child }: Run, { signal }: End): boolean {
   const { lastSignal } = state;
   if (lastSignal === null || lastSignal.atMs < child.startedMs) return false;
-  return signal === lastSignal.signal || performance.now() - lastSignal.atMs < stop.graceMs;
+  if (signal === lastSignal.signal) return true;
+  // SIGHUP may have been no more than "read your configuration".
+  return lastSignal.signal !== 'SIGHUP' && performance.now() - lastSignal.atMs < stop.graceMs;
 }
 
 /**

@@ -10,10 +10,11 @@ import { isRunning, type Wrapper } from './wrapper.ts';
 export const NEVER_SETTLES_MS = 30_000;
 
 export async function lookNow(wrapper: Wrapper): Promise<Look> {
-  const look = await wrapper.watched.look();
   const { state } = wrapper;
+  const lookedMs = performance.now();
+  const look = await wrapper.watched.look();
   const nowMs = performance.now();
-  state.look = look;
+  Object.assign(state, { look, lookedMs });
   for (const run of [state.current, state.candidate]) {
     if (run !== null && !run.isLoaded && look.content?.key !== run.content?.key) run.sawOther = true;
   }

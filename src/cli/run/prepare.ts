@@ -5,7 +5,7 @@
  */
 
 import { resolve } from 'node:path';
-import { readOwnWords } from '../../change/running-program.ts';
+import { readOwnWords, realpathOrNothing } from '../../change/running-program.ts';
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError, isDistprintError } from '../../errors.ts';
@@ -45,6 +45,9 @@ export interface RunOptions {
 
 /** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
 export async function prepare(words: readonly string[], options: RunOptions, state: State): Promise<Prepared> {
+  if (process.platform === 'win32') {
+    throw new DistprintError('ERR_DISTPRINT_HOST', 'distprint run needs the signals and sessions of a POSIX system');
+  }
   const cwd = process.cwd();
   const say = createSay({ quiet: options.quiet === true, verbose: options.verbose === true, json: options.json });
   const ready = options.ready === undefined ? null : parseReady(options.ready);
@@ -136,7 +139,7 @@ const SUFFIXES = ['', '.js', '.json', '.node', '/index.js', '/package.json'];
 const isThere = (program: string) => SUFFIXES.some((suffix) => statOrNothing(program + suffix)?.isFile() === true);
 
 function toWatchedPath(path: string, settleMs: number): WatchedPath {
-  if (path !== '/') return { path, settleMs };
+  if (path !== '/' && realpathOrNothing(path) !== '/') return { path, settleMs };
   throw new DistprintError(
     'ERR_DISTPRINT_OPTION',
     '--watch /: that is the whole machine; name the folder of the build',

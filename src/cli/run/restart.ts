@@ -18,6 +18,8 @@ import { isRunning, type Run, type Wrapper } from './wrapper.ts';
 
 /** In milliseconds. Without `--ready`, what was started beside another is taken for ready when it has lived for so long. */
 const ALIVE_MS = 2_000;
+/** In milliseconds. A look that began no longer ago is taken for the last one before a start. */
+const FRESH_MS = 200;
 /** In milliseconds: how often to look for what can be started. */
 const POLL_MS = 200;
 
@@ -56,7 +58,12 @@ export async function startAnew(wrapper: Wrapper, why: Why): Promise<void> {
   if (why === 'content') state.history = recordHandOff(state.history, wrapper.limits, Date.now());
   if (isRunning(state) && wrapper.startsBeside) return startBeside(wrapper, restart);
   tellSystemd('RELOADING=1', 'STATUS=restarting');
-  if (isRunning(state)) await end(wrapper, state.current as Run);
+  if (isRunning(state)) {
+    const old = state.current as Run;
+    // What is there is looked at meanwhile.
+    const [isGone] = await Promise.all([end(wrapper, old), lookNow(wrapper)]);
+    if (!isGone) return tellKept(wrapper, old, restart, state.look?.content ?? null, "it can't be ended");
+  }
   const content = await whatIsThere(wrapper, why === 'by hand');
   if (state.leaving !== null) return;
   const run = startInstead(wrapper, content);
@@ -88,7 +95,7 @@ async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
   const isOver = () => trouble !== undefined || state.leaving !== null || isOvertaken() || old.child.end !== null;
   await wrapper.until(isOver);
   state.candidate = null;
-  if (state.leaving !== null) return end(wrapper, run);
+  if (state.leaving !== null) return void (await end(wrapper, run));
   if (run.child.end === null && (trouble === null || old.child.end !== null)) {
     tellSystemd('RELOADING=1', 'STATUS=restarting');
     adopt(wrapper, run);
@@ -97,18 +104,19 @@ async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
   }
   await end(wrapper, run);
   if (trouble === undefined || trouble === null) return; // overtaken
-  if (content !== null) refuse(wrapper, content, trouble);
-  const changed = await differ(wrapper, restart.before, content);
-  wrapper.say.tell({
-    event: 'kept',
-    pid: old.child.pid ?? null,
-    reason: trouble,
-    fingerprint: content?.key ?? null,
-    changed,
-  });
+  // What was just being written may be sound by now.
+  if (!run.sawOther) return tellKept(wrapper, old, restart, content, trouble);
 }
 
-/** It is not tried again before the content is another. */
+/** What is there is not tried again before it changes. */
+async function tellKept(wrapper: Wrapper, { child }: Run, restart: Restart, content: Content | null, reason: string) {
+  if (content !== null) refuse(wrapper, content, reason);
+  const changed = await differ(wrapper, restart.before, content);
+  const fingerprint = content?.key ?? null;
+  tellSystemd('READY=1', `STATUS=kept the old process: ${reason}`);
+  wrapper.say.tell({ event: 'kept', pid: child.pid ?? null, reason, fingerprint, changed });
+}
+
 function refuse({ state }: Wrapper, { key: fingerprint, version }: Content, reason: string): void {
   const tried = { fingerprint, version, reason, failures: 1, atMs: Date.now(), retryAtMs: Infinity };
   state.history = { ...state.history, tried };
@@ -143,15 +151,19 @@ function adopt(wrapper: Wrapper, run: Run): void {
   lookUntilSettled(wrapper);
 }
 
-/** Ends it, and all that it started. */
-async function end(wrapper: Wrapper, run: Run): Promise<void> {
+/** Ends it, and all that it started. False where that is impossible: another user's process, or one that hangs in the kernel. */
+async function end(wrapper: Wrapper, run: Run): Promise<boolean> {
   const { state, stop, say } = wrapper;
+  const { child } = run;
   const isCurrent = state.current === run;
   if (isCurrent) Object.assign(state, { isStopping: true, isEndTold: true });
-  const isKilled = await stopChild(run.child, stop);
-  if (isCurrent) state.isStopping = false;
-  if (isKilled) say.tell({ event: 'killed', pid: run.child.pid ?? null, graceMs: stop.graceMs });
+  const { killed, left } = await stopChild(child, stop);
+  if (isCurrent) Object.assign(state, { isStopping: false, isEndTold: child.end !== null });
+  if (killed) say.tell({ event: 'killed', pid: child.pid ?? null, graceMs: stop.graceMs });
+  if (left.length > 0)
+    say.tell({ event: 'note', reason: `processes that can't be ended are left: ${left.join(', ')}` });
   wrapper.restoreModes();
+  return child.end !== null;
 }
 
 /**
@@ -163,7 +175,8 @@ async function whatIsThere(wrapper: Wrapper, isHasty: boolean): Promise<Content 
   const beganMs = performance.now();
   let told: string | null = null;
   while (state.leaving === null) {
-    const look = await lookNow(wrapper);
+    const isFresh = performance.now() - state.lookedMs < FRESH_MS;
+    const look = isFresh && state.look !== null ? state.look : await lookNow(wrapper);
     const lacks = wrapper.lacks() ?? (look.content === null ? look.reason : null);
     const isPatient = !isHasty && performance.now() - beganMs < NEVER_SETTLES_MS;
     if (lacks === null && (look.state === 'settled' || !isPatient)) return look.content;
@@ -199,7 +212,11 @@ async function tellRestarted(wrapper: Wrapper, run: Run, restart: Restart): Prom
 }
 
 async function differ({ watched }: Wrapper, from: Content | null, to: Content | null): Promise<Difference> {
-  if (from !== null && to !== null) return watched.difference(from, to);
+  try {
+    if (from !== null && to !== null) return await watched.difference(from, to);
+  } catch {
+    // a package became a plain directory: what differs has no common names
+  }
   return { paths: [], from: from?.version ?? null, to: to?.version ?? null };
 }
 

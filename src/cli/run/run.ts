@@ -3,6 +3,7 @@
  * @module
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { startHeartbeat } from '../../change/heartbeat.ts';
 import { MAX_TIMER_MS } from '../../change/repeat.ts';
 import { EMPTY_HISTORY, withoutFuture } from '../../runner/handoff/gate.ts';
@@ -14,6 +15,8 @@ import { startAnew, startFirst } from './restart.ts';
 import { endAlike, hearSignals } from './signals.ts';
 import { readRs } from './terminal.ts';
 import { createState, createWaiting, isRunning, type Wrapper } from './wrapper.ts';
+
+const AFTER_ERROR_MS = 1_000;
 
 /**
  * Resolves when this process is about to end, as the command ended.
@@ -46,7 +49,15 @@ export async function runCommand(words: readonly string[], options: RunOptions):
     signal: over.signal,
   });
   await startFirst(wrapper);
-  while (!over.signal.aborted) await step(wrapper);
+  while (!over.signal.aborted) {
+    try {
+      await step(wrapper);
+    } catch (error) {
+      // Ours must not become the command's end.
+      prepared.say.tell({ event: 'note', reason: `this should not happen: ${(error as Error).stack}` });
+      await delay(AFTER_ERROR_MS);
+    }
+  }
 }
 
 function ask(wrapper: Wrapper): void {

@@ -125,9 +125,11 @@ export function createWatched(
   return {
     paths,
     look() {
-      underWay ??= runAsync(lookAtAll()).finally(() => {
-        underWay = undefined;
-      });
+      underWay ??= runAsync(lookAtAll())
+        .catch(unreadable)
+        .finally(() => {
+          underWay = undefined;
+        });
       return underWay;
     },
     async difference(from, to) {
@@ -150,6 +152,16 @@ export function createWatched(
     },
   };
 }
+
+/** What no error of ours foresaw must not end the wrapper, and with it the command. */
+const unreadable = (error: Error): Look => ({
+  state: 'unreadable',
+  content: null,
+  reason: error.message,
+  retryInMs: null,
+  filesRead: 0,
+  directoriesRead: 0,
+});
 
 /** A directory may lead to one path, and be listed for another. */
 function mergePlaces(each: readonly Places[]): Places {

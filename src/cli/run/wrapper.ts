@@ -36,6 +36,8 @@ export interface State {
   /** How many were started. */
   starts: number;
   look: Look | null;
+  /** When that began: performance.now(). */
+  lookedMs: number;
   /** performance.now() of the first look that saw something else than what runs. */
   otherSinceMs: number | null;
   isToldUnsettled: boolean;
@@ -95,6 +97,7 @@ export function createState(history: History): State {
     isStopping: false,
     starts: 0,
     look: null,
+    lookedMs: -Infinity,
     otherSinceMs: null,
     isToldUnsettled: false,
     history,
