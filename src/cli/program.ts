@@ -217,9 +217,9 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
     .argument('<command...>', 'after --: the command and its arguments, which reach it as they are')
     .option('--watch <path>', 'watch this, and not the package of the command (repeatable)', collect)
     .addOption(
-      duration('--settle', 'how long it must be quiet').default(
-        undefined,
-        "200ms for a project's own build; 2s in node_modules and for an executable",
+      duration(
+        '--settle',
+        "how long it must be quiet (default: 200ms for a project's own build, 2s in node_modules and for an executable)",
       ),
     )
     .addOption(duration('--interval', 'look at least so often; events make it look sooner').default(10_000, '10s'))
@@ -233,12 +233,13 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
       'open a socket and hand it on as systemd does: 4000, host:4000, /path (repeatable)',
       collect,
     )
-    .option('--ready <sign>', 'it is ready: a port, http://…, /regexp/ in its output, a file, or ipc')
+    .option('--ready <sign>', 'it is ready: 4000, http://:4000/health, "/regexp/" in its output, file:PATH, or ipc')
     .addOption(duration('--timeout', 'for how long to wait until it is ready').default(30_000, '30s'))
     .addOption(
-      new Option('--on-exit <act>', 'when the command ends by itself')
-        .choices(['wait', 'exit', 'restart'])
-        .default(undefined, 'wait on a terminal, else exit'),
+      new Option(
+        '--on-exit <act>',
+        'when the command ends by itself: wait for new content, exit as it did, or restart it (default: wait on a terminal, else exit)',
+      ).choices(['wait', 'exit', 'restart']),
     )
     .addOption(new Option('--stop-signal <signal>', 'what ends the command').argParser(parseSignal).default('SIGTERM'))
     .addOption(duration('--grace', 'from that signal to SIGKILL').default(10_000, '10s'))
