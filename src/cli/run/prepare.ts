@@ -41,6 +41,7 @@ export interface RunOptions {
   verbose?: boolean;
   quiet?: boolean;
   json?: string;
+  state?: string;
 }
 
 /** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
@@ -85,7 +86,11 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
       ipc: ready !== null && needsIpc(ready),
     },
     stop: { signal: options.stopSignal, graceMs: options.grace },
-    limits: { ...DEFAULT_LIMITS, breaker: { max: options.maxRestarts, windowMs: 60_000 } },
+    limits: {
+      ...DEFAULT_LIMITS,
+      breaker: { max: options.maxRestarts, windowMs: 60_000 },
+      backOff: { ...DEFAULT_LIMITS.backOff, maxMs: Infinity }, // what was refused stays so until it changes
+    },
     timeoutMs: options.timeout,
     intervalMs: options.interval,
     startsBeside: options.restart === 'start-first',

@@ -134,7 +134,7 @@ function start(wrapper: Wrapper, content: Content | null): Run {
   const child = startChild(how, mark);
   state.starts++;
   void child.ended.then(wrapper.poke);
-  const run: Run = { child, content, before, sawOther: false, isLoaded: false };
+  const run: Run = { child, content, before, sawOther: false, isReady: ready === null, isLoaded: false };
   void untilLoaded(child).then(() => {
     run.isLoaded = child.end === null;
     if (run.isLoaded) wrapper.say.detail(`process ${child.pid} has loaded its files`);
@@ -189,12 +189,14 @@ async function whatIsThere(wrapper: Wrapper, isHasty: boolean): Promise<Content 
 }
 
 /** Null once it is ready, else why it is not. */
-async function untilReady({ ready, timeoutMs, state }: Wrapper, { child, before }: Run): Promise<string | null> {
+async function untilReady({ ready, timeoutMs, state }: Wrapper, run: Run): Promise<string | null> {
+  const { child, before } = run;
   const isAlone = state.candidate?.child !== child;
   if (ready === null) return isAlone || !(await endsWithin(child, ALIVE_MS)) ? null : sayEnd(await child.ended);
   try {
     const pids = () => listTree(child);
     await waitUntilReady(ready, { child: child.process, pids, isAlone, before, timeoutMs });
+    run.isReady = true;
     return null;
   } catch (error) {
     return (error as Error).message;

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startHeartbeat } from '../../change/heartbeat.ts';
 import { MAX_TIMER_MS } from '../../change/repeat.ts';
@@ -11,7 +12,9 @@ import { decide } from './decide.ts';
 import { onEnd, onSignal } from './ending.ts';
 import { lookForBeat } from './looks.ts';
 import { prepare, type RunOptions } from './prepare.ts';
+import { type Record, startRecord } from './record.ts';
 import { startAnew, startFirst } from './restart.ts';
+import type { Say } from './say.ts';
 import { endAlike, hearSignals } from './signals.ts';
 import { readRs } from './terminal.ts';
 import { createState, createWaiting, isRunning, type Wrapper } from './wrapper.ts';
@@ -26,9 +29,17 @@ export async function runCommand(words: readonly string[], options: RunOptions):
   const state = createState(EMPTY_HISTORY);
   const prepared = await prepare(words, options, state);
   const over = new AbortController();
-  const alive = setInterval(() => {}, MAX_TIMER_MS); // while no command runs
+  let record: Record | undefined;
+  const say: Say = {
+    ...prepared.say,
+    tell(event) {
+      prepared.say.tell(event);
+      record?.write();
+    },
+  };
   const wrapper: Wrapper = {
     ...prepared,
+    say,
     ...createWaiting(),
     state,
     finish(how) {
@@ -39,13 +50,20 @@ export async function runCommand(words: readonly string[], options: RunOptions):
       endAlike(how);
     },
   };
+  try {
+    if (options.state !== undefined) record = await startRecord(wrapper, resolve(options.state), words);
+  } catch (error) {
+    prepared.closeSockets();
+    throw error;
+  }
+  const alive = setInterval(() => {}, MAX_TIMER_MS); // while no command runs
   hearSignals(!prepared.how.ownSession, (signal, hasIt) => onSignal(wrapper, signal, hasIt));
   process.on('SIGUSR2', () => ask(wrapper));
   startHeartbeat({
     detector: { check: () => lookForBeat(wrapper), whereToListen: prepared.watched.whereToListen },
     intervalMs: prepared.intervalMs,
     wake: true,
-    onNote: (reason) => prepared.say.tell({ event: 'note', reason }),
+    onNote: (reason) => say.tell({ event: 'note', reason }),
     signal: over.signal,
   });
   await startFirst(wrapper);
@@ -54,7 +72,7 @@ export async function runCommand(words: readonly string[], options: RunOptions):
       await step(wrapper);
     } catch (error) {
       // Ours must not become the command's end.
-      prepared.say.tell({ event: 'note', reason: `this should not happen: ${(error as Error).stack}` });
+      say.tell({ event: 'note', reason: `this should not happen: ${(error as Error).stack}` });
       await delay(AFTER_ERROR_MS);
     }
   }

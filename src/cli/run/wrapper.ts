@@ -22,6 +22,8 @@ export interface Run {
   readonly before: Before;
   /** Whether other content was there while it loaded, or when it ended. */
   sawOther: boolean;
+  /** Whether `--ready` came true; without it, from the start on. */
+  isReady: boolean;
   /** Whether it has read its files (loading.ts): what comes and goes later is nothing to it. */
   isLoaded: boolean;
 }
