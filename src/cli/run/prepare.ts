@@ -4,14 +4,14 @@
  * @module
  */
 
-import { resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { readOwnWords, realpathOrNothing } from '../../change/running-program.ts';
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError, isDistprintError } from '../../errors.ts';
 import { DEFAULT_LIMITS } from '../../runner/handoff/gate.ts';
 import { getLaunch, type Launch } from '../../runner/handoff/launch.ts';
-import type { CoverageOptions } from '../../scan/coverage.ts';
+import { type CoverageOptions, escapeGlob } from '../../scan/coverage.ts';
 import { LISTEN_VARIABLES, openSockets, withListenPid } from './listen.ts';
 import { createRunMark } from './mark.ts';
 import { needsIpc, needsOutput, parseReady, whyAmbiguous } from './ready.ts';
@@ -103,10 +103,18 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
   };
 }
 
-const toCoverage = ({ include, exclude }: RunOptions): CoverageOptions => ({
-  ...(include && { include }),
-  ...(exclude && { exclude }),
-});
+/** What we write ourselves is no reason to restart. */
+function toCoverage({ include, exclude = [], json, state }: RunOptions, paths: readonly string[], cwd: string) {
+  const own = [json, state?.replace(/(?:\.json)?$/, '')].filter((file) => file !== undefined);
+  const ours = own.flatMap((file) =>
+    paths
+      .map((path) => relative(path, resolve(cwd, file)))
+      .filter((inside) => !inside.startsWith('..') && !isAbsolute(inside))
+      .map((inside) => `${escapeGlob(toRaw(inside))}${file === json ? '' : '*'}`),
+  );
+  const all = [...exclude, ...ours];
+  return { ...(include && { include }), ...(all.length > 0 && { exclude: all }) };
+}
 
 /** What to watch, how, and what has to be there for a start. */
 interface Found {
@@ -119,14 +127,12 @@ function findPaths(words: readonly string[], options: RunOptions, cwd: string): 
   const { watch, settle } = options;
   if (watch === undefined) {
     const { path, program, settleMs, include } = whatToWatch(words, process.env, cwd);
-    const coverage = { ...(include && { include }), ...toCoverage(options) };
+    const coverage = { ...(include && { include }), ...toCoverage(options, [path], cwd) };
     return { paths: [toWatchedPath(path, settle ?? settleMs)], coverage, program };
   }
-  const paths = watch.map((each) => {
-    const path = resolve(cwd, each);
-    return toWatchedPath(path, settle ?? usualSettleMs(path));
-  });
-  return { paths, coverage: toCoverage(options), program: findProgram(words, cwd) };
+  const named = watch.map((each) => resolve(cwd, each));
+  const paths = named.map((path) => toWatchedPath(path, settle ?? usualSettleMs(path)));
+  return { paths, coverage: toCoverage(options, named, cwd), program: findProgram(words, cwd) };
 }
 
 /** With `--watch`, the command need not tell what it runs. */

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf } from '../../helpers/manifest.ts';
@@ -168,6 +168,34 @@ describe('distprint run restarts for content', () => {
     mkdirSync(elsewhere, { recursive: true });
     writeFileSync(join(elsewhere, 'server.js'), serverOf('second'));
     await other.line('second');
+  });
+
+  it('not for the files that it writes itself', async () => {
+    const root = makePackage({ 'server.js': serverOf('one') });
+    const own = ['--json', join(root, 'events.jsonl'), '--state', 'own.state.json'];
+    const run = startWrapper([...own, '--verbose'], ['node', 'server.js'], { cwd: root });
+    await run.loaded();
+    writeFileSync(join(root, 'server.js'), serverOf('two'));
+    await run.loaded(2);
+    await sleep(QUIET_MS);
+    expect(run.stderr().match(/restarted/g)).toHaveLength(1);
+  });
+
+  it('when a link on the way to it leads to another release', async () => {
+    const site = makeTemp();
+    for (const version of ['one', 'two']) {
+      writeTree(join(site, version), {
+        'package.json': { name: 'example', version },
+        'dist/server.js': serverOf(version),
+      });
+    }
+    symlinkSync('one', join(site, 'current'));
+    const run = startWrapper(['--verbose'], ['node', 'current/dist/server.js'], { cwd: site });
+    await run.loaded();
+    symlinkSync('two', join(site, 'next'));
+    renameSync(join(site, 'next'), join(site, 'current'));
+    expect((await run.event('restarted')).changed).toMatchObject({ from: 'one', to: 'two' });
+    await run.line('two');
   });
 
   it('by hand at SIGUSR2, also where nothing changed', async () => {
