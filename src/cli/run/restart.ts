@@ -29,7 +29,7 @@ export async function startFirst(wrapper: Wrapper): Promise<void> {
   if (wrapper.state.leaving !== null) return;
   const run = startInstead(wrapper, content);
   const { child } = run;
-  wrapper.say.tell({
+  wrapper.say.record({
     event: 'started',
     pid: child.pid ?? null,
     version: content?.version ?? null,
@@ -103,7 +103,10 @@ async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
     return tellRestarted(wrapper, run, restart);
   }
   await end(wrapper, run);
-  if (trouble === undefined || trouble === null) return; // overtaken
+  if (trouble === undefined || trouble === null) {
+    wrapper.say.detail(`gave up process ${run.child.pid}: there is newer content`);
+    return;
+  }
   // What was just being written may be sound by now.
   if (!run.sawOther) return tellKept(wrapper, old, restart, content, trouble);
 }

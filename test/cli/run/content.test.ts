@@ -118,7 +118,7 @@ describe('distprint run restarts for content', () => {
       changed: { paths: [], from: '1.2.3', to: '1.2.3' },
       fingerprint: fingerprintOf(root),
     });
-    expect(run.stderr()).toContain('it may have loaded what was there in between');
+    await run.said('it may have loaded what was there in between');
   });
 
   it('so that what runs last is what is on disk, whenever it is written', async () => {
