@@ -58,7 +58,8 @@ function parsePattern(text: string, source: string, flags: string): RegExp {
   try {
     return new RegExp(source, flags);
   } catch (error) {
-    return refuse(text, (error as Error).message);
+    const why = (error as Error).message.replace(/^Invalid regular expression: .*: /s, '');
+    return refuse(text, `not a regular expression: ${why}`);
   }
 }
 

@@ -92,7 +92,7 @@ describe('parseReady', () => {
     ['[x]:4000', /no IPv6 address/],
     ['ready', /no address; write 4000/],
     ['', /no address/],
-    ['/(/', /Invalid regular expression/],
+    ['/(\n/', /^--ready \/\(\\n\/: not a regular expression: Unterminated group$/],
     ['ftp://:21/', /can't be asked/],
     ['http://', /not a URL/],
     ['file:', /no path follows/],
