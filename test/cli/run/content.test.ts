@@ -1,11 +1,13 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inForm } from '../../helpers/long.ts';
 import { fingerprintOf } from '../../helpers/manifest.ts';
 import { makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { serverOf, startWrapper } from '../../helpers/wrapper.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes, on a busy machine too
 
 const server = (more: Record<string, string> = {}) => makePackage({ 'dist/server.js': serverOf('one'), ...more });
 const serve = ['node', 'dist/server.js'];

@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { distprint } from '../../helpers/cli.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 import { serverOf, startWrapper } from '../../helpers/wrapper.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes, on a busy machine too
 
 it('distprint status shows a wrapper as it shows a runner', async () => {
   const state = join(makeTemp(), 'state', 'wrapper.state.json');
