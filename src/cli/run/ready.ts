@@ -167,7 +167,7 @@ async function wait(ready: Ready, { child, pids, isAlone, before }: Waiting, saw
 }
 
 const FIRST_LOOK_MS = 10;
-const MAX_LOOK_MS = 100;
+const MAX_LOOK_MS = 40;
 
 function whyNotWritten(path: string, before: Before): string | null {
   const now = identifyFile(path);
