@@ -50,6 +50,11 @@ interface Restart {
 
 export async function startAnew(wrapper: Wrapper, why: Why): Promise<void> {
   const { state } = wrapper;
+  const lacks = wrapper.lacks();
+  if (isRunning(state) && lacks !== null) {
+    // What runs is better than nothing.
+    return wrapper.say.tell({ event: 'note', reason: `not restarted: ${lacks}` });
+  }
   const beganMs = performance.now();
   const settledInMs = state.otherSinceMs === null ? 0 : beganMs - state.otherSinceMs;
   const restart: Restart = { why, before: state.current?.content ?? null, beganMs, settledInMs };
