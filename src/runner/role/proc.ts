@@ -63,6 +63,10 @@ export interface Stat {
   /** The process group. */
   readonly group: number;
   readonly session: number;
+  /** The process group in the foreground of its terminal; -1 where it has none. */
+  readonly foreground: number;
+  /** Of the processor, by it and by those of its children that it waited for. */
+  readonly ticks: number;
   /** In clock ticks since the machine was started. */
   readonly startTicks: string;
 }
@@ -73,7 +77,9 @@ export function readStat(pid: Pid): Stat | undefined {
     // The command's name, field 2, may itself hold spaces and parentheses.
     const [state = '', parent, group, session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ids = { parent: Number(parent), group: Number(group), session: Number(session) };
-    return { state, ...ids, startTicks: rest[22 - 7] as string };
+    const field = (number: number) => Number(rest[number - 7]);
+    const ticks = field(14) + field(15) + field(16) + field(17);
+    return { state, ...ids, foreground: field(8), ticks, startTicks: rest[22 - 7] as string };
   });
 }
 
