@@ -2,7 +2,7 @@
  * `npm run bench`: what distprint costs, and whether the targets are met.
  *
  *   npm run bench                     everything
- *   npm run bench -- --quick          ratios only, fewer rounds, without `handoff` and n8n-workflow: some 100 s once the corpora are cached
+ *   npm run bench -- --quick          ratios only, fewer rounds, without `handoff`, `wake` and n8n-workflow: some 100 s once the corpora are cached
  *   npm run bench -- --check          exit 1 if a target is missed (results/claims.ts has the rule)
  *   npm run bench -- --check --known  the same, but known misses pass up to their ceilings (results/known-misses.ts)
  *   npm run bench -- --only beat      one of the suites below (repeatable)
@@ -30,6 +30,7 @@ import { benchLinear } from './suites/linear.ts';
 import { benchMemory } from './suites/memory.ts';
 import { benchMoved } from './suites/moved.ts';
 import { benchStall } from './suites/stall.ts';
+import { benchWake } from './suites/wake.ts';
 
 type Suite = (bench: Bench) => Promise<void> | void;
 
@@ -40,7 +41,11 @@ const SUITES: Record<string, readonly Suite[]> = {
   fresh: [benchFresh, benchDropIn],
   linear: [benchLinear],
   handoff: [benchHandoff],
+  wake: [benchWake],
 };
+
+/** Not in `--quick`, unless they are asked for. */
+const LONG: readonly string[] = ['handoff', 'wake'];
 
 /** These give times and no ratios: not for `--quick`. */
 const TIMES: ReadonlySet<Suite> = new Set([benchStall, benchDropIn]);
@@ -67,7 +72,7 @@ function parseFlags(): Flags {
       svg: { type: 'string' },
     },
   });
-  const only = values.only ?? Object.keys(SUITES).filter((name) => !(values.quick && name === 'handoff'));
+  const only = values.only ?? Object.keys(SUITES).filter((name) => !(values.quick && LONG.includes(name)));
   const unknown = only.find((name) => !(name in SUITES));
   if (unknown === undefined) return { ...values, only, dist: values.dist, svg: values.svg };
   throw new Error(`--only ${unknown}: no such suite; there are ${Object.keys(SUITES).join(', ')}`);

@@ -12,6 +12,7 @@ import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import type { Scan, ScanCost } from '../scan/scan.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { CLOCK_JUMP_MS, createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
+import { createPlaces, type Places } from './places.ts';
 import { coverRunningProgram, isExecutableItself, isRunningProgram } from './running-program.ts';
 import type { EarlierTree, Sighting } from './settle.ts';
 
@@ -63,6 +64,8 @@ export interface Detector {
   check(): Promise<Check>;
   /** The same, blocking. */
   checkSync(): Check;
+  /** The directories in which a change would show, as the last look found them. The same map as long as they are the same. */
+  whereToListen(): Promise<Places>;
 }
 
 /**
@@ -106,8 +109,12 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
     return compared.changes;
   }
 
+  const findPlaces = createPlaces(root);
+  let lastPass = first?.pass ?? null;
+
   function* look(): Work<Check> {
     const seen = yield* observer.look(isBaseline);
+    if ('tree' in seen) lastPass = seen.tree.pass;
     const { filesRead, directoriesRead } = seen;
     const cost = { filesRead, directoriesRead };
     if ('error' in seen) {
@@ -142,6 +149,7 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
       return underWay;
     },
     checkSync: () => runSync(look()),
+    whereToListen: () => runAsync(findPlaces(lastPass)),
   };
 }
 

@@ -1,16 +1,25 @@
 /**
- * Looks at regular intervals. It does not keep the process alive.
+ * Looks at regular intervals, and sooner where something moves. It does not keep the process alive.
  * @module
  */
 
 import { DistprintError } from '../errors.ts';
 import type { Check, Detector } from './detector.ts';
+import { repeat } from './repeat.ts';
+import { warn } from './warn.ts';
 
 /** How often to look, and whom to tell. */
 export interface HeartbeatOptions {
-  detector: Pick<Detector, 'check'>;
+  detector: Pick<Detector, 'check'> & Partial<Pick<Detector, 'whereToListen'>>;
   /** Milliseconds from the end of one beat to the next. Default 10,000. A settling tree is looked at sooner: when it may have settled. */
   intervalMs?: number;
+  /**
+   * Also listen to the file system (`fs.watch`), and look as soon as something moves. An event is a reason to look, never a proof: the
+   * beats go on, and see what no event told. Default false.
+   */
+  wake?: boolean;
+  /** Told once, for people, that events get lost here: no watches left, say. Default: a process warning. */
+  onNote?: (note: string) => unknown;
   /** Called after each beat. */
   onBeat?: (check: Check) => unknown;
   /** Called once for each new content that is `changed`. */
@@ -20,74 +29,37 @@ export interface HeartbeatOptions {
 }
 
 export const DEFAULT_INTERVAL_MS = 10_000;
-/** In milliseconds. A Node timer with a longer delay fires at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Looks once a beat, and tells. If a callback throws, or its promise rejects, that becomes a process warning, and the beats go on.
  *
- * @throws ERR_DISTPRINT_OPTION where a timer can't wait for `intervalMs`
+ * @throws ERR_DISTPRINT_OPTION where a timer can't wait for `intervalMs`, and with `wake` where the detector can't say where to listen
  */
-export function startHeartbeat({ detector, intervalMs, onBeat, onChanged, signal }: HeartbeatOptions): void {
+export function startHeartbeat(options: HeartbeatOptions): void {
+  const { detector, intervalMs, wake, onNote, onBeat, onChanged, signal } = options;
   let told: string | null = null;
 
-  async function beat(): Promise<number | undefined> {
+  async function beat(): Promise<Check | undefined> {
     const check = await detector.check();
     if (signal?.aborted) return undefined;
     call(onBeat, check);
     if (check.verdict === 'changed' && check.fingerprint !== told) call(onChanged, check);
     if (check.verdict === 'changed' || check.verdict === 'current') told = check.fingerprint;
-    return check.retryInMs;
+    return check;
   }
 
-  repeat(beat, intervalMs ?? DEFAULT_INTERVAL_MS, signal);
+  const where = detector.whereToListen?.bind(detector);
+  if (wake && where === undefined) {
+    throw new DistprintError('ERR_DISTPRINT_OPTION', 'wake: the detector has no whereToListen()');
+  }
+  const waking = wake && where ? { where, say: (note: string) => call(onNote ?? warn, note) } : undefined;
+  repeat(beat, intervalMs ?? DEFAULT_INTERVAL_MS, signal, waking);
 }
 
-/**
- * Sets one timer, anew after each beat: so beats never overlap, and a machine that was suspended makes up for none of those it missed.
- * The timer does not keep the process alive. What a beat throws becomes a process warning.
- *
- * @param beat returns in how many milliseconds it wants to be called again, where that is sooner than the interval
- * @throws ERR_DISTPRINT_OPTION where a timer can't wait for `intervalMs`
- */
-export function repeat(beat: () => Promise<number | undefined>, intervalMs: number, signal?: AbortSignal): void {
-  if (!(intervalMs >= 1 && intervalMs <= MAX_TIMER_MS)) {
-    throw new DistprintError(
-      'ERR_DISTPRINT_OPTION',
-      `intervalMs: ${intervalMs} is no time from 1 to ${MAX_TIMER_MS} ms`,
-    );
-  }
-  let timer: NodeJS.Timeout | undefined;
-
-  const schedule = (delayMs: number) => {
-    if (signal?.aborted) return;
-    timer = setTimeout(turn, delayMs);
-    timer.unref();
-  };
-
-  async function turn(): Promise<void> {
-    let delayMs = intervalMs;
-    try {
-      const wantedMs = await beat();
-      if (wantedMs !== undefined) delayMs = Math.min(intervalMs, Math.max(1, Math.ceil(wantedMs)));
-    } catch (error) {
-      warn(error);
-    }
-    schedule(delayMs);
-  }
-
-  signal?.addEventListener('abort', () => clearTimeout(timer), { once: true });
-  schedule(intervalMs);
-}
-
-function call(callback: ((check: Check) => unknown) | undefined, check: Check): void {
+function call<T>(callback: ((told: T) => unknown) | undefined, told: T): void {
   try {
-    Promise.resolve(callback?.(check)).catch(warn);
+    Promise.resolve(callback?.(told)).catch(warn);
   } catch (error) {
     warn(error);
   }
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error));
 }

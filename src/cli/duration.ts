@@ -4,7 +4,7 @@
  */
 
 import ms from 'ms';
-import { MAX_TIMER_MS } from '../change/heartbeat.ts';
+import { MAX_TIMER_MS } from '../change/repeat.ts';
 import { DistprintError } from '../errors.ts';
 
 /**

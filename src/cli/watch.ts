@@ -4,7 +4,8 @@
  */
 
 import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
-import { MAX_TIMER_MS, startHeartbeat } from '../change/heartbeat.ts';
+import { startHeartbeat } from '../change/heartbeat.ts';
+import { MAX_TIMER_MS } from '../change/repeat.ts';
 import { escapeControls } from '../runner/log.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
 import {
@@ -57,6 +58,7 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
         beatStartedMs = performance.now();
         return detector.check();
       },
+      whereToListen: detector.whereToListen,
     };
     const onBeat = (check: Check) => {
       const elapsedMs = performance.now() - beatStartedMs;
@@ -64,7 +66,14 @@ export async function watch(path: string, options: WatchOptions): Promise<void> 
       printBeat(seen.length, check, elapsedMs);
       if (seen.length === options.beats) end();
     };
-    startHeartbeat({ detector: timed, intervalMs: options.interval, onBeat, signal: stop.signal });
+    startHeartbeat({
+      detector: timed,
+      intervalMs: options.interval,
+      wake: true,
+      onNote: (note) => process.stderr.write(`distprint: ${note}\n`),
+      onBeat,
+      signal: stop.signal,
+    });
   });
   process.off('SIGINT', end).off('SIGTERM', end);
   const summary = toSummary(seen);

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { Check } from '../change/detector.ts';
+import type { Places } from '../change/places.ts';
 import { findMovedProgram } from '../change/running-program.ts';
 import { callHost } from './call-host.ts';
 import { considerHandOff, decideAnew } from './hand-off.ts';
@@ -12,20 +14,27 @@ import { keepLock, type LockHolder } from './role/lock.ts';
 import { isForeign, isSameProcess } from './role/process-id.ts';
 import { type Running, update } from './running.ts';
 
-/** @returns the milliseconds after which another beat is worth while, where that is sooner than the interval */
-export async function beat(running: Running): Promise<number | undefined> {
+/** @returns what was seen; undefined where it did not look */
+export async function beat(running: Running): Promise<Check | undefined> {
   const isHandingOff = () => running.situation.handingOff !== null;
   const other = isHandingOff() ? undefined : findOther(running);
   if (other !== undefined) await giveWay(running, other);
   if (!isHandingOff()) await running.presence.show(); // again, after a hand-off that failed
   if (!isHandingOff()) await decideAnew(running);
-  const retryInMs = running.settings.isOptedOut || isHandingOff() ? undefined : await look(running);
+  const seen = isHandingOff() ? undefined : await look(running);
   if (other === undefined) await running.journal.tryWrite(); // else the state is the other's
-  return retryInMs;
+  return seen;
 }
 
-async function look(running: Running): Promise<number | undefined> {
-  if (running.elsewhere !== null) return undefined;
+/** Whether what is installed is not looked at: the operator opted out, or this process does not run it. */
+const isBlind = ({ settings, elsewhere }: Running) => settings.isOptedOut || elsewhere !== null;
+
+/** Where to listen for a reason to beat sooner. An event moves the look and nothing else: each gate holds as it does at any beat. */
+export const whereToListen = async (running: Running): Promise<Places | null> =>
+  isBlind(running) ? null : running.detector.whereToListen();
+
+async function look(running: Running): Promise<Check | undefined> {
+  if (isBlind(running)) return undefined;
   follow(running);
   const check = await running.detector.check();
   update(running, { verdict: check.verdict });
@@ -36,7 +45,7 @@ async function look(running: Running): Promise<number | undefined> {
     const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null, doubt };
     await considerHandOff(running, target, changes?.added ?? []);
   }
-  return check.retryInMs;
+  return check;
 }
 
 /** A link that was repointed may lead to the program in another folder. */

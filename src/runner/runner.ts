@@ -6,11 +6,11 @@
 import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Detector } from '../change/detector.ts';
-import { repeat } from '../change/heartbeat.ts';
+import { repeat } from '../change/repeat.ts';
 import { DistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
-import { beat } from './beat.ts';
+import { beat, whereToListen } from './beat.ts';
 import { expectReady } from './deadline.ts';
 import { decide, holdBackAlways, isMarked } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
@@ -216,7 +216,7 @@ async function becomeReady(
   handoff: Handoff | undefined,
   fields: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { settings, identity, sockets, journal, stopped } = running;
+  const { settings, identity, sockets, journal, say, stopped } = running;
   running.hostFields = { ...running.hostFields, ...fields };
   await running.isMarked; // from now on, its files may be replaced
   sockets.dropUnused();
@@ -238,7 +238,8 @@ async function becomeReady(
   await decide(running);
   await journal.tryWrite();
   settings.log(sayStart(running));
-  repeat(() => beat(running), settings.intervalMs, stopped.signal);
+  const waking = { where: () => whereToListen(running), say: (note: string) => say('events', note) };
+  repeat(() => beat(running), settings.intervalMs, stopped.signal, waking);
 }
 
 function sayStart({ identity: { path, started }, situation: { decision } }: Running): string {

@@ -39,7 +39,7 @@ export interface Running extends Pick<Watched, 'detectAt' | 'elsewhere'> {
 }
 
 /** Logs what stays true over many beats once. */
-export type Say = (topic: 'lock' | 'state' | 'aside' | 'target' | 'host', line: string) => void;
+export type Say = (topic: 'lock' | 'state' | 'aside' | 'target' | 'host' | 'events', line: string) => void;
 
 export function createSay(log: (line: string) => void): Say {
   const lastSaid = new Map<string, string>();

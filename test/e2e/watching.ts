@@ -4,10 +4,11 @@ import {
   type Check,
   createDetector,
   type DetectorOptions,
+  type HeartbeatOptions,
   startHeartbeat,
 } from '../../src/index.ts';
 
-/** A detector that beats every 20 ms until the test is over, and all that it said. */
+/** A detector that beats every 20 ms, or as it is told, until the test is over, and all that it said. */
 export interface Watching {
   readonly started: string;
   readonly beats: readonly Check[];
@@ -28,7 +29,11 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 /** For longer than it takes to settle, so that whatever would be said is said. */
 export const settle = (): Promise<void> => sleep(SETTLE_MS + 500);
 
-export async function watch(path: string, options: Omit<DetectorOptions, 'path'> = {}): Promise<Watching> {
+export async function watch(
+  path: string,
+  options: Omit<DetectorOptions, 'path'> = {},
+  heartbeat: Pick<HeartbeatOptions, 'intervalMs' | 'wake'> = { intervalMs: BEAT_MS },
+): Promise<Watching> {
   const detector = createDetector({ path, ...options });
   const beats: Check[] = [];
   const changed: Check[] = [];
@@ -36,7 +41,7 @@ export async function watch(path: string, options: Omit<DetectorOptions, 'path'>
   onTestFinished(() => stop.abort());
   startHeartbeat({
     detector,
-    intervalMs: BEAT_MS,
+    ...heartbeat,
     onBeat: (check) => beats.push(check),
     onChanged: (check) => changed.push(check),
     signal: stop.signal,
