@@ -25,7 +25,7 @@ export default defineConfig({
   output: {
     chunkFileNames: 'chunks/[name].js',
     comments: false,
-    codeSplitting: { groups: PACKAGES.map((name) => ({ name, test: `node_modules/${name}/` })) },
+    codeSplitting: { groups: PACKAGES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })) },
   },
 });
 
@@ -35,7 +35,7 @@ function inlineOnDemand() {
   return {
     name: 'inline-on-demand',
     load: {
-      filter: { id: /src\/disk\/on-demand\.ts$/ },
+      filter: { id: /src[\\/]disk[\\/]on-demand\.ts$/ },
       handler: () => `
         export const loadFastGlob = () => require('fast-glob');
         export const readXxhashWasm = () => Buffer.from('${wasm}', 'base64');`,
@@ -49,7 +49,7 @@ function addLicenses() {
     name: 'add-licenses',
     generateBundle(_options, bundle) {
       const files = Object.values(bundle).flatMap(({ moduleIds = [] }) => moduleIds);
-      const roots = files.map((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
+      const roots = files.map((file) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(file)?.[0]);
       const texts = [...new Set([...roots, XXHASH])]
         .filter((root) => root !== undefined)
         .sort()

@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/{disk,scan,manifest,change,cli}/**/*.test.ts', 'test/drop-in*.test.ts'],
-    globalSetup: 'test/helpers/build-cli.ts',
+    globalSetup: 'test/windows/build.ts',
     pool: 'forks',
     maxWorkers: 3,
     testTimeout: 60_000,

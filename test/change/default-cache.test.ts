@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect } from 'vitest';
 import { built } from '../helpers/built.ts';
@@ -10,7 +10,7 @@ import { makeSharedTemp } from '../helpers/tree.ts';
 import { sleep } from '../helpers/wait.ts';
 
 const MB = 1024 * 1024;
-const itOnLinux = onlyWith('/proc/PID/io', existsSync('/proc/self/io'));
+const itOnLinux = onlyWith('/proc/PID/io', process.platform === 'linux');
 
 const temp = makeSharedTemp();
 const [large, small] = [join(temp, 'large'), join(temp, 'small')];

@@ -244,7 +244,7 @@ describe('a link swapped to a tree', () => {
   beforeAll(() => sleep(2 * SETTLE_MS));
   afterEach(() => void vi.restoreAllMocks());
 
-  it.each([
+  itWithLinks.each([
     ['itself', 'direct', 'current', '1/pkg', '2/pkg'],
     ['above it', 'above', 'current/pkg', '1', '2'],
   ])('that is old is settling until it was watched for settleMs: the link %s', async (_, name, path, one, two) => {

@@ -62,7 +62,7 @@ describe('a package.json that is broken is an error that says what is wrong', ()
     for (const size of [2 ** 21, 2 ** 40]) {
       truncateSync(join(root, 'package.json'), size);
       const error = await errorOf(() => buildManifestSync(root));
-      expect(error).toMatchObject({ code: 'ERR_DISTPRINT_UNSUPPORTED_FILE', path: `${root}/package.json` });
+      expect(error).toMatchObject({ code: 'ERR_DISTPRINT_UNSUPPORTED_FILE', path: join(root, 'package.json') });
       expect(await detector.check()).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('at most') });
     }
   });
@@ -78,7 +78,7 @@ describe('a package.json that is broken is an error that says what is wrong', ()
   it('a directory of that name', async () => {
     const root = makeDirectory({ 'package.json/x': '' });
     const error = await errorOf(() => buildManifestSync(root));
-    expect(error).toMatchObject({ path: `${root}/package.json` });
+    expect(error).toMatchObject({ path: join(root, 'package.json') });
   });
 });
 

@@ -102,11 +102,12 @@ describe('a fresh process with a cache file', () => {
     expect(createDetector({ path: strange, cacheFile: file }).baseline).toEqual(
       createDetector({ path: strange }).baseline,
     );
-    writeTree(strange, { 'dist/x\n/new\\': 'new' });
+    const [name, written] = isPosix ? ['dist/x\n/new\\', 'dist/x\\n/new\\\\'] : ['dist/new', 'dist/new'];
+    writeTree(strange, { [name]: 'new' });
     const changed = createDetector({ ...again, settleMs: 1 });
     expect(await settled(changed)).toMatchObject({
       fingerprint: fingerprintOf(strange),
-      changes: { added: ['dist/x\\n/new\\\\'], removed: [], changed: [] },
+      changes: { added: [written], removed: [], changed: [] },
     });
   });
 });
