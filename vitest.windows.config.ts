@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** What is to hold on Windows: on it by `npm run test:windows`, elsewhere the same under Wine (test/windows/run.ts). */
+/** What is to hold on Windows: `npm run test:windows` (test/windows/run.ts). */
 export default defineConfig({
   test: {
-    include: ['test/{disk,scan,manifest,change,cli}/**/*.test.ts', 'test/drop-in*.test.ts'],
+    include: ['test/{disk,scan,manifest,change,cli,windows}/**/*.test.ts', 'test/drop-in*.test.ts'],
+    exclude: ['test/cli/run/**', '**/node_modules/**'],
     globalSetup: 'test/windows/build.ts',
     pool: 'forks',
     maxWorkers: 3,

@@ -48,6 +48,7 @@ export const canLink: boolean = (() => {
     removeTree(folder);
   }
 })();
+export const itOnWindows = onlyWith('Windows', isWindows);
 export const itWithLinks = onlyWith('symbolic links, which Wine does not make', canLink);
 
 /** Those that a file may have here. Says which are left out. */
