@@ -7,8 +7,8 @@ import { isRacy } from '../../src/disk/stat.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../../src/disk/write-file.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
-import { errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { itOnWindows } from '../helpers/needs.ts';
+import { fingerprintOf, pathsOf } from '../helpers/manifest.ts';
+import { isWindows, isWine, itOnWindows, onlyWith } from '../helpers/needs.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
 
 describe('a path of Windows', () => {
@@ -122,7 +122,8 @@ describe('on Windows', () => {
     expect(pathsOf(below)).toEqual(['a.js']);
   });
 
-  itOnWindows('half a surrogate pair in a name is told from any other', () => {
+  const itWithHalves = onlyWith('names with half a surrogate pair, which Wine does not take', isWindows && !isWine);
+  itWithHalves('half a surrogate pair in a name is told from any other', () => {
     const root = makeDirectory({});
     const halves = ['\xed\xa0\x80', '\xed\xa0\x81', '\xed\xb0\x80'];
     for (const name of halves) writeFileSync(Buffer.from(`${root}\\x${name}`, 'latin1'), name);
@@ -157,13 +158,13 @@ describe('on Windows', () => {
 
   itOnWindows(
     'a file that is held all the time is not replaced: that is said of it, and nothing is left beside it',
-    async () => {
+    () => {
       const root = makeDirectory({ file: 'old' });
       const EXCLUSIVELY = 0x1000_0000; // UV_FS_O_EXLOCK: nobody else may open it
       const fd = openSync(join(root, 'file'), EXCLUSIVELY);
       try {
-        const error = await errorOf(() => writeFileAtomicSync(join(root, 'file'), 'new'));
-        expect(error).toMatchObject({ path: join(root, 'file'), code: expect.stringMatching(/^E(PERM|ACCES|BUSY)$/) });
+        const error = { path: join(root, 'file'), code: expect.stringMatching(/^E(PERM|ACCES|BUSY)$/) };
+        expect(() => writeFileAtomicSync(join(root, 'file'), 'new')).toThrow(expect.objectContaining(error));
         expect(readdirSync(root)).toEqual(['file']);
       } finally {
         closeSync(fd);

