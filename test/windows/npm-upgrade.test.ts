@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { type Check, createDetector } from '../../src/change/detector.ts';
 import { toToken } from '../../src/manifest/manifest.ts';
 import { built } from '../helpers/built.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { onlyWith } from '../helpers/needs.ts';
+import { isWine, onlyWith } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makeTemp } from '../helpers/temp.ts';
 import { sleep } from '../helpers/wait.ts';
@@ -19,6 +19,13 @@ async function runNpm(cwd: string, ...args: string[]): Promise<void> {
   const env = { ...plainEnv, npm_config_cache: join(cwd, 'cache') };
   const ran = await run([process.execPath, npm ?? '', ...args, ...quiet], { cwd, env, timeout: 120_000 });
   if (ran.code !== 0) throw new Error(`npm ${args.join(' ')} exited with ${ran.code}:\n${ran.stdout}${ran.stderr}`);
+}
+
+/** Wine's cmd.exe can't run npm's shims. There Node runs what the shim names. */
+function toCommand(shim: string): string[] {
+  if (!isWine) return [process.env.ComSpec ?? 'cmd.exe', '/d', '/c', shim];
+  const [, named = ''] = /"%dp0%\\([^"]+)" +%\*/.exec(readFileSync(shim, 'utf8')) ?? [];
+  return [process.execPath, join(dirname(shim), named)];
 }
 
 itWithNpm.each([
@@ -66,7 +73,7 @@ itWithNpm.each([
       DROP_IN: built('drop-in.js'),
       PATH: `${join(process.execPath, '..')};${process.env.PATH}`,
     };
-    const said = await run([process.env.ComSpec ?? 'cmd.exe', '/d', '/c', `${path}.cmd`], { env });
+    const said = await run(toCommand(`${path}.cmd`), { env });
     expect(said).toEqual({ code: 0, stdout: `${toToken(fingerprintOf(root))}\n`, stderr: '' });
   },
 );
