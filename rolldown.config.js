@@ -25,7 +25,9 @@ export default defineConfig({
   output: {
     chunkFileNames: 'chunks/[name].js',
     comments: false,
-    codeSplitting: { groups: PACKAGES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })) },
+    codeSplitting: {
+      groups: PACKAGES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })),
+    },
   },
 });
 

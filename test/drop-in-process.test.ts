@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../src/manifest/manifest.ts';
+import { itWithLinks } from './helpers/links.ts';
 import { fingerprintOf } from './helpers/manifest.ts';
-import { itWithLinks } from './helpers/needs.ts';
 import { nodeCommand, run } from './helpers/run.ts';
 import { loopChild, talk, writeProgram } from './helpers/talk.ts';
 import { makeTemp } from './helpers/temp.ts';

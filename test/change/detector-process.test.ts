@@ -2,7 +2,8 @@ import { chmodSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
-import { canLink, isPosix, onlyWith } from '../helpers/needs.ts';
+import { canLink } from '../helpers/links.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { nodeCommand } from '../helpers/run.ts';
 import { type Answer, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';

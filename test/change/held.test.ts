@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { buildManifest } from '../../src/manifest/build.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { itOnWindows } from '../helpers/needs.ts';
+import { itOnWindows } from '../helpers/on-windows.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
 import { settled } from '../helpers/wait.ts';
 

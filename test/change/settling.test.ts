@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
-import { itWithLinks } from '../helpers/needs.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { makeSharedTemp, npmRetired, writePackage } from '../helpers/tree.ts';
 import { settled, sleep } from '../helpers/wait.ts';

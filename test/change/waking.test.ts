@@ -16,7 +16,8 @@ import { type Check, createDetector, type DetectorOptions } from '../../src/chan
 import { startHeartbeat } from '../../src/change/heartbeat.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { writeSeal } from '../../src/manifest/seal.ts';
-import { isPosix, isWine, itWithLinks, onlyWith } from '../helpers/needs.ts';
+import { itWithLinks } from '../helpers/links.ts';
+import { isPosix, isWine, onlyWith } from '../helpers/needs.ts';
 import { makeDirectory, makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { npmRetired } from '../helpers/tree.ts';
 import { sleep, until } from '../helpers/wait.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { serializeManifest } from '../../src/manifest/manifest.ts';
 import { distprint } from '../helpers/cli.ts';
-import { itWithLinks } from '../helpers/needs.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { makeDirectory, makePackage, makeTemp, type Tree } from '../helpers/temp.ts';
 
 describe('distprint verify <path> --manifest <file>', () => {

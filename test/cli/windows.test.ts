@@ -5,7 +5,7 @@ import { buildManifestSync } from '../../src/manifest/build.ts';
 import { serializeManifest } from '../../src/manifest/manifest.ts';
 import { distprint } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { itOnWindows } from '../helpers/needs.ts';
+import { itOnWindows } from '../helpers/on-windows.ts';
 import { makeDirectory, makePackage, makeTemp } from '../helpers/temp.ts';
 
 itOnWindows('both separators are taken, and the own one is printed, once', async () => {

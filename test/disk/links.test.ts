@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { distprint } from '../helpers/cli.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { contentsOf, errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { hasProgram, isPosix, itWithLinks, needs } from '../helpers/needs.ts';
+import { hasProgram, isPosix, needs } from '../helpers/needs.ts';
 import { run } from '../helpers/run.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
 

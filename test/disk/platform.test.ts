@@ -8,7 +8,8 @@ import { writeFileAtomic, writeFileAtomicSync } from '../../src/disk/write-file.
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
 import { fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { isWindows, isWine, itOnWindows, onlyWith } from '../helpers/needs.ts';
+import { isWindows, isWine, onlyWith } from '../helpers/needs.ts';
+import { itOnWindows } from '../helpers/on-windows.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
 
 describe('a path of Windows', () => {

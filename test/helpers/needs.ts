@@ -1,8 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { lstatSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { it } from 'vitest';
-import { makeTempToRemove, removeTree } from './temp-dir.ts';
 
 export const isWindows = process.platform === 'win32';
 export const isPosix = !isWindows;
@@ -36,21 +33,6 @@ export const hasProgram = (name: string): boolean => isPosix && spawnSync('which
 export const succeeds = (file: string, ...args: string[]): boolean => spawnSync(file, args).status === 0;
 
 export const isRoot = process.getuid?.() === 0;
-/** Windows makes them where the user may. Wine says that it did, and did not. */
-export const canLink: boolean = (() => {
-  const folder = makeTempToRemove();
-  try {
-    symlinkSync('nowhere', join(folder, 'link'));
-    return lstatSync(join(folder, 'link')).isSymbolicLink();
-  } catch {
-    return false;
-  } finally {
-    removeTree(folder);
-  }
-})();
-export const itOnWindows = onlyWith('Windows', isWindows);
-export const itWithLinks = onlyWith('symbolic links, which Wine does not make', canLink);
-
 /** Those that a file may have here. Says which are left out. */
 export function legalNames<T extends string>(names: readonly T[]): T[] {
   const legal = names.filter((name) => isPosix || !/[<>:"|?*\\\x00-\x1f]/.test(name));

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { hasProgram, itWithLinks, needs } from '../helpers/needs.ts';
+import { hasProgram, needs } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
 import { makeDirectory, makePackage, writeTree } from '../helpers/temp.ts';
 

@@ -1,8 +1,8 @@
 import { chmodSync, cpSync, linkSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { itWithLinks } from '../helpers/links.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { itWithLinks } from '../helpers/needs.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 
 const files = { 'dist/a.js': 'alpha', 'dist/b/c.js': 'gamma', 'dist/b/d.js': 'delta', 'dist/e.js': '' };

@@ -1,8 +1,9 @@
 import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { itWithLinks } from '../helpers/links.ts';
 import { fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { itWithLinks, legalNames } from '../helpers/needs.ts';
+import { legalNames } from '../helpers/needs.ts';
 import { makePackage, writeTree } from '../helpers/temp.ts';
 
 const withBin = (bin: unknown) => ({ 'package.json': { version: '1', bin }, 'dist/a.js': '' });

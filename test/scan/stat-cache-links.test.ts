@@ -2,8 +2,9 @@ import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { beforeAll, describe, expect } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { hasProgram, itWithLinks, needs } from '../helpers/needs.ts';
+import { hasProgram, needs } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
 import { writeTree } from '../helpers/temp.ts';
 import { makeSharedTemp, overwriteUnseen, writePackage } from '../helpers/tree.ts';
