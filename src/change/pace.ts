@@ -10,13 +10,15 @@ export type Seen = Pick<Check, 'fingerprint' | 'retryInMs'>;
 
 /** Milliseconds from the first event to the look: a burst costs one. */
 const GATHER_MS = 50;
-/** A look is followed by a rest of so many times its length: looks that are woken take a fifth of the time at most. */
+/** A look is followed by a rest of so many times its work (not its wait for a core or a disk): it takes a fifth of a core at most. */
 const REST = 4;
+/** The longer things move without a pause, the longer the rest: by this part of that time. */
+const PATIENCE = 0.02;
 /**
- * The longer events come without a pause, the longer the rest, by this part of that time. After a look in vain it is a larger part: so
- * what a beat itself causes (a state file that is written in the tree, and does not count) can't wake the next one for ever.
+ * Each look in vain makes the rest longer by so much, until one finds something or nothing moves. So what a look itself causes (a state
+ * file in the tree that does not count, say) can't wake the next one for ever.
  */
-const PATIENCE = { found: 0.02, vain: 0.5 };
+const GROWTH = 1.25;
 
 export interface Pace {
   /** An event was heard. */
@@ -30,26 +32,37 @@ export interface Pace {
 }
 
 export function createPace(): Pace {
+  let heardMs = -Infinity;
   /** When the events began that have come without a pause since. */
-  let movingSinceMs: number | null = null;
-  let begunMs = 0;
+  let movingSinceMs = 0;
+  let look: { begunMs: number; cpu: NodeJS.CpuUsage; isWoken: boolean; isOver: boolean } | undefined;
   let restUntilMs = 0;
   /** Of what was there last. */
   let fingerprint: string | null = null;
+  /** How many looks in a row were woken and found nothing new. */
+  let inVain = 0;
+
   return {
     hear() {
-      movingSinceMs ??= performance.now();
+      const nowMs = performance.now();
+      const isPause = look === undefined || (look.isOver && heardMs < look.begunMs && nowMs > restUntilMs);
+      if (isPause) movingSinceMs = nowMs;
+      heardMs = nowMs;
     },
     begin(isWoken) {
-      if (!isWoken) movingSinceMs = null;
-      begunMs = performance.now();
+      look = { begunMs: performance.now(), cpu: process.cpuUsage(), isWoken, isOver: false };
     },
     end(seen) {
-      const isVain = seen === undefined || (seen.fingerprint !== null && seen.fingerprint === fingerprint);
-      fingerprint = seen?.fingerprint ?? fingerprint;
+      if (look === undefined) return;
       const nowMs = performance.now();
-      const movingMs = nowMs - (movingSinceMs ?? nowMs);
-      restUntilMs = nowMs + Math.max(REST * (nowMs - begunMs), (isVain ? PATIENCE.vain : PATIENCE.found) * movingMs);
+      const isNew = seen !== undefined && (seen.fingerprint === null || seen.fingerprint !== fingerprint);
+      fingerprint = seen?.fingerprint ?? fingerprint;
+      inVain = isNew || !look.isWoken ? 0 : inVain + 1;
+      const patienceMs = inVain > 0 ? GATHER_MS * GROWTH ** Math.min(inVain, 100) : PATIENCE * (nowMs - movingSinceMs);
+      const { user, system } = process.cpuUsage(look.cpu);
+      const workMs = Math.min(nowMs - look.begunMs, (user + system) / 1000);
+      restUntilMs = nowMs + Math.max(REST * workMs, look.isWoken ? patienceMs : 0);
+      look.isOver = true;
     },
     soonestMs: () => Math.max(performance.now() + GATHER_MS, restUntilMs),
   };

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -207,6 +208,22 @@ describe('a tree that comes and goes wakes', () => {
     },
   );
 
+  it('where a directory is made anew and is given the inode of the one before it', async () => {
+    const root = makePackage(files);
+    const deep = join(root, 'dist/deep');
+    const { ino } = statSync(deep);
+    const listening = await listen(root);
+    const changed = listening.until('changed');
+    for (let i = 0; i === 0 || (statSync(deep).ino !== ino && i < 50); i++) {
+      rmSync(deep, { recursive: true });
+      mkdirSync(deep);
+    }
+    await changed;
+    const again = listening.until('changed');
+    writeTree(root, { 'dist/deep/new.js': 'new' });
+    expect((await again).fingerprint).toBe(buildManifestSync(root).fingerprint);
+  });
+
   it('where nothing was there when it began', async () => {
     const baseline = buildManifestSync(makePackage(files));
     const root = join(makeTemp(), 'not/yet/there');
@@ -266,7 +283,7 @@ describe('events', () => {
     const listening = await listen(root);
     const startedMs = performance.now();
     const before = listening.beats.length;
-    for (let i = 0; i < 10_000; i++) {
+    for (let i = 0; i < 4_000; i++) {
       writeFileSync(join(root, `dist/${i % 100}.js`), `${i}`);
       if (i % 50 === 0) await sleep(1);
     }

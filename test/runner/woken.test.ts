@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { buildManifestSync } from '../../src/manifest/build.ts';
 import { makeRunnerPackage, startRunner } from '../helpers/runner.ts';
 import { makeTemp } from '../helpers/temp.ts';
 import { sleep, until } from '../helpers/wait.ts';
@@ -12,7 +13,8 @@ it('finds what was installed without waiting for a heartbeat', async () => {
   const runner = await startRunner({ intervalMs });
   for (const version of ['2.0.0', '3.0.0', '4.0.0']) {
     runner.upgrade(version);
-    await until(version, () => runner.logs().some((line) => line.startsWith(`${version} (`)) || undefined);
+    const { fingerprint } = buildManifestSync(runner.root);
+    await until(version, () => runner.state().distprint.heldBack?.target === fingerprint || undefined);
     expect(runner.state().distprint).toMatchObject({ verdict: 'changed', heldBack: { gate: 'strategy' } });
   }
 });
