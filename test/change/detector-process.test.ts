@@ -41,8 +41,9 @@ describe('a program that looks at itself', () => {
   it('is changed, once settled, where a file of it was replaced between its start and its baseline', async () => {
     const { root, program } = await startProgram();
     rewrite(root);
-    await program.ask({ do: 'create', options: { path: root, settleMs: 2_000 } });
+    await program.ask({ do: 'create', options: { path: root, settleMs: 60_000 } });
     expect(await program.ask({ do: 'checkSync' })).toMatchObject({ verdict: 'settling' });
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
     const check = await settledIn(program);
     expect(check).toMatchObject({ verdict: 'changed', reason: expect.stringContaining('dist/a.js') });
     expect(check).toMatchObject({ changes: { version: null, added: [], removed: [], changed: [] } });
