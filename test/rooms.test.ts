@@ -14,6 +14,7 @@ const ROOMS = [
   'runner/supervisor',
   'runner/handoff',
   'runner',
+  'cli/run',
   'cli',
 ];
 /** At the root of `src/`: what every room may import. The rest there are doors, which nobody inside imports. */
