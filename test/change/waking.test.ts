@@ -22,6 +22,9 @@ import { makeDirectory, makePackage, makeTemp, writeTree } from '../helpers/temp
 import { npmRetired } from '../helpers/tree.ts';
 import { sleep, until } from '../helpers/wait.ts';
 
+/** Windows renames no directory in which another one is open, so nothing is listened to there. */
+const itListening = onlyWith('directories that may be listened to', isPosix);
+
 /** No test lasts so long: what is seen was seen because of an event. */
 const NEVER_MS = 3_600_000;
 const files = { 'dist/a.js': 'alpha', 'dist/b.js': 'beta', 'dist/deep/c.js': 'gamma' };
@@ -63,7 +66,7 @@ async function listen(path: string, options: Partial<DetectorOptions> = {}, onBe
 }
 
 describe('a change wakes', () => {
-  it.each<[string, (root: string) => void]>([
+  itListening.each<[string, (root: string) => void]>([
     ['in a file', (root) => writeFileSync(join(root, 'dist/deep/c.js'), 'GAMMA')],
     ['by a rename over a file', (root) => replaceBy(join(root, 'dist/b.js'), 'BETA')],
     ['by a new file', (root) => writeFileSync(join(root, 'dist/new.js'), '')],
@@ -83,7 +86,7 @@ describe('a change wakes', () => {
     expect(listening.notes).toEqual([]);
   });
 
-  it('in a directory that came later, again and again', async () => {
+  itListening('in a directory that came later, again and again', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     for (const path of ['dist/new/a.js', 'dist/new/a.js', 'dist/new/b.js', 'dist/new/newer/c.js', 'dist/a.js']) {
@@ -93,7 +96,7 @@ describe('a change wakes', () => {
     }
   });
 
-  it('in a file that `bin` names outside dist, and one that it names before it is there', async () => {
+  itListening('in a file that `bin` names outside dist, and one that it names before it is there', async () => {
     const bin = { one: 'bin/one.js', two: 'tools/two/two.js' };
     const root = makePackage({ ...files, 'package.json': { version: '1.0.0', bin }, 'bin/one.js': '1' });
     const listening = await listen(root);
@@ -114,7 +117,7 @@ describe('a change wakes', () => {
     await changed;
   });
 
-  it('of an executable: written in place, renamed over, and behind a link that is repointed', async () => {
+  itListening('of an executable: written in place, renamed over, and behind a link that is repointed', async () => {
     const folder = makeDirectory({ 'v1/program': 'one', 'v2/program': 'two', 'bin/other': '' });
     symlinkSync('v1', join(folder, 'current'));
     symlinkSync('../current/program', join(folder, 'bin/program'));
@@ -135,7 +138,7 @@ describe('a change wakes', () => {
 });
 
 describe('a tree that comes and goes wakes', () => {
-  it('where npm retires the folder, builds the next in its place, and removes the old one', async () => {
+  itListening('where npm retires the folder, builds the next in its place, and removes the old one', async () => {
     const modules = join(makeTemp(), 'node_modules');
     const root = join(modules, 'example');
     writeTree(root, { 'package.json': {}, ...files });
@@ -151,7 +154,7 @@ describe('a tree that comes and goes wakes', () => {
     expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
-  it('where all of it is deleted, up to the folder above, and made anew', async () => {
+  itListening('where all of it is deleted, up to the folder above, and made anew', async () => {
     const above = join(makeTemp(), 'above');
     const root = join(above, 'node_modules/@scope/example');
     writeTree(root, { 'package.json': {}, ...files });
@@ -166,7 +169,7 @@ describe('a tree that comes and goes wakes', () => {
     }
   });
 
-  it('where dist is deleted, then regenerated', async () => {
+  itListening('where dist is deleted, then regenerated', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const changed = listening.until('changed');
@@ -177,31 +180,34 @@ describe('a tree that comes and goes wakes', () => {
     await current;
   });
 
-  it('where a folder on the way is renamed and another takes its place, and where a link on the way is repointed', async () => {
-    const base = makeTemp();
-    for (const [release, tree] of Object.entries({ one: files, two: next, three: { ...next, 'dist/d.js': '' } })) {
-      writeTree(join(base, 'releases', release, 'node_modules/example'), { 'package.json': {}, ...tree });
-    }
-    symlinkSync('releases/one', join(base, 'current'));
-    const root = join(base, 'current/node_modules/example');
-    const listening = await listen(root);
-    const acts = [
-      () => repoint(join(base, 'current'), join(base, 'releases/two')),
-      () => writeFileSync(join(base, 'releases/two/node_modules/example/dist/b.js'), 'BETA'),
-      () => {
-        renameSync(join(base, 'releases/two'), join(base, 'releases/old'));
-        renameSync(join(base, 'releases/three'), join(base, 'releases/two'));
-      },
-      () => writeFileSync(join(base, 'releases/two/node_modules/example/dist/deep/c.js'), 'GAMMA'),
-    ];
-    for (const act of acts) {
-      const changed = listening.until('changed');
-      act();
-      expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
-    }
-  });
+  itListening(
+    'where a folder on the way is renamed and another takes its place, and where a link on the way is repointed',
+    async () => {
+      const base = makeTemp();
+      for (const [release, tree] of Object.entries({ one: files, two: next, three: { ...next, 'dist/d.js': '' } })) {
+        writeTree(join(base, 'releases', release, 'node_modules/example'), { 'package.json': {}, ...tree });
+      }
+      symlinkSync('releases/one', join(base, 'current'));
+      const root = join(base, 'current/node_modules/example');
+      const listening = await listen(root);
+      const acts = [
+        () => repoint(join(base, 'current'), join(base, 'releases/two')),
+        () => writeFileSync(join(base, 'releases/two/node_modules/example/dist/b.js'), 'BETA'),
+        () => {
+          renameSync(join(base, 'releases/two'), join(base, 'releases/old'));
+          renameSync(join(base, 'releases/three'), join(base, 'releases/two'));
+        },
+        () => writeFileSync(join(base, 'releases/two/node_modules/example/dist/deep/c.js'), 'GAMMA'),
+      ];
+      for (const act of acts) {
+        const changed = listening.until('changed');
+        act();
+        expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
+      }
+    },
+  );
 
-  it('where a directory is made anew and is given the inode of the one before it', async () => {
+  itListening('where a directory is made anew and is given the inode of the one before it', async () => {
     const root = makePackage(files);
     const deep = join(root, 'dist/deep');
     const { ino } = statSync(deep);
@@ -217,7 +223,7 @@ describe('a tree that comes and goes wakes', () => {
     expect((await again).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
-  it('where nothing was there when it began', async () => {
+  itListening('where nothing was there when it began', async () => {
     const baseline = buildManifestSync(makePackage(files));
     const root = join(makeTemp(), 'not/yet/there');
     const listening = await listen(root, { baseline });
@@ -229,7 +235,7 @@ describe('a tree that comes and goes wakes', () => {
 });
 
 describe('what settles', () => {
-  it('is looked at again when it may have settled, though nothing moves any more', async () => {
+  itListening('is looked at again when it may have settled, though nothing moves any more', async () => {
     const root = makePackage(files);
     const settleMs = 700;
     const listening = await listen(root, { settleMs });
@@ -240,7 +246,7 @@ describe('what settles', () => {
     expect(performance.now() - writtenMs).toBeGreaterThanOrEqual(settleMs - 10);
   });
 
-  it('need not be waited for where a seal comes', async () => {
+  itListening('need not be waited for where a seal comes', async () => {
     const root = makePackage(files);
     const listening = await listen(root, { settleMs: NEVER_MS });
     const settling = listening.until('settling');
@@ -255,7 +261,7 @@ describe('what settles', () => {
 describe('events', () => {
   const quietMs = 400;
 
-  it('in a folder above do not wake, unless they are about the way to the tree', async () => {
+  itListening('in a folder above do not wake, unless they are about the way to the tree', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const before = listening.beats.length;
@@ -268,7 +274,7 @@ describe('events', () => {
     await missing;
   });
 
-  it('that come by the thousand cost a look now and then', async () => {
+  itListening('that come by the thousand cost a look now and then', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const startedMs = performance.now();
@@ -284,7 +290,7 @@ describe('events', () => {
     expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
-  it('that a beat itself causes thin out: each look in vain is followed by a longer rest', async () => {
+  itListening('that a beat itself causes thin out: each look in vain is followed by a longer rest', async () => {
     const root = makePackage({ 'package.json': { version: '1.0.0' }, 'a.js': 'alpha' });
     const atMs: number[] = [];
     const listening = await listen(root, { exclude: ['*.state'] }, () => {
@@ -300,7 +306,7 @@ describe('events', () => {
     await changed;
   });
 
-  it('of a touch wake, and say nothing', async () => {
+  itListening('of a touch wake, and say nothing', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const current = listening.until('current');
@@ -329,7 +335,7 @@ describe('events', () => {
 });
 
 describe('a change of which no event tells', () => {
-  onlyWith('hard links', isPosix)('is found by the next beat, and that events get lost is said once', async () => {
+  itListening('is found by the next beat, and that events get lost is said once', async () => {
     const root = makePackage(files);
     const other = join(makeTemp(), 'other.js');
     linkSync(join(root, 'dist/a.js'), other);
