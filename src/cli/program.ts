@@ -14,6 +14,7 @@ import { parseDuration } from './duration.ts';
 import type { FingerprintCliOptions } from './fingerprint.ts';
 import type { ManifestCliOptions } from './manifest.ts';
 import type { StateFileOptions } from './state-file.ts';
+import type { StatusCliOptions } from './status.ts';
 import type { WatchOptions } from './watch.ts';
 
 export function createProgram(): Command {
@@ -198,6 +199,7 @@ function addStatus(program: Command): void {
       `Examples:
   distprint status
   distprint status --state /var/lib/app/runner.state.json --json
+  distprint status --openmetrics                  for Prometheus
 
 Exit codes:
   0  a runner runs what is installed (or no conclusion is possible, or the operator disabled the hand-off)
@@ -206,7 +208,8 @@ Exit codes:
     ),
   )
     .description('say which runner runs, on what code, and what became of new code')
-    .action(async (options: StateFileOptions) => (await import('./status.ts')).status(options));
+    .addOption(new Option('--openmetrics', 'print metrics for Prometheus: docs/fleet.md').conflicts('json'))
+    .action(async (options: StatusCliOptions) => (await import('./status.ts')).status(options));
 }
 
 function addDoctor(program: Command): void {
