@@ -41,7 +41,7 @@ describe('the published package', { timeout: SLOW }, () => {
     const known = [
       /^dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$/,
       /^dist\/THIRD-PARTY-LICENSES$/,
-      /^docs\/[\w-]+\.(?:md|svg)$/,
+      /^docs\/(?:[\w-]+\.(?:md|svg)|fleet\/[\w.-]+\.(?:yml|json))$/,
       /^fixtures\/supervisors\/\w+\/[\w-]+(?:\.\w+)*$/,
       /^(?:package\.json|LICENSE|(?:README|CHANGELOG|CONTRIBUTING)\.md)$/,
     ];
