@@ -70,7 +70,7 @@ itWithPrometheus(
 
     // Neither node_exporter nor Prometheus, which reads what `status` says as OpenMetrics, finds fault with a text.
     expect((await query('node_textfile_scrape_error')).map(({ value }) => value[1])).toEqual(['0']);
-    expect((await query('up == 1')).map(({ metric }) => metric.job).sort()).toEqual(['nodes', 'status']);
+    await until('both to be read', async () => (await query('max_over_time(up[5m]) == 1')).length === 2 || undefined);
 
     const known = await names();
     const dashboard = readFileSync('docs/fleet/dashboard.json', 'utf8');
