@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, it } from 'vitest';
-import { startRunner } from '../helpers/runner.ts';
-import { makeTemp } from '../helpers/temp.ts';
+import { describe, expect, it } from 'vitest';
+import { toArrivalMs } from '../../src/runner/situation.ts';
+import { makeState, startRunner } from '../helpers/runner.ts';
+import { makeTemp, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
 /** What a file tells of these metrics, in whatever label. */
@@ -63,7 +64,27 @@ it('a runner lives on where the file cannot be written, says so once, and writes
   await tells(metricsFile, 'ready', / 1$/);
 });
 
-it('a state from before hand-offs were timed, or of none, is no trouble', async () => {
-  const runner = await startRunner({});
+it('goes on from a state in which no hand-off was timed', async () => {
+  const folder = join(makeTemp(), 'state');
+  writeTree(folder, { 'runner.state.json': makeState() });
+  const runner = await startRunner({ stateFile: join(folder, 'runner.state.json') });
+  expect(makeState().distprint).not.toHaveProperty('handOffSeconds');
   expect(runner.state().distprint.handOffSeconds).toMatchObject({ succeeded: { sum: 0 }, failed: { sum: 0 } });
+  expect(runner.logs()).toEqual([]);
+});
+
+describe('a hand-off has arrived', () => {
+  const started = { version: null, fingerprint: 'new', token: 1, argv: [], handoffDisabled: false };
+  const leftAt = (step: string, target = 'new') => makeState({ handingOff: { step, target, sinceMs: 42 } }).distprint;
+
+  it.each<[string, boolean, ReturnType<typeof leftAt>, number | null]>([
+    ['by exec', true, leftAt('exec'), 42],
+    ['by a replacement', true, leftAt('grant'), 42],
+    ['by exit, where a supervisor starts the new code', false, leftAt('exit'), 42],
+    ['not where the process before it died on the way', false, leftAt('rehearse'), null],
+    ['not where other code was started after exit', false, leftAt('exit', 'other'), null],
+    ['not where none was under way', true, makeState().distprint, null],
+  ])('%s', (_, isHandedOver, before, sinceMs) => {
+    expect(toArrivalMs(before, isHandedOver, started)).toBe(sinceMs);
+  });
 });
