@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { writeFileAtomic } from '../disk/write-file.ts';
 import { errnoOf } from '../errors.ts';
 import { type Metrics, toMetricsText } from './metrics.ts';
@@ -17,6 +17,7 @@ export interface MetricsFile {
 
 /** @param tell told of trouble, each time it is met */
 export function createMetricsFile(path: string, tell: (trouble: string) => void): MetricsFile {
+  const target = resolve(path); // a process may change its directory
   let waiting: Metrics | undefined;
   let writing: Promise<void> | undefined;
 
@@ -24,7 +25,7 @@ export function createMetricsFile(path: string, tell: (trouble: string) => void)
     for (let next = waiting; next !== undefined; next = waiting) {
       waiting = undefined;
       try {
-        await writeFileAtomic(path, toMetricsText(next));
+        await writeFileAtomic(target, toMetricsText(next));
       } catch (error) {
         tell(`the metrics can't be written to ${path}: ${errnoOf(error) ?? (error as Error).message}`);
       }

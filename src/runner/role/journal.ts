@@ -39,7 +39,12 @@ export function createJournal(
     const done = writing.then(async () => {
       if (isClosed) return;
       const state = toState(readBefore());
-      await Promise.all([writeState(stateFile, state), alsoWrite(state)]);
+      const also = alsoWrite(state);
+      try {
+        await writeState(stateFile, state);
+      } finally {
+        await also; // who waits for the end of all writing is about to leave
+      }
     });
     writing = done.catch(() => {});
     return done;
