@@ -20,6 +20,8 @@ export interface ObserverOptions {
   root: string;
   coverage: CoverageOptions;
   settleMs: number;
+  /** For how long what looks unfinished must be quiet. Default 30 times `settleMs`. */
+  unfinishedMs?: number;
   cacheFile: string | undefined;
   /** What was there before the first look, if that is known. */
   before?: EarlierTree;
@@ -55,7 +57,8 @@ interface Clocks {
   readonly monotonicMs: number;
 }
 
-export function createObserver({ root, coverage, settleMs, cacheFile, before }: ObserverOptions): Observer {
+export function createObserver(options: ObserverOptions): Observer {
+  const { root, coverage, settleMs, unfinishedMs, cacheFile, before } = options;
   const { cached, note } = cacheFile === undefined ? { cached: null } : loadCache(cacheFile, root, coverage);
   const notes = note === undefined ? [] : [note];
   const installed = installedAt(root);
@@ -119,7 +122,8 @@ export function createObserver({ root, coverage, settleMs, cacheFile, before }: 
   function* judge(seen: Sighting, isVouchedFor: boolean) {
     const { pass, fingerprint } = seen;
     const isJudged = whole?.isJudged === true && whole.fingerprint === fingerprint;
-    const judged = isVouchedFor || isJudged ? SETTLED : yield* judgeSettled(root, seen, whole ?? given, settleMs);
+    const judged =
+      isVouchedFor || isJudged ? SETTLED : yield* judgeSettled(root, seen, whole ?? given, settleMs, unfinishedMs);
     if (!judged.settled) return judged;
     if (whole?.fingerprint !== fingerprint) {
       const isSealed = pass.subject.globs !== null && hasSeal(root);

@@ -73,15 +73,19 @@ export function whyElsewhere(root: string): string | null {
   return `the program that runs, ${loaded}, is not below what is watched, ${watched}; start it by a path below that`;
 }
 
+/** What to cover so that the fingerprint of the package at `root` (absolute) is of what runs. */
+export const coverRunningProgram = (root: string): CoverageOptions => coverProgram(root, loaded);
+
 /**
- * What to cover so that the fingerprint of the package at `root` (absolute) is of what runs. Nothing else than usual, unless the program
- * was loaded from outside `dist`, in a package that has one, and `bin` does not name it: then `dist` and the folder below `root` that
- * it was loaded from. For a script at the root: the files beside it with the same extension.
+ * What to cover of the package at `root` (absolute) where `program` is what runs. Nothing else than usual, unless that lies outside
+ * `dist`, in a package that has one, and `bin` does not name it: then `dist` and the folder below `root` that it lies in. For a script
+ * at the root: the files beside it with the same extension.
+ * @param program its path without links
  */
-export function coverRunningProgram(root: string): CoverageOptions {
+export function coverProgram(root: string, program: string | undefined): CoverageOptions {
   const realRoot = realpathOrNothing(root);
-  if (loaded === undefined || realRoot === undefined || loaded === realRoot || !isBelow(loaded, realRoot)) return {};
-  const file = relative(realRoot, loaded);
+  if (program === undefined || realRoot === undefined || program === realRoot || !isBelow(program, realRoot)) return {};
+  const file = relative(realRoot, program);
   const [folder = '', ...below] = file.split(sep);
   if (folder === 'dist' || statOrNothing(join(realRoot, 'dist'))?.isDirectory() !== true) return {};
   try {
@@ -102,7 +106,7 @@ function isSameFile(a: string, b: string): boolean {
   return real !== undefined && real === realpathOrNothing(b);
 }
 
-function realpathOrNothing(path: string | undefined): string | undefined {
+export function realpathOrNothing(path: string | undefined): string | undefined {
   try {
     return path === undefined ? undefined : realpathSync(path);
   } catch {
@@ -133,8 +137,13 @@ export function isExecutableItself(): boolean {
  * manager or a deployment may swap such a link, and the new release is then found behind the same path.
  */
 function locateEntryScript(): string | undefined {
-  let path = typed === undefined ? undefined : toScript(typed);
-  if (path === undefined) return undefined;
+  const script = typed === undefined ? undefined : toScript(typed);
+  return script === undefined ? undefined : followFileLinks(script);
+}
+
+/** Where the links of the file itself lead, by the directories as they are named. Undefined where they lead in a loop. */
+export function followFileLinks(file: string): string | undefined {
+  let path = file;
   for (let links = 0; links < MAX_LINKS; links++) {
     let target: string;
     try {
@@ -156,7 +165,7 @@ function readEntryPath(): string | undefined {
 }
 
 /** The file that a runtime takes for this path: `node app` stands for app.js or app/index.js. */
-function toScript(path: string): string | undefined {
+export function toScript(path: string): string | undefined {
   if (statOrNothing(path)?.isFile() === true) return path;
   try {
     return createRequire(path).resolve(path);
@@ -205,7 +214,7 @@ function isInPm2Container(): boolean {
 const MAX_LINKS = 40;
 
 /** The nearest directory upward whose package.json has a name. One without a name only sets options, `{"type": "module"}` say. */
-function findPackageAround(start: string): string | undefined {
+export function findPackageAround(start: string): string | undefined {
   let nameless: string | undefined;
   for (let directory = start; ; directory = dirname(directory)) {
     try {

@@ -49,6 +49,7 @@ export interface EarlierTree {
 
 /**
  * @param root absolute
+ * @param unfinishedMs for how long what looks unfinished must be quiet
  * @param before if it had a seal, a tree without one waits for its own. Null if nothing is known of it.
  * @throws what `scan` throws, if a seal covers something else than the tree
  */
@@ -57,6 +58,7 @@ export function* judgeSettled(
   tree: Sighting,
   before: EarlierTree | null,
   settleMs: number,
+  unfinishedMs: number = settleMs * UNFINISHED_TIMES,
 ): Work<Settled> {
   const { seal, ...cost } = yield* judgeSeal(root, tree);
   const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs, ...cost });
@@ -72,7 +74,7 @@ export function* judgeSettled(
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
   if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
   const lacks = yield* findLack(root, tree.pass, before);
-  const enoughMs = lacks === undefined ? settleMs : settleMs * UNFINISHED_TIMES;
+  const enoughMs = lacks === undefined ? settleMs : unfinishedMs;
   const quietMs = quietFor(root, tree);
   if (quietMs < enoughMs) {
     const reason = `${lacks === undefined ? '' : `${lacks}; `}quiet for ${Math.round(quietMs)} of ${enoughMs} ms`;

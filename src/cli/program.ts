@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
 import { escapeControls } from '../runner/log.ts';
@@ -13,6 +14,7 @@ import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
 import { parseDuration } from './duration.ts';
 import type { FingerprintCliOptions } from './fingerprint.ts';
 import type { ManifestCliOptions } from './manifest.ts';
+import type { RunOptions } from './run/prepare.ts';
 import type { StateFileOptions } from './state-file.ts';
 import type { StatusCliOptions } from './status.ts';
 import type { WatchOptions } from './watch.ts';
@@ -33,6 +35,7 @@ export function createProgram(): Command {
   addVerify(program);
   addSeal(program);
   addWatch(program);
+  addRun(program);
   addStatus(program);
   addDoctor(program);
   return program;
@@ -50,6 +53,7 @@ Examples:
   distprint verify . --manifest release.manifest  is it still that?
   distprint diff old/ new/                        what does a new release change?
   distprint watch node_modules/typescript         look every 10 s; a touch changes nothing
+  distprint run -- node dist/server.js            keep a command on the code that is built
   distprint status                                does the runner run what is installed?
 
 A first word that is no command is a path. For a path that is named like a command, type ./status.
@@ -189,6 +193,93 @@ Exit codes: 0 ended by a signal or by --beats, 2 trouble at the start.`,
     .option('--beats <n>', 'end after so many beats', parseCount)
     .option('--json', 'print one JSON object for each beat')
     .action(async (path: string, options: WatchOptions) => (await import('./watch.ts')).watch(path, options));
+}
+
+function addRun(program: Command): void {
+  const duration = (flags: string, text: string) => new Option(`${flags} <duration>`, text).argParser(parseDuration);
+  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+  withGlobs(
+    add(
+      program,
+      'run',
+      `Examples:
+  distprint run -- node dist/server.js            beside tsc -w, esbuild --watch, vite build --watch
+  distprint run --watch dist -- npm run serve     where the command does not tell what it runs
+  distprint run --restart start-first --listen 4000 --ready http://:4000/health -- node dist/server.js
+  distprint run --quiet --json events.jsonl -- node dist/server.js
+
+It is started anew when the content of what is watched is another, complete and quiet; a touch or the same bytes again restart nothing.
+By hand: kill -USR2 the process of distprint; on a terminal, while no command runs, also rs + Enter.
+
+Exit codes: those of the command, also by signal; 2 trouble before the start.`,
+    ),
+  )
+    .description('run a command, and start it anew when the code that it runs has changed')
+    .argument('<command...>', 'after --: the command and its arguments, which reach it as they are')
+    .option('--watch <path>', 'watch this, and not the package of the command (repeatable)', collect)
+    .addOption(
+      duration(
+        '--settle',
+        "how long it must be quiet (default: 200ms for a project's own build, 2s in node_modules and for an executable)",
+      ),
+    )
+    .addOption(duration('--interval', 'look at least so often; events make it look sooner').default(10_000, '10s'))
+    .addOption(
+      new Option('--restart <way>', 'stop the old one first, or start the new one beside it and wait until it is ready')
+        .choices(['stop-first', 'start-first'])
+        .default('stop-first'),
+    )
+    .option(
+      '--listen <address>',
+      'open a socket and hand it on as systemd does: 4000, host:4000, /path (repeatable)',
+      collect,
+    )
+    .option('--ready <sign>', 'it is ready: 4000, http://:4000/health, "/regexp/" in its output, file:PATH, or ipc')
+    .addOption(duration('--timeout', 'for how long to wait until it is ready').default(30_000, '30s'))
+    .addOption(
+      new Option(
+        '--on-exit <act>',
+        'when the command ends by itself: wait for new content, exit as it did, or restart it (default: wait on a terminal, else exit)',
+      ).choices(['wait', 'exit', 'restart']),
+    )
+    .addOption(new Option('--stop-signal <signal>', 'what ends the command').argParser(parseSignal).default('SIGTERM'))
+    .addOption(duration('--grace', 'from that signal to SIGKILL').default(10_000, '10s'))
+    .addOption(
+      new Option('--max-restarts <n>', 'restarts for new content in a minute, before it waits')
+        .argParser(parseRestarts)
+        .default(20),
+    )
+    .option('--rs', 'read the terminal for rs + Enter also while the command runs, whose stdin is then /dev/null')
+    .option('--state <file>', 'keep a state file, for distprint status --state <file>')
+    .option('--verbose', 'say more')
+    .option('--quiet', 'say nothing but errors')
+    .option('--json <file|fd>', 'append each event as a JSON object to this file or descriptor')
+    .action(async (words: string[], options: RunOptions) => {
+      insistOnDashes(words);
+      await (await import('./run/run.ts')).runCommand(words, options);
+    });
+}
+
+/** Else an option of the command might be taken for one of ours. */
+function insistOnDashes(words: readonly string[]): void {
+  if (process.argv.at(-words.length - 1) === '--') return;
+  const example = `distprint run -- ${words[0] ?? 'node'} …`;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `write -- before the command: ${example}`);
+}
+
+function parseSignal(text: string): string {
+  const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
+  if (name in constants.signals) return name;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `--stop-signal: no signal: ${JSON.stringify(text)}`);
+}
+
+function parseRestarts(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new DistprintError(
+    'ERR_DISTPRINT_OPTION',
+    `--max-restarts: not a whole number above 0: ${JSON.stringify(text)}`,
+  );
 }
 
 function addStatus(program: Command): void {

@@ -75,10 +75,11 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
   if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
   if (own.tried !== null) {
     const { version, fingerprint, failures, reason, retryAtMs } = own.tried;
-    add(
-      'failed',
-      `${version ?? fingerprint}, ${failures} x, not again before ${new Date(retryAtMs).toISOString()}: ${reason}`,
-    );
+    const until = retryAtMs < LAST_DATE_MS ? new Date(retryAtMs).toISOString() : 'it changes';
+    add('failed', `${version ?? fingerprint}, ${failures} x, not again before ${until}: ${reason}`);
   }
   return lines;
 }
+
+/** The last moment that a date can name: a wrapper (`distprint run`) tries nothing twice. */
+const LAST_DATE_MS = 8.64e15;

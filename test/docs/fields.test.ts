@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -79,8 +79,9 @@ describe('docs/cli.md gives the usage', () => {
   it.each(lines)('%s', async (line) => {
     const [, command = ''] = /^distprint \[?(\w+)/.exec(line) ?? [];
     const { stdout } = await distprint([command, '--help']);
-    const toOptions = (text: string) => unique([...text.matchAll(/--[a-z]+/g)].map(([option]) => option));
-    const written = line.includes('-o <file>') ? [...toOptions(line), '--output'] : toOptions(line);
+    const toOptions = (text: string) => unique([...text.matchAll(/--[a-z][a-z-]*/g)].map(([option]) => option));
+    const table = command === 'run' ? readTable('docs/run.md', 'Options').map(([option = '']) => option) : [];
+    const written = [...toOptions([line, ...table].join(' ')), ...(line.includes('-o <file>') ? ['--output'] : [])];
     expect(unique([...written, '--help'])).toEqual(toOptions(stdout.replace(/^Examples:[\s\S]*/m, '')));
   });
 
@@ -91,6 +92,15 @@ describe('docs/cli.md gives the usage', () => {
     ].map(([, name]) => name);
     const named = lines.map((line) => /^distprint \[?(\w+)/.exec(line)?.[1]);
     expect([...named, 'help']).toEqual(expect.arrayContaining(commands.filter((name) => name !== 'distprint')));
+  });
+});
+
+describe('docs/run.md', () => {
+  it('names each event', () => {
+    const source = readFileSync(join(repository, 'src/cli/run/say.ts'), 'utf8');
+    const events = [...source.matchAll(/readonly event: '([a-z-]+)'/g)].map(([, event]) => event);
+    const rows = readTable('docs/run.md', 'Events').map(([event = '']) => event.replaceAll('`', ''));
+    expect(rows).toEqual(events);
   });
 });
 

@@ -33,6 +33,9 @@ export function whyNotDirectory(directory: string | Buffer): string | null {
   }
 }
 
+/** Linux may still know it (binfmt_misc), and a shell takes it for a script. */
+export const OTHER_FORMAT = 'it is neither an ELF executable nor a script with an interpreter';
+
 /** The kernel reads no more of a script's first line. */
 const SCRIPT_LINE_BYTES = 256;
 const ELF = Buffer.from('\x7fELF', 'latin1');
@@ -41,7 +44,7 @@ function examine(fd: number, size: number): string | null {
   const head = readAt(fd, 0, SCRIPT_LINE_BYTES);
   if (head.subarray(0, 4).equals(ELF)) return examineElf(fd, head, size);
   const interpreter = head.toString('latin1').match(/^#![ \t]*([^ \t\n]+)/)?.[1];
-  if (interpreter === undefined) return 'it is neither an ELF executable nor a script with an interpreter';
+  if (interpreter === undefined) return OTHER_FORMAT;
   return whyMissing(interpreter, 'its interpreter');
 }
 

@@ -86,6 +86,8 @@ export interface PassedSocket {
   readonly port: number;
   /** Null where the socket itself is not passed on. */
   readonly fd: number | null;
+  /** Whether somebody outside, systemd say, gave it to the first process. */
+  readonly isGiven?: boolean | undefined;
 }
 
 /** What the new process tells. */
@@ -116,6 +118,7 @@ const handoffSchema: v.GenericSchema<unknown, Handoff> = v.object({
       asked: v.string(),
       port: v.pipe(WholeNumber, v.maxValue(65_535)),
       fd: v.nullable(WholeNumber),
+      isGiven: v.optional(v.boolean()),
     }),
   ),
   grantMs: Milliseconds,

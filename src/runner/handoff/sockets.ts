@@ -11,18 +11,22 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { randomHex } from '../../disk/random-name.ts';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { errnoOf } from '../../errors.ts';
+import { findGiven, listGiven } from './given-sockets.ts';
 import type { PassedSocket } from './protocol.ts';
 
 type Passed = readonly PassedSocket[];
 
 export interface Sockets {
-  /** As `server.listen`; on the predecessor's socket where it listened on the same host and port, or path. A port of 0 stays the one it was. */
+  /**
+   * As `server.listen`; on the predecessor's socket where it listened on the same host and port, or path; else on the one for that
+   * address that this process was given at its start. A port of 0 stays the one it was.
+   */
   listen(server: Server, options: ListenOptions): Promise<void>;
   /** The open sockets, with the descriptors to pass on. Null where the runtime shows none (Bun's http). */
   readonly open: () => Passed;
   /** The descriptors to pass on: of all sockets or of none. */
   share(): readonly number[];
-  /** Whether one was given to this process when it started (`listen({ fd })`). */
+  /** Whether one was given to this process, or to its predecessor, at the start. */
   readonly areGiven: () => boolean;
   /** Stops listening, but on what was given: that can't be listened on again. Open connections stay, and the next answer of each asks for its end. */
   release(): void;
@@ -36,8 +40,12 @@ export interface Sockets {
 
 interface Listening {
   readonly server: Server;
+  /** What has the socket: the server, or on Bun what stands before its HTTP server. */
+  readonly front: Server;
   readonly options: ListenOptions;
   readonly port: number;
+  /** Whoever gave it goes on listening, so the address can't be listened on anew. */
+  readonly isGiven: boolean;
   readonly connections: ReadonlySet<Socket>;
   /** Since it was released: when it stops listening, and when all of its connections have ended. */
   released: { stopped: Promise<void>; ended: Promise<void> } | null;
@@ -49,6 +57,7 @@ const UNHEARD_POLL_MS = 10;
 /** @param onBusy told where somebody else, the predecessor say, still listens on a port */
 export function createSockets(passed: Passed, onBusy: () => void = () => {}): Sockets {
   let unused = [...passed];
+  let given = listGiven(process.env);
   const all: Listening[] = [];
 
   /** What holds a port is the predecessor's socket, or what it passed on of that, for another host. */
@@ -63,25 +72,51 @@ export function createSockets(passed: Passed, onBusy: () => void = () => {}): So
     const asked = toAsked(options);
     const at = unused.findIndex((socket) => socket.asked === asked);
     const [before] = at === -1 ? [] : unused.splice(at, 1);
-    if (before !== undefined && before.fd !== null) await listenOnce(server, { fd: before.fd });
+    const mine = before?.fd == null ? takeGiven(options) : undefined;
+    const fd = before?.fd ?? mine?.fd ?? null;
+    const front = fd === null ? server : toFront(server);
+    if (fd !== null) await listenOnce(front, { fd });
     else if (isPath(options)) await listenOnPath(server, options, before !== undefined);
     else if (isGiven(options)) await listenOnce(server, options);
     else await listenOn(server, { ...options, port: before?.port ?? options.port }, letGo);
-    const address = server.address();
+    const address = front.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    all.push({ server, options, port, connections: trackConnections(server), released: null });
+    const fromOutside = isGiven(options) || mine !== undefined || before?.isGiven === true;
+    all.push({
+      server,
+      front,
+      options,
+      port,
+      isGiven: fromOutside,
+      connections: trackConnections(server),
+      released: null,
+    });
+  }
+
+  function takeGiven(options: ListenOptions) {
+    if (isGiven(options)) return undefined; // the host has chosen by itself
+    const { host, port = 0 } = options;
+    const found = findGiven(given, isPath(options) ? { path: options.path } : { host, port });
+    given = given.filter((each) => each !== found);
+    return found;
   }
 
   return {
     listen,
-    open: () => all.map(({ server, options, port }) => ({ asked: toAsked(options), port, fd: descriptorOf(server) })),
+    open: () =>
+      all.map(({ front, options, port, isGiven: isFromOutside }) => ({
+        asked: toAsked(options),
+        port,
+        fd: descriptorOf(front),
+        ...(isFromOutside && { isGiven: true }),
+      })),
     share() {
-      const descriptors = all.map(({ server }) => descriptorOf(server)).filter((fd) => fd !== null);
+      const descriptors = all.map(({ front }) => descriptorOf(front)).filter((fd) => fd !== null);
       return descriptors.length === all.length ? descriptors : [];
     },
-    areGiven: () => all.some(({ options }) => isGiven(options)),
+    areGiven: () => all.some((each) => each.isGiven),
     release() {
-      for (const each of all) if (!isGiven(each.options)) each.released ??= stopListening(each);
+      for (const each of all) if (!each.isGiven) each.released ??= stopListening(each);
     },
     async resume() {
       for (const each of all) {
@@ -119,13 +154,17 @@ function trackConnections(server: Server): ReadonlySet<Socket> {
 
 const hasUnheard = ({ connections }: Listening) => [...connections].some(({ bytesRead }) => bytesRead === 0);
 
-function stopListening({ server, options }: Listening): NonNullable<Listening['released']> {
+/** Bun's HTTP server binds a port of its own whatever descriptor it is given, and says nothing (oven-sh/bun #22559). It takes connections. */
+const toFront = (server: Server): Server =>
+  server instanceof Server ? server : new Server((socket) => (server as Server).emit('connection', socket));
+
+function stopListening({ server, front, options }: Listening): NonNullable<Listening['released']> {
   const { promise: ended, resolve } = withResolvers();
   const stop = () => {
     server.prependListener('request', askForEnd);
     // Not `server.close`: on Node 26 that of HTTP also ends a connection whose first request is still on its way.
-    if (server instanceof Server) Server.prototype.close.call(server, resolve);
-    else (server as Server).close(resolve); // Bun's HTTP server is none of `node:net`
+    if (front instanceof Server) Server.prototype.close.call(front, resolve);
+    else (front as Server).close(resolve); // Bun's HTTP server is none of `node:net`
   };
   // Whoever connected to a path before the successor took it may still wait to be accepted: the next poll of the event loop does that.
   if (isPath(options)) return { stopped: turn().then(turn).then(stop), ended };
@@ -181,13 +220,14 @@ async function listenOnPath(server: Server, options: ListenOptions & { path: str
   renameSync(own, path);
 }
 
-const answers = (path: string) =>
-  new Promise<boolean>((resolve) => {
+/** Whether somebody listens on a path. Also one that is too busy (EAGAIN), or that lets us not in (EACCES). */
+export const answers = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
     const socket = connect(path, () => {
       socket.destroy();
       resolve(true);
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error) ?? '')));
   });
 
 /** Whoever had the port may be about to let go of it. */

@@ -7,11 +7,12 @@
  * @module
  */
 
-import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import { hashText } from '../../disk/hash.ts';
 import { lightBeacon, listenAside } from './beacon.ts';
+import { listOpenSockets, listUnix, type UnixSocket } from './proc-net.ts';
 import type { ProcessId } from './process-id.ts';
 import { lockBaseOf } from './state-file.ts';
 
@@ -62,42 +63,23 @@ function toRealPath(path: string): string {
 function findOwner(name: string): number | undefined {
   const sockets = findSockets(name);
   if (sockets.size === 0) return undefined;
+  const isOpen = (pid: number) => [...listOpenSockets(pid)].some((inode) => sockets.has(inode));
   return readdirSync('/proc')
     .map(Number)
-    .find((pid) => pid > 0 && pid !== process.pid && isOurs(pid) && hasOpen(pid, sockets));
+    .find((pid) => pid > 0 && pid !== process.pid && isOurs(pid) && isOpen(pid));
 }
 
-/** As `readlink` shows them in /proc/PID/fd. Node 20 fills names with NULs, which stand there as `@`. */
+/** Node 20 fills names with NULs, which are shown as `@`. */
 function findSockets(name: string): Set<string> {
-  const found = new Set<string>();
-  try {
-    for (const line of readFileSync('/proc/net/unix', 'latin1').split('\n')) {
-      const [, , , , , , inode, path] = line.trim().split(/\s+/);
-      if (path?.replace(/@+$/, '') === `@${name}`) found.add(`socket:[${inode}]`);
-    }
-  } catch {
-    // no /proc: as on other platforms
-  }
-  return found;
+  const isIt = ({ path }: UnixSocket) => path.replace(/@+$/, '') === `@${name}`;
+  return new Set(
+    listUnix()
+      .filter(isIt)
+      .map(({ inode }) => inode),
+  );
 }
 
 /** Root may look into everybody's processes. */
 function isOurs(pid: number): boolean {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === process.getuid?.();
-}
-
-function hasOpen(pid: number, sockets: ReadonlySet<string>): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => sockets.has(readLink(`/proc/${pid}/fd/${fd}`)));
-  } catch {
-    return false; // it has ended
-  }
-}
-
-function readLink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return ''; // closed meanwhile
-  }
 }

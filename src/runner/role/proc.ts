@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 
 type Pid = number | 'self';
 
@@ -25,6 +25,26 @@ export const readCommandLine = (pid: Pid): string[] | undefined => readNulls(`/p
 /** `NAME=value` each, as they were when it started. */
 export const readEnvironment = (pid: Pid): string[] | undefined => readNulls(`/proc/${pid}/environ`);
 
+/** Whether that has an entry that begins so. A third of the time that reading them takes: it is asked of every process of the machine. */
+export function hasInEnvironment(pid: Pid, beginning: string): boolean {
+  environment ??= Buffer.alloc(256 * 1024);
+  const length = orUndefined(() => readInto(`/proc/${pid}/environ`, environment as Buffer)) ?? 0;
+  if (length === environment.length) return readEnvironment(pid)?.some((each) => each.startsWith(beginning)) === true;
+  const read = environment.subarray(0, length);
+  return read.indexOf(beginning, 0, 'latin1') === 0 || read.includes(`\0${beginning}`, 0, 'latin1');
+}
+
+let environment: Buffer | undefined;
+
+function readInto(path: string, bytes: Buffer): number {
+  const fd = openSync(path, 'r');
+  try {
+    return readSync(fd, bytes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export const readWorkingDirectory = (pid: Pid): string | undefined =>
   orUndefined(() => readlinkSync(`/proc/${pid}/cwd`, 'latin1'));
 
@@ -40,7 +60,13 @@ export interface Stat {
   /** `Z` and `X`: it has ended, and its parent has not waited for it. */
   readonly state: string;
   readonly parent: number;
+  /** The process group. */
+  readonly group: number;
   readonly session: number;
+  /** The process group in the foreground of its terminal; -1 where it has none. */
+  readonly foreground: number;
+  /** Of the processor, by it and by those of its children that it waited for. */
+  readonly ticks: number;
   /** In clock ticks since the machine was started. */
   readonly startTicks: string;
 }
@@ -49,8 +75,11 @@ export function readStat(pid: Pid): Stat | undefined {
   return orUndefined(() => {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command's name, field 2, may itself hold spaces and parentheses.
-    const [state = '', parent, , session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state, parent: Number(parent), session: Number(session), startTicks: rest[22 - 7] as string };
+    const [state = '', parent, group, session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ids = { parent: Number(parent), group: Number(group), session: Number(session) };
+    const field = (number: number) => Number(rest[number - 7]);
+    const ticks = field(14) + field(15) + field(16) + field(17);
+    return { state, ...ids, foreground: field(8), ticks, startTicks: rest[22 - 7] as string };
   });
 }
 
@@ -60,6 +89,10 @@ export function listChildren(pid: Pid): number[] {
     orUndefined(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean)) ?? [];
   return (orUndefined(() => readdirSync(`/proc/${pid}/task`)) ?? []).flatMap(ofThread).map(Number);
 }
+
+/** The PID that was given last in this PID namespace: it changes with each fork. */
+export const readLastPid = (): string | undefined =>
+  orUndefined(() => readFileSync('/proc/loadavg', 'latin1').trimEnd().split(' ')[4]);
 
 /** Where a PID and its ticks mean anything: this start of this machine, and this PID namespace (pid_namespaces(7)). */
 export function readWorld(): string | undefined {

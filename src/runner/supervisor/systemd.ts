@@ -144,7 +144,7 @@ function writePidFile({ unit, pidFile }: SystemdUnit, pid: number): void {
 }
 
 /** Tells the service manager, where one listens: `READY=1`, say. @throws where that fails */
-export async function notify(assignment: string): Promise<void> {
+export async function notify(...assignments: string[]): Promise<void> {
   if (process.env.NOTIFY_SOCKET === undefined) return;
-  await run('systemd-notify', [assignment], { timeout: TIMEOUT_MS });
+  await run('systemd-notify', assignments, { timeout: TIMEOUT_MS });
 }

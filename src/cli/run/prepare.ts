@@ -1,0 +1,176 @@
+/**
+ * All that can be wrong with what was asked for is said here, before anything is started. What a restart needs is loaded here too: our own
+ * release may be replaced on disk while the command runs.
+ * @module
+ */
+
+import { isAbsolute, relative, resolve } from 'node:path';
+import { readOwnWords, realpathOrNothing } from '../../change/running-program.ts';
+import { toRaw } from '../../disk/raw-path.ts';
+import { statOrNothing } from '../../disk/stat.ts';
+import { DistprintError, isDistprintError } from '../../errors.ts';
+import { DEFAULT_LIMITS } from '../../runner/handoff/gate.ts';
+import { getLaunch, type Launch } from '../../runner/handoff/launch.ts';
+import { type CoverageOptions, escapeGlob } from '../../scan/coverage.ts';
+import { LISTEN_VARIABLES, openSockets, withListenPid } from './listen.ts';
+import { createRunMark } from './mark.ts';
+import { needsIpc, needsOutput, parseReady, whyAmbiguous } from './ready.ts';
+import { createSay } from './say.ts';
+import { isOnTerminal, keepModes } from './terminal.ts';
+import { startWatchdog } from './watchdog.ts';
+import { createWatched, type WatchedPath } from './watched.ts';
+import { SETTLE_INSTALLED_MS, SETTLE_OWN_MS, whatToWatch } from './what-to-watch.ts';
+import { type Prepared, type State, startedOn, vouchedFor } from './wrapper.ts';
+
+/** As the command line gives them. Durations are milliseconds. */
+export interface RunOptions {
+  include?: string[];
+  exclude?: string[];
+  watch?: string[];
+  settle?: number;
+  interval: number;
+  restart: 'stop-first' | 'start-first';
+  listen?: string[];
+  ready?: string;
+  timeout: number;
+  onExit?: 'wait' | 'exit' | 'restart';
+  stopSignal: NodeJS.Signals;
+  grace: number;
+  maxRestarts: number;
+  rs?: boolean;
+  verbose?: boolean;
+  quiet?: boolean;
+  json?: string;
+  state?: string;
+}
+
+/** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
+export async function prepare(words: readonly string[], options: RunOptions, state: State): Promise<Prepared> {
+  if (process.platform === 'win32') {
+    throw new DistprintError('ERR_DISTPRINT_HOST', 'distprint run needs the signals and sessions of a POSIX system');
+  }
+  const cwd = process.cwd();
+  const say = createSay({ quiet: options.quiet === true, verbose: options.verbose === true, json: options.json });
+  const ready = options.ready === undefined ? null : parseReady(options.ready);
+  const ambiguous = ready === null ? null : whyAmbiguous(ready, options.restart === 'start-first');
+  if (ambiguous !== null) throw new DistprintError('ERR_DISTPRINT_OPTION', ambiguous);
+  const { paths, coverage, program } = findPaths(words, options, cwd);
+  const lacks = () => (program === undefined || isThere(program) ? null : `${program} is not there yet`);
+  const watched = createWatched(
+    paths,
+    coverage,
+    lacks,
+    () => vouchedFor(state),
+    () => startedOn(state),
+  );
+  const sockets = await openSockets(options.listen ?? [], process.env);
+  const onTerminal = isOnTerminal();
+  const mark = createRunMark();
+  startWatchdog(mark, { signal: options.stopSignal, graceMs: options.grace });
+  if (process.pid === 1)
+    say.tell({
+      event: 'note',
+      reason: 'runs as PID 1, and reaps nothing: give the container an init (docker run --init)',
+    });
+  return {
+    watched,
+    say,
+    ready,
+    how: {
+      launch: toLaunch(words, sockets.fds.length > 0),
+      env: sockets.env,
+      fds: sockets.fds,
+      ownSession: !onTerminal,
+      keepsInput: options.rs === true,
+      pipesOutput: ready !== null && needsOutput(ready),
+      ipc: ready !== null && needsIpc(ready),
+    },
+    stop: { signal: options.stopSignal, graceMs: options.grace },
+    limits: {
+      ...DEFAULT_LIMITS,
+      breaker: { max: options.maxRestarts, windowMs: 60_000 },
+      backOff: { ...DEFAULT_LIMITS.backOff, maxMs: Infinity }, // what was refused stays so until it changes
+    },
+    timeoutMs: options.timeout,
+    intervalMs: options.interval,
+    startsBeside: options.restart === 'start-first',
+    onExit: options.onExit ?? (onTerminal ? 'wait' : 'exit'),
+    onTerminal,
+    mark,
+    lacks,
+    restoreModes: keepModes(),
+    closeSockets: () => sockets.close(),
+  };
+}
+
+/** What we write ourselves is no reason to restart. */
+function toCoverage({ include, exclude = [], json, state }: RunOptions, paths: readonly string[], cwd: string) {
+  const own = [json, state?.replace(/(?:\.json)?$/, '')].filter((file) => file !== undefined);
+  const ours = own.flatMap((file) =>
+    paths
+      .map((path) => relative(path, resolve(cwd, file)))
+      .filter((inside) => !inside.startsWith('..') && !isAbsolute(inside))
+      .map((inside) => `${escapeGlob(toRaw(inside))}${file === json ? '' : '*'}`),
+  );
+  const all = [...exclude, ...ours];
+  return { ...(include && { include }), ...(all.length > 0 && { exclude: all }) };
+}
+
+/** What to watch, how, and what has to be there for a start. */
+interface Found {
+  readonly paths: readonly WatchedPath[];
+  readonly coverage: CoverageOptions;
+  readonly program: string | undefined;
+}
+
+function findPaths(words: readonly string[], options: RunOptions, cwd: string): Found {
+  const { watch, settle } = options;
+  if (watch === undefined) {
+    const { path, program, settleMs, include } = whatToWatch(words, process.env, cwd);
+    const coverage = { ...(include && { include }), ...toCoverage(options, [path], cwd) };
+    return { paths: [toWatchedPath(path, settle ?? settleMs)], coverage, program };
+  }
+  const named = watch.map((each) => resolve(cwd, each));
+  const paths = named.map((path) => toWatchedPath(path, settle ?? usualSettleMs(path)));
+  return { paths, coverage: toCoverage(options, named, cwd), program: findProgram(words, cwd) };
+}
+
+/** With `--watch`, the command need not tell what it runs. */
+function findProgram(words: readonly string[], cwd: string): string | undefined {
+  try {
+    return whatToWatch(words, process.env, cwd).program;
+  } catch (error) {
+    if (!isDistprintError(error, 'ERR_DISTPRINT_OPTION')) throw error;
+    return undefined;
+  }
+}
+
+/** As Node finds it: `node app` stands for app.js or app/index.js. */
+const SUFFIXES = ['', '.js', '.json', '.node', '/index.js', '/package.json'];
+const isThere = (program: string) => SUFFIXES.some((suffix) => statOrNothing(program + suffix)?.isFile() === true);
+
+function toWatchedPath(path: string, settleMs: number): WatchedPath {
+  if (path !== '/' && realpathOrNothing(path) !== '/') return { path, settleMs };
+  throw new DistprintError(
+    'ERR_DISTPRINT_OPTION',
+    '--watch /: that is the whole machine; name the folder of the build',
+  );
+}
+
+/** A project's own build is written in one go. An install, or one large file, has pauses. */
+function usualSettleMs(path: string): number {
+  return path.includes('/node_modules/') || statOrNothing(path)?.isFile() === true
+    ? SETTLE_INSTALLED_MS
+    : SETTLE_OWN_MS;
+}
+
+/** Its words to the byte, in the directory and with the environment that we were given. */
+function toLaunch(words: readonly string[], hasSockets: boolean): Launch {
+  const own = readOwnWords()?.slice(-words.length) ?? [];
+  const isOurs = own.every((word, i) => Buffer.from(word, 'latin1').toString('utf8') === words[i]);
+  const typed = own.length === words.length && isOurs ? own : words.map(toRaw);
+  const argv = hasSockets ? withListenPid(typed) : typed;
+  const launch = getLaunch();
+  const env = launch.env.filter((entry) => !LISTEN_VARIABLES.some((name) => entry.startsWith(`${name}=`)));
+  return { ...launch, env, file: argv[0] as string, argv };
+}
