@@ -4,7 +4,7 @@
  */
 
 import { basename, resolve } from 'node:path';
-import { writeFileAtomic } from '../disk/write-file.ts';
+import { writeFileAtomic, writeFileAtomicSync } from '../disk/write-file.ts';
 import { errnoOf } from '../errors.ts';
 import { type Metrics, toMetricsText } from './metrics.ts';
 
@@ -13,6 +13,8 @@ export interface MetricsFile {
   readonly source: string;
   /** One write at a time; of those that wait, the last. Never rejects: who is watched works on where this fails. */
   write(metrics: Metrics): Promise<void>;
+  /** The same, blocking: for a process that is about to end. */
+  writeSync(metrics: Metrics): void;
 }
 
 /** @param tell told of trouble, each time it is met */
@@ -27,7 +29,7 @@ export function createMetricsFile(path: string, tell: (trouble: string) => void)
       try {
         await writeFileAtomic(target, toMetricsText(next));
       } catch (error) {
-        tell(`the metrics can't be written to ${path}: ${errnoOf(error) ?? (error as Error).message}`);
+        tell(explain(path, error));
       }
     }
     writing = undefined;
@@ -40,5 +42,15 @@ export function createMetricsFile(path: string, tell: (trouble: string) => void)
       writing ??= writeAll();
       return writing;
     },
+    writeSync(metrics) {
+      try {
+        writeFileAtomicSync(target, toMetricsText(metrics));
+      } catch (error) {
+        tell(explain(path, error));
+      }
+    },
   };
 }
+
+const explain = (path: string, error: unknown) =>
+  `the metrics can't be written to ${path}: ${errnoOf(error) ?? (error as Error).message}`;

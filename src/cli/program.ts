@@ -251,6 +251,7 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
     )
     .option('--rs', 'read the terminal for rs + Enter also while the command runs, whose stdin is then /dev/null')
     .option('--state <file>', 'keep a state file, for distprint status --state <file>')
+    .option('--metrics-file <file>', "tell Prometheus, by node_exporter's textfile collector")
     .option('--verbose', 'say more')
     .option('--quiet', 'say nothing but errors')
     .option('--json <file|fd>', 'append each event as a JSON object to this file or descriptor')
