@@ -14,7 +14,7 @@ const tells = (file: string, pattern: RegExp) =>
   until(`${pattern}`, () => (pattern.test(read(file)) ? read(file) : undefined));
 const start = (metricsFile: string) => {
   const root = makePackage({ 'dist/server.js': serverOf('one') });
-  const options = ['--metrics-file', metricsFile, '--interval', '200ms'];
+  const options = ['--metrics-file', metricsFile, '--interval', '200ms', '--verbose'];
   return { root, wrapper: startWrapper(options, ['node', 'dist/server.js'], { cwd: root }) };
 };
 
