@@ -1,0 +1,24 @@
+/** What came out, as plain data. */
+
+/** What one tool did in one row. */
+export interface Cell {
+  readonly text: string;
+  /** What a target is held against. */
+  readonly value?: number;
+}
+
+export interface Row {
+  /** The case's name, for `--case`. */
+  readonly of: string;
+  /** The page has a table for each. */
+  readonly table: 'Restarts' | 'Going offline' | 'Cost';
+  readonly what: string;
+  /** For ours, in words. */
+  readonly target: string;
+  /** By the tool's name. */
+  readonly cells: Readonly<Record<string, Cell>>;
+  /** Whether ours meets the target; null where ours took no part. */
+  readonly isMet: boolean | null;
+}
+
+export const unable = (reason: string): Cell => ({ text: `— (${reason})` });

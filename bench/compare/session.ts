@@ -1,0 +1,175 @@
+/** One tool at work on one project, from its start to the end of all that it started. */
+
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cleanEnv } from '../../fixtures/releases.ts';
+import { findFreePort } from '../../test/helpers/free-port.ts';
+import { createMark, endMarked, findMarked } from './processes.ts';
+import { type Job, type Tool, toLaunched } from './tools.ts';
+
+/** What the server notes. */
+export interface Note {
+  readonly atMs: number;
+  readonly pid: number;
+  readonly event: 'start' | 'loaded' | 'failed';
+  readonly release?: string;
+}
+
+export interface Session {
+  readonly tool: Tool;
+  /** Where it was started. */
+  readonly root: string;
+  readonly port: number;
+  readonly mark: string;
+  /** The tool's own process, or the shell that it is in. */
+  readonly pid: number;
+  notes(): Note[];
+  /** How often the command was started. */
+  countStarts(): number;
+  /** What it printed, for when something goes wrong. */
+  readOutput(): string;
+}
+
+/** Where a session puts what it needs besides the project. Nobody watches it. */
+export interface Place {
+  readonly root: string;
+  readonly beside: string;
+}
+
+/**
+ * Starts a tool, and ends it and all that it started when `use` is over.
+ * @throws if it can't do that job
+ */
+export async function withTool<T>(
+  tool: Tool,
+  job: Job,
+  { root, beside }: Place,
+  use: (session: Session) => Promise<T>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  const launched = toLaunched(tool, job);
+  if ('unable' in launched) throw new Error(`${tool.name}: ${launched.unable}`);
+  mkdirSync(beside, { recursive: true });
+  for (const [name, text] of Object.entries(tool.config?.(job) ?? {})) writeFileSync(join(root, name), text);
+  const [starts, output] = [join(beside, 'starts'), join(beside, 'output')];
+  writeFileSync(starts, '');
+  const { mark, env: marked } = createMark();
+  const port = await findFreePort();
+  const fd = openSync(output, 'w');
+  const own = { STARTS: starts, PORT: String(port), PM2_HOME: join(beside, 'pm2'), PATH: toPath() };
+  const [file, ...words] = launched;
+  try {
+    const options = { cwd: root, env: { ...cleanEnv, ...own, ...env, ...marked }, detached: true };
+    const child = spawn(file, words, { ...options, stdio: ['ignore', fd, fd] });
+    child.on('error', () => {}); // then nothing starts, and that is told
+    const notes = () => readNotes(starts);
+    const countStarts = () => notes().filter(({ event }) => event === 'start').length;
+    const readOutput = () => readFileSync(output, 'utf8').slice(-2_000);
+    return await use({ tool, root, port, mark, pid: child.pid ?? 0, notes, countStarts, readOutput });
+  } finally {
+    closeSync(fd);
+    await endMarked(mark);
+  }
+}
+
+/** `node` is this one. */
+const toPath = () => `${join(process.execPath, '..')}:${process.env.PATH}`;
+
+const readNotes = (file: string): Note[] =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Note);
+
+const LOOK_MS = 20;
+
+/** Whether it comes true within that time. */
+export async function within(ms: number, isMet: () => boolean | Promise<boolean>): Promise<boolean> {
+  const startedMs = performance.now();
+  while (!(await isMet())) {
+    if (performance.now() - startedMs > ms) return false;
+    await sleep(LOOK_MS);
+  }
+  return true;
+}
+
+/** Resolves when nothing was started, loaded or failed for so long. */
+export async function untilQuiet({ notes }: Session, quietMs: number, longestMs = 60_000): Promise<void> {
+  let [count, sinceMs] = [notes().length, performance.now()];
+  await within(longestMs, () => {
+    const now = notes().length;
+    if (now !== count) [count, sinceMs] = [now, performance.now()];
+    return performance.now() - sinceMs >= quietMs;
+  });
+}
+
+const START_MS = 30_000;
+
+/** @throws if it does not start the command */
+export async function untilStarted(session: Session): Promise<void> {
+  if (await within(START_MS, () => session.notes().some(({ event }) => event === 'loaded'))) return;
+  throw new Error(`${session.tool.name} did not start the command: ${session.readOutput()}`);
+}
+
+const WATCHES_MS = 3_000;
+const REACTS_MS = 12_000;
+
+/**
+ * Makes sure that it watches: gives it time to begin, makes a real change, and waits for the restart. Else a count of no restarts might mean
+ * that it sees nothing at all.
+ * @returns whether it restarted
+ */
+export async function warmUp(session: Session, change: () => void): Promise<boolean> {
+  await untilStarted(session);
+  await untilQuiet(session, WATCHES_MS);
+  const before = session.countStarts();
+  change();
+  const reacts = await within(REACTS_MS, () => session.countStarts() > before);
+  await untilQuiet(session, WATCHES_MS);
+  return reacts;
+}
+
+export const countLive = ({ mark }: Session): number => findMarked(mark).length;
+
+export interface Answer {
+  readonly release: string;
+  readonly pid: number;
+}
+
+/** Asks the server. Rejects where it does not answer. */
+export function ask(where: { port: number } | { socketPath: string }, timeoutMs = 2_000): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = get({ ...where, host: '127.0.0.1', path: '/', agent: false, timeout: timeoutMs }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part) => (text += part));
+      response.on('error', reject);
+      response.on('end', () => {
+        const [, release = '', pid] = /^(.*) (\d+)$/.exec(text) ?? [];
+        resolve({ release, pid: Number(pid) });
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer')));
+    request.on('error', reject);
+  });
+}
+
+const CATCHES_UP_MS = 12_000;
+
+/** What is served in the end: waits for the release on disk, but not for ever. Null where nobody answers. */
+export async function untilServed(session: Session, release: string, quietMs: number): Promise<string | null> {
+  await untilQuiet(session, quietMs);
+  let served: string | null = null;
+  await within(CATCHES_UP_MS, async () => {
+    served = await ask({ port: session.port }).then(
+      (answer) => answer.release,
+      () => null,
+    );
+    return served === release;
+  });
+  await untilQuiet(session, quietMs);
+  return served;
+}
