@@ -12,11 +12,9 @@ const OF_THIS_RUN = `${process.pid}-`;
 let marks = 0;
 const END_MS = 10_000;
 
-/** A variable for the environment of one tool. */
-export function createMark(): { mark: string; env: Record<string, string> } {
-  const mark = `${OF_THIS_RUN}${++marks}-`;
-  return { mark, env: { [NAME]: mark } };
-}
+/** For the environment of one tool. */
+export const createMark = (): string => `${OF_THIS_RUN}${++marks}-`;
+export const toMarked = (mark: string): Record<string, string> => ({ [NAME]: mark });
 
 /** The PIDs of those that live. */
 export function findMarked(mark: string): number[] {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanEnv } from '../../fixtures/releases.ts';
 import { findFreePort } from '../../test/helpers/free-port.ts';
-import { createMark, endMarked, findMarked } from './processes.ts';
+import { createMark, endMarked, findMarked, toMarked } from './processes.ts';
 import { type Job, type Tool, toLaunched } from './tools.ts';
 
 /** What the server notes. */
@@ -56,13 +56,13 @@ export async function withTool<T>(
   for (const [name, text] of Object.entries(tool.config?.(job) ?? {})) writeFileSync(join(root, name), text);
   const [starts, output] = [join(beside, 'starts'), join(beside, 'output')];
   writeFileSync(starts, '');
-  const { mark, env: marked } = createMark();
+  const mark = createMark();
   const port = await findFreePort();
   const fd = openSync(output, 'w');
   const own = { STARTS: starts, PORT: String(port), PM2_HOME: join(beside, 'pm2'), PATH: toPath() };
   const [file, ...words] = launched;
   try {
-    const options = { cwd: root, env: { ...cleanEnv, ...own, ...env, ...marked }, detached: true };
+    const options = { cwd: root, env: { ...cleanEnv, ...own, ...env, ...toMarked(mark) }, detached: true };
     const child = spawn(file, words, { ...options, stdio: ['ignore', fd, fd] });
     child.on('error', () => {}); // then nothing starts, and that is told
     const notes = () => readNotes(starts);
