@@ -33,8 +33,8 @@ export function openCompare(options: {
 }): Compare & { readonly skipped: readonly string[] } {
   if (process.platform !== 'linux') throw new Error('the processes of the tools are found by /proc: it needs Linux');
   const scratch = mkdtempSync(join(tmpdir(), 'distprint-compare-'));
-  process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
   endAllAtExit(); // before its files are removed
+  process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
   const dist = buildLibrary(join(scratch, 'ours', 'dist'));
@@ -80,10 +80,10 @@ export function getBuilt(bench: Compare, builder: Builder): Promise<string> {
   return found;
 }
 
-/** Keeps the command lines for the page. */
-export function noteTyped(bench: Compare, title: string, job: Job): void {
-  const each = bench.tools.map((tool) => toTyped(tool, job));
-  bench.typed.set(title, each);
+/** Keeps the command lines for the page: of these tools, or of all. */
+export function noteTyped({ typed, tools }: Compare, title: string, job: Job, of: readonly Tool[] = tools): void {
+  const each = of.map((tool) => toTyped(tool, job));
+  typed.set(title, each);
 }
 
 /** @throws where it fails, with what it printed */

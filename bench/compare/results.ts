@@ -1,5 +1,7 @@
 /** What came out, as plain data. */
 
+import type { Tool } from './tools.ts';
+
 /** What one tool did in one row. */
 export interface Cell {
   readonly text: string;
@@ -21,4 +23,9 @@ export interface Row {
   readonly isMet: boolean | null;
 }
 
+/** Of each tool. */
+export const toCells = (tools: readonly Tool[], toCell: (tool: Tool) => Cell): Row['cells'] =>
+  Object.fromEntries(tools.map((tool) => [tool.name, toCell(tool)]));
+
+/** Why there is no figure. */
 export const unable = (reason: string): Cell => ({ text: `— (${reason})` });

@@ -45,11 +45,13 @@ export interface Place {
  */
 export async function withTool<T>(
   tool: Tool,
-  job: Job,
+  asked: Job | ((port: number) => Job),
   { root, beside }: Place,
   use: (session: Session) => Promise<T>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<T> {
+  const port = await findFreePort();
+  const job = typeof asked === 'function' ? asked(port) : asked;
   const launched = toLaunched(tool, job);
   if ('unable' in launched) throw new Error(`${tool.name}: ${launched.unable}`);
   mkdirSync(beside, { recursive: true });
@@ -57,7 +59,6 @@ export async function withTool<T>(
   const [starts, output] = [join(beside, 'starts'), join(beside, 'output')];
   writeFileSync(starts, '');
   const mark = createMark();
-  const port = await findFreePort();
   const fd = openSync(output, 'w');
   const own = { STARTS: starts, PORT: String(port), PM2_HOME: join(beside, 'pm2'), PATH: toPath() };
   const [file, ...words] = launched;
@@ -73,6 +74,21 @@ export async function withTool<T>(
     closeSync(fd);
     await endMarked(mark);
   }
+}
+
+/** Starts all, each in its place, and ends all when `use` is over. */
+export function withTools<T>(
+  tools: readonly Tool[],
+  job: Job,
+  places: readonly Place[],
+  use: (sessions: readonly Session[]) => Promise<T>,
+): Promise<T> {
+  const open = (sessions: readonly Session[]): Promise<T> => {
+    const i = sessions.length;
+    if (i === tools.length) return use(sessions);
+    return withTool(tools[i] as Tool, job, places[i] as Place, (session) => open([...sessions, session]));
+  };
+  return open([]);
 }
 
 /** `node` is this one. */

@@ -37,8 +37,8 @@ export interface Tool {
   readonly config?: (job: Job) => Readonly<Record<string, string>>;
   /** What starts a script without watching: for a plain start. */
   readonly plain: readonly string[];
-  /** Restarts the command by hand, by this signal to the tool. */
-  readonly byHand?: NodeJS.Signals;
+  /** In milliseconds: for how long it waits after a change, by default, where its README gives that an option. */
+  readonly waitsMs: number;
 }
 
 export const OURS = 'distprint run';
@@ -57,13 +57,13 @@ export function findTools(cli: string): { tools: Tool[]; skipped: string[] } {
     const version = spec.slice(spec.lastIndexOf('@') + 1);
     return place === undefined
       ? []
-      : [{ name, version, program: [node, join(place, script)], command, plain: [node], ...more }];
+      : [{ name, version, program: [node, join(place, script)], command, plain: [node], waitsMs: 0, ...more }];
   };
   const tsx = fetchTool('tsx@4.23.15');
   const tools: Tool[] = [
     toOurs(cli),
-    ...find('nodemon', 'nodemon@3.1.14', 'bin/nodemon.js', nodemon, { config: nodemonConfig }),
-    { name: 'node --watch', version: process.versions.node, program: [node, '--watch'], command: nodeWatch, plain: [node] },
+    ...find('nodemon', 'nodemon@3.1.14', 'bin/nodemon.js', nodemon, { config: nodemonConfig, waitsMs: 1_000 }), // --delay
+    { name: 'node --watch', version: process.versions.node, program: [node, '--watch'], command: nodeWatch, plain: [node], waitsMs: 0 },
     ...find('tsx watch', 'tsx@4.23.15', 'dist/cli.mjs', tsxWatch).map((tool) => ({
       ...tool,
       program: [...tool.program, 'watch'],
@@ -72,7 +72,7 @@ export function findTools(cli: string): { tools: Tool[]; skipped: string[] } {
     ...findBun(skipped),
     ...find('pm2 --watch', 'pm2@7.0.4', 'bin/pm2', pm2),
     ...findEntr(skipped),
-    ...find('chokidar-cli', 'chokidar-cli@3.0.0', 'index.js', chokidar),
+    ...find('chokidar-cli', 'chokidar-cli@3.0.0', 'index.js', chokidar, { waitsMs: 400 }), // --debounce
     ...find('onchange', 'onchange@7.1.0', 'dist/bin.js', onchange),
   ];
   return { tools, skipped };
@@ -90,7 +90,7 @@ function toOurs(cli: string): Tool {
       return [...what, ...all, ...options, '--', ...toScript({ kind, run, watch })];
     },
     plain: [node],
-    byHand: 'SIGUSR2',
+    waitsMs: 200, // --settle
   };
 }
 
@@ -121,7 +121,7 @@ function findBun(skipped: string[]): Tool[] {
   const name = 'bun --watch';
   return bun === undefined
     ? []
-    : [{ name, version: readVersion(bun, ['--version']), program: [bun, '--watch'], command, plain: [bun] }];
+    : [{ name, version: readVersion(bun, ['--version']), program: [bun, '--watch'], command, plain: [bun], waitsMs: 0 }];
 }
 
 /** By default it ignores node_modules, and any path given to --ignore-watch takes the place of that. */
@@ -144,7 +144,7 @@ function findEntr(skipped: string[]): Tool[] {
     return { line: `find ${job.watch} ${names} | entr -n -r ${toScript(job).map(quote).join(' ')}` };
   };
   const version = /entr ([\d.]+)|release: ([\d.]+)/.exec(readVersion('entr', [])) ?? [];
-  return [{ name: 'entr', version: version[1] ?? version[2] ?? '', program: ['entr'], command, plain: [node] }];
+  return [{ name: 'entr', version: version[1] ?? version[2] ?? '', program: ['entr'], command, plain: [node], waitsMs: 0 }];
 }
 
 const toGlob = ({ kind, watch }: Job) => (kind === 'folder' ? `${watch}/**` : `${watch}/**/*.js`);
