@@ -124,7 +124,14 @@ function toRow({ name, what, target }: Act, tools: readonly Tool[], partsOf: (to
   const cells = Object.fromEntries(tools.map((tool) => [tool.name, toCell(partsOf(tool.name))]));
   const ours = partsOf(OURS);
   const isMet = (part: Outcome) => !('trouble' in part) && part.restarts === target && part.served === part.disk;
-  return { of: name, table: 'Restarts', what, target: String(target), cells, isMet: ours.length === 0 ? null : ours.every(isMet) };
+  return {
+    of: name,
+    table: 'Restarts',
+    what,
+    target: String(target),
+    cells,
+    isMet: ours.length === 0 ? null : ours.every(isMet),
+  };
 }
 
 /** One figure a stage. */
@@ -133,13 +140,13 @@ export function toCell(parts: readonly Outcome[]): Cell {
   return { text: parts.map(sayOutcome).join(', ') };
 }
 
+/** `down`, `torn`, `old`: it does not serve what is on disk. */
 function sayOutcome(part: Outcome): string {
   if ('trouble' in part) return `— (${part.trouble})`;
   const { restarts, served, disk, sees } = part;
   if (!sees && restarts === 0) return '— (sees no change there)';
   if (served === disk) return String(restarts);
-  const what = served === null ? 'nothing' : served.startsWith('torn') ? 'a torn release' : 'the old release';
-  return `${restarts} (serves ${what})`;
+  return `${restarts} ${served === null ? 'down' : served.startsWith('torn') ? 'torn' : 'old'}`;
 }
 
 /** Whether the tool can do that job at all. */

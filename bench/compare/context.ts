@@ -42,7 +42,8 @@ export function openCompare(options: {
   const { tools, skipped } = findTools(join(dist, 'cli/main.js'));
   const { quick, only, report } = options;
   const unknown = only?.find((name) => !tools.some((tool) => tool.name === name));
-  if (unknown !== undefined) throw new Error(`--tool ${unknown}: there are ${tools.map(({ name }) => name).join(', ')}`);
+  if (unknown !== undefined)
+    throw new Error(`--tool ${unknown}: there are ${tools.map(({ name }) => name).join(', ')}`);
   const asked = tools.filter(({ name }) => only === undefined || only.includes(name));
   const say = (line: string) => process.stderr.write(`${new Date().toTimeString().slice(0, 8)}  ${line}\n`);
   return { tools: asked, skipped, quick, scratch, report, say, typed: new Map() };

@@ -13,19 +13,28 @@
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Case, openCompare } from './context.ts';
 import { runStages } from './acts.ts';
 import { benchBroken } from './cases/broken.ts';
 import { benchIdle } from './cases/idle.ts';
 import { benchLatency } from './cases/latency.ts';
 import { benchListen } from './cases/listen.ts';
 import { benchShell } from './cases/shell.ts';
+import { type Case, openCompare } from './context.ts';
 import { describeRun, formatTables, toPage } from './page.ts';
 import type { Row } from './results.ts';
 import { getStages } from './stages.ts';
 
 /** These share sessions: stages.ts. */
-const ACTS = ['touched', 'rsynced', 'checked-out', 'regenerated', 'rebuilt', 'new-build', 'installed', 'half-installed'];
+const ACTS = [
+  'touched',
+  'rsynced',
+  'checked-out',
+  'regenerated',
+  'rebuilt',
+  'new-build',
+  'installed',
+  'half-installed',
+];
 
 const CASES: Readonly<Record<string, Case>> = {
   broken: benchBroken,

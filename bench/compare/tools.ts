@@ -63,7 +63,14 @@ export function findTools(cli: string): { tools: Tool[]; skipped: string[] } {
   const tools: Tool[] = [
     toOurs(cli),
     ...find('nodemon', 'nodemon@3.1.14', 'bin/nodemon.js', nodemon, { config: nodemonConfig, waitsMs: 1_000 }), // --delay
-    { name: 'node --watch', version: process.versions.node, program: [node, '--watch'], command: nodeWatch, plain: [node], waitsMs: 0 },
+    {
+      name: 'node --watch',
+      version: process.versions.node,
+      program: [node, '--watch'],
+      command: nodeWatch,
+      plain: [node],
+      waitsMs: 0,
+    },
     ...find('tsx watch', 'tsx@4.23.15', 'dist/cli.mjs', tsxWatch).map((tool) => ({
       ...tool,
       program: [...tool.program, 'watch'],
@@ -121,7 +128,16 @@ function findBun(skipped: string[]): Tool[] {
   const name = 'bun --watch';
   return bun === undefined
     ? []
-    : [{ name, version: readVersion(bun, ['--version']), program: [bun, '--watch'], command, plain: [bun], waitsMs: 0 }];
+    : [
+        {
+          name,
+          version: readVersion(bun, ['--version']),
+          program: [bun, '--watch'],
+          command,
+          plain: [bun],
+          waitsMs: 0,
+        },
+      ];
 }
 
 /** By default it ignores node_modules, and any path given to --ignore-watch takes the place of that. */
@@ -144,7 +160,9 @@ function findEntr(skipped: string[]): Tool[] {
     return { line: `find ${job.watch} ${names} | entr -n -r ${toScript(job).map(quote).join(' ')}` };
   };
   const version = /entr ([\d.]+)|release: ([\d.]+)/.exec(readVersion('entr', [])) ?? [];
-  return [{ name: 'entr', version: version[1] ?? version[2] ?? '', program: ['entr'], command, plain: [node], waitsMs: 0 }];
+  return [
+    { name: 'entr', version: version[1] ?? version[2] ?? '', program: ['entr'], command, plain: [node], waitsMs: 0 },
+  ];
 }
 
 const toGlob = ({ kind, watch }: Job) => (kind === 'folder' ? `${watch}/**` : `${watch}/**/*.js`);
@@ -172,7 +190,11 @@ export function toTyped({ name, command, config }: Tool, job: Job): string {
   if ('unable' in words) return `— (${words.unable})`;
   if ('line' in words) return words.line;
   const [program = '', ...first] = name.split(' ');
-  const typed = [TYPED[program] ?? program, ...first.filter((word) => program !== 'pm2' || word !== '--watch'), ...words.map(quote)];
+  const typed = [
+    TYPED[program] ?? program,
+    ...first.filter((word) => program !== 'pm2' || word !== '--watch'),
+    ...words.map(quote),
+  ];
   const configs = Object.entries(config?.(job) ?? {}).map(([file, text]) => ` with ${file}: ${text}`);
   return typed.join(' ') + configs.join();
 }

@@ -44,7 +44,9 @@ export async function benchBroken(bench: Compare): Promise<void> {
       target,
       cells: toCells(bench.tools, ({ name }) => {
         const outcome = outcomes.get(name);
-        return outcome === undefined || typeof outcome === 'string' ? unable(outcome ?? 'not measured') : toCell(outcome);
+        return outcome === undefined || typeof outcome === 'string'
+          ? unable(outcome ?? 'not measured')
+          : toCell(outcome);
       }),
       isMet: ours === undefined ? null : typeof ours !== 'string' && isMet(ours),
     });

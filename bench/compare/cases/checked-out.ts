@@ -14,7 +14,12 @@ export const checkedOut: Act = {
   target: 0,
   async run({ root }, release) {
     const git = (...words: string[]) =>
-      must('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', '-c', 'gc.auto=0', ...words], root, ENV);
+      must(
+        'git',
+        ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', '-c', 'gc.auto=0', ...words],
+        root,
+        ENV,
+      );
     const other = copyProject(root, join(root, '../other'));
     writeSources(other, `${release}-other`);
     await build(other, 'esbuild');

@@ -70,7 +70,12 @@ async function measure(sessions: readonly Session[], seconds: number): Promise<M
   const outcomes = new Map<string, Idle>();
   for (const [i, { tool, countStarts }] of sessions.entries()) {
     const sees = await within(10_000, () => countStarts() > (starts[i] as number));
-    outcomes.set(tool.name, { cpuMs: used[i] as number, rssMiB: rss[i] as number, processes: own[i]?.length ?? 0, sees });
+    outcomes.set(tool.name, {
+      cpuMs: used[i] as number,
+      rssMiB: rss[i] as number,
+      processes: own[i]?.length ?? 0,
+      sees,
+    });
   }
   return outcomes;
 }

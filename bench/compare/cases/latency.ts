@@ -101,7 +101,14 @@ function report(bench: Compare, samples: Times, plains: Times, rounds: number): 
     quantile(samples.get(name) ?? [], q) - median(plains.get(plain.join(' ')) ?? []);
   const toBeyond = (tool: Tool, q: number) => toOver(tool, q) - tool.waitsMs;
   const row = (what: string, target: string, toMs: (tool: Tool, q: number) => number, isMet: boolean | null) =>
-    bench.report({ of: 'latency', table: 'Cost', what, target, cells: toCells(bench.tools, (tool) => toCell(tool, toMs)), isMet });
+    bench.report({
+      of: 'latency',
+      table: 'Cost',
+      what,
+      target,
+      cells: toCells(bench.tools, (tool) => toCell(tool, toMs)),
+      isMet,
+    });
   const toCell = (tool: Tool, toMs: (tool: Tool, q: number) => number): Cell => {
     const missed = (samples.get(tool.name) ?? []).filter((ms) => ms === Infinity).length;
     if (missed > 0) return unable(`missed ${missed} of ${rounds}`);
@@ -120,5 +127,10 @@ function report(bench: Compare, samples: Times, plains: Times, rounds: number): 
     toOver,
     null,
   );
-  row(`the same, without the wait that its manual gives an option (${waits.join(', ')})`, `least; <= ${OVER_PLAIN_MS}`, toBeyond, isMet);
+  row(
+    `the same, without the wait that its manual gives an option (${waits.join(', ')})`,
+    `least; <= ${OVER_PLAIN_MS}`,
+    toBeyond,
+    isMet,
+  );
 }

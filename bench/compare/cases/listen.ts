@@ -29,7 +29,12 @@ const ASKS_EVERY_MS = 4;
 export async function benchListen(bench: Compare): Promise<void> {
   const ours = bench.tools.find(({ name }) => name === OURS);
   const [restarts, connections] = bench.quick ? [5, 1_000] : [50, 10_000];
-  noteTyped(bench, 'listen', toJob('4000', 'stop-first'), bench.tools.filter(({ name }) => name === OURS));
+  noteTyped(
+    bench,
+    'listen',
+    toJob('4000', 'stop-first'),
+    bench.tools.filter(({ name }) => name === OURS),
+  );
   for (const socket of SOCKETS) {
     for (const way of WAYS) {
       const asked = ours === undefined ? undefined : await measure(bench, ours, socket, way, restarts, connections);
@@ -40,7 +45,9 @@ export async function benchListen(bench: Compare): Promise<void> {
         table: 'Going offline',
         what: `refused or reset of ${connections.toLocaleString('en')} connections over ${restarts} restarts: ${socket}, ${way}`,
         target: '0',
-        cells: toCells(bench.tools, ({ name }) => (name === OURS ? { text: String(failed), value: failed } : unable('opens no socket'))),
+        cells: toCells(bench.tools, ({ name }) =>
+          name === OURS ? { text: String(failed), value: failed } : unable('opens no socket'),
+        ),
         isMet: ours === undefined ? null : failed === 0,
       });
     }

@@ -100,10 +100,11 @@ async function restart(session: Session, file: string, i: number): Promise<void>
 const isChild = (pid: number) => readCommandLine(pid)?.[1] === 'dist/child.js';
 const countChildren = ({ mark }: Session) => findMarked(mark).filter(isChild).length;
 
-/** As an operator would: SIGTERM to the tool; pm2 has a command for it. */
+/** As an operator would: SIGTERM to the tool, or to its daemon. */
 async function endTool({ mark, pid }: Session): Promise<void> {
   const tools = findMarked(mark).filter((each) => !isChild(each));
-  const target = tools.includes(pid) ? pid : tools.find((each) => /PM2/.test(readCommandLine(each)?.join(' ') ?? ''));
+  const isNamed = (each: number) => /^(?:entr$|PM2 )/.test(readCommandLine(each)?.[0] ?? '');
+  const target = tools.find(isNamed) ?? tools.find((each) => each === pid); // entr stands in a pipeline
   if (target !== undefined) process.kill(target, 'SIGTERM');
   await sleep(3_000);
 }
