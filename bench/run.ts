@@ -27,6 +27,7 @@ import { benchDropIn } from './suites/drop-in.ts';
 import { benchFresh } from './suites/fresh.ts';
 import { benchHandoff } from './suites/handoff.ts';
 import { benchLinear } from './suites/linear.ts';
+import { benchListening } from './suites/listening.ts';
 import { benchMemory } from './suites/memory.ts';
 import { benchMoved } from './suites/moved.ts';
 import { benchStall } from './suites/stall.ts';
@@ -41,7 +42,7 @@ const SUITES: Record<string, readonly Suite[]> = {
   fresh: [benchFresh, benchDropIn],
   linear: [benchLinear],
   handoff: [benchHandoff],
-  wake: [benchWake],
+  wake: [benchListening, benchWake],
 };
 
 /** Not in `--quick`, unless they are asked for. */

@@ -1,11 +1,9 @@
 /**
- * What it gains to be woken by the file system, and what it costs.
+ * What it gains to be woken by the file system.
  *
- * - **Upgrades.** A runner (10 s from beat to beat, all else as it is by default) lives in a package of 300 files, which `npm install`
- *   replaces again and again. Timed is from the end of npm to the line in which the runner says that the release is installed. The
- *   same again with events lost on purpose: no watch left (in a user namespace of its own), and a queue with room for one event.
- * - **The idle minute** on the largest corpus: CPU and memory with and without it, and the longest stall while it begins to listen.
- * - **A burst** of 10,000 written files: how often it looks, and the longest stall.
+ * A runner (10 s from beat to beat, all else as it is by default) lives in a package of 300 files, which `npm install` replaces again and
+ * again. Timed is from the end of npm to the line in which the runner says that the release is installed. The same again with events
+ * lost on purpose: no watch left (in a user namespace of its own), and a queue with room for one event.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -17,14 +15,12 @@ import { cleanEnv, NPM_OPTIONS } from '../../fixtures/releases.ts';
 import type { Bench } from '../context.ts';
 import { atMost, shown } from '../results/claims.ts';
 import { toRow, toSkippedRow, toSpread } from '../results/table.ts';
-import { runChild, toImport } from '../timing/children.ts';
+import { toImport } from '../timing/children.ts';
 import { median, quantile } from '../timing/measure.ts';
 
 export async function benchWake(bench: Bench): Promise<void> {
   for (const kind of ['without a seal', 'with a seal'] as const) await benchUpgrades(bench, kind);
   for (const loss of LOSSES) await benchLoss(bench, loss);
-  benchIdle(bench);
-  benchBurst(bench);
 }
 
 const UPGRADE = 'from the end of `npm install` to `changed`, in a runner with a beat every 10 s';
@@ -168,16 +164,16 @@ async function startRunner(place: string, app: string, launcher: readonly string
   const [file = '', ...words] = [...launcher, process.execPath, join(app, 'node_modules/daemon/dist/main.js')];
   const child = spawn(file, words, { cwd: place, stdio: ['pipe', 'pipe', 'inherit'], env: cleanEnv });
   process.once('exit', () => child.kill('SIGKILL'));
-  const lines = createInterface({ input: child.stdout });
+  let hear = (_atMs: number, _line: string) => {};
+  createInterface({ input: child.stdout }).on('line', (text) => hear(...(JSON.parse(text) as [number, string])));
   const waitFor = (is: (line: string) => boolean) =>
     new Promise<number>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`the runner missed an upgrade: ${WAIT_MS} ms`)), WAIT_MS);
-      lines.on('line', (text) => {
-        const [atMs, line] = JSON.parse(text) as [number, string];
+      hear = (atMs, line) => {
         if (!is(line)) return;
         clearTimeout(late);
         resolve(atMs);
-      });
+      };
     });
   await waitFor((line) => line.startsWith('watching '));
   await sleep(1_000); // until it listens
@@ -188,108 +184,4 @@ function npm(args: readonly string[], cwd: string): string {
   const { status, stdout, stderr, error } = spawnSync('npm', args, { cwd, env: cleanEnv, encoding: 'utf8' });
   if (status === 0) return stdout;
   throw new Error(`npm ${args[0]} failed (exit ${status}): ${error?.message ?? stderr}`);
-}
-
-const COST = 'what it costs to be woken';
-
-interface Idle {
-  readonly cpuMs: number;
-  readonly rss: number;
-  readonly stallMs: number;
-  readonly watches: number;
-}
-
-function benchIdle(bench: Bench): void {
-  const largest = bench.corpora.find(({ name }) => name === 'next');
-  if (largest === undefined) return;
-  const seconds = bench.quick ? 20 : 60;
-  const measure = (wake: boolean) =>
-    runChild<Idle>(
-      `
-      import { readdirSync, readFileSync } from 'node:fs';
-      import { monitorEventLoopDelay } from 'node:perf_hooks';
-      import { setTimeout as sleep } from 'node:timers/promises';
-      import { createDetector, startHeartbeat } from ${toImport(bench.dist, 'index.js')};
-      const { path, options } = ${JSON.stringify(largest)};
-      const detector = createDetector({ path, ...options });
-      for (let i = 0; i < 5; i++) await detector.check();
-      gc();
-      const histogram = monitorEventLoopDelay({ resolution: 1 });
-      histogram.enable();
-      await sleep(100);
-      histogram.reset();
-      startHeartbeat({ detector, wake: ${wake} });
-      await sleep(1_000);
-      histogram.disable();
-      const before = process.cpuUsage();
-      await sleep(${seconds * 1000});
-      const { user, system } = process.cpuUsage(before);
-      const infos = readdirSync('/proc/self/fdinfo').map((fd) => {
-        try { return readFileSync('/proc/self/fdinfo/' + fd, 'utf8'); } catch { return ''; }
-      });
-      const watches = infos.join('').match(/^inotify wd/gm)?.length ?? 0;
-      gc();
-      const rss = process.memoryUsage.rss() / 2 ** 20;
-      console.log(JSON.stringify({ cpuMs: (user + system) / 1000, rss, stallMs: histogram.max / 1e6, watches }));
-      process.exit();`,
-      ['--expose-gc'],
-    );
-  const [woken, polled] = [measure(true), measure(false)];
-  const row = (what: string, value: number, unit: 'ms' | '%' | 'MiB', target = shown, note = '') =>
-    bench.report(toRow({ table: COST, corpus: 'next', what }, value, unit, target, note));
-  const share = ({ cpuMs }: Idle) => cpuMs / (seconds * 10);
-  row('idle, CPU', share(woken), '%', shown, `${share(polled).toFixed(3)} % without, over ${seconds} s`);
-  row('memory', woken.rss, 'MiB', shown, `${polled.rss.toFixed(1)} MiB without; ${woken.watches} directories`);
-  row('longest stall at the start', woken.stallMs, 'ms', atMost(5), `${polled.stallMs.toFixed(1)} ms without`);
-}
-
-interface Burst {
-  readonly ms: number;
-  readonly looks: number;
-  readonly stallMs: number;
-  readonly quietStallMs: number;
-}
-
-function benchBurst(bench: Bench): void {
-  const root = join(bench.scratch, 'burst');
-  mkdirSync(join(root, 'dist'), { recursive: true });
-  writeFileSync(join(root, 'package.json'), '{"version": "1.0.0"}');
-  const { ms, looks, stallMs, quietStallMs } = runChild<Burst>(`
-    import { spawn } from 'node:child_process';
-    import { once } from 'node:events';
-    import { monitorEventLoopDelay } from 'node:perf_hooks';
-    import { setTimeout as sleep } from 'node:timers/promises';
-    import { createDetector, startHeartbeat } from ${toImport(bench.dist, 'index.js')};
-    const root = ${JSON.stringify(root)};
-    const write = "process.stdin.once('data', () => { for (let i = 0; i < 10_000; i++) fs.writeFileSync('dist/' + i % 500 + '.js', String(i)); process.exit(); })";
-    const writer = spawn(process.execPath, ['-e', write], { cwd: root, stdio: ['pipe', 'ignore', 'inherit'] });
-    let looks = 0;
-    startHeartbeat({ detector: createDetector({ path: root }), wake: true, onBeat: () => looks++ });
-    await sleep(1_000);
-    const histogram = monitorEventLoopDelay({ resolution: 1 });
-    histogram.enable();
-    await sleep(500);
-    const quietStallMs = histogram.max / 1e6;
-    histogram.reset();
-    looks = 0;
-    const startedMs = performance.now();
-    writer.stdin.write('go');
-    await once(writer, 'exit');
-    const ms = performance.now() - startedMs;
-    histogram.disable();
-    console.log(JSON.stringify({ ms, looks, stallMs: histogram.max / 1e6, quietStallMs }));
-    process.exit();`);
-  const head = { table: COST, corpus: '10,000 files written at once' };
-  bench.report(
-    toRow(
-      { ...head, what: 'looks in a second' },
-      looks / (ms / 1000),
-      '',
-      atMost(20),
-      `${looks} in ${Math.round(ms)} ms`,
-    ),
-  );
-  bench.report(
-    toRow({ ...head, what: 'longest stall' }, stallMs, 'ms', atMost(5), `${quietStallMs.toFixed(1)} ms before`),
-  );
 }

@@ -13,7 +13,7 @@ import type { Scan, ScanCost } from '../scan/scan.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
 import { CLOCK_JUMP_MS, createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
 import { createPlaces, type Places } from './places.ts';
-import { coverRunningProgram, isExecutableItself, isRunningProgram } from './running-program.ts';
+import { coverRunningProgram, isExecutableItself, isRunningProgram, typedPathInto } from './running-program.ts';
 import type { EarlierTree, Sighting } from './settle.ts';
 
 /** What to look at, and how. */
@@ -109,7 +109,7 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
     return compared.changes;
   }
 
-  const findPlaces = createPlaces(root);
+  const findPlaces = createPlaces(root, typedPathInto(root));
   let lastPass = first?.pass ?? null;
 
   function* look(): Work<Check> {

@@ -23,13 +23,13 @@ const UNHEARD =
 
 /**
  * @param wake called for each event that matters
- * @returns what is to be called after each beat, with what it saw
+ * @returns what is to be called at the start and after each beat, with what it saw, and when it began
  */
 export function startListening(
   { where, say }: Waking,
   wake: () => void,
   signal: AbortSignal | undefined,
-): (seen: Seen | undefined) => void {
+): (seen: Seen | undefined, begunMs: number) => void {
   let isSaid = false;
   const sayOnce = (note: string) => {
     if (!isSaid && !signal?.aborted) say(note);
@@ -44,16 +44,19 @@ export function startListening(
   const follow = async () => watch((await where()) ?? new Map());
   let underWay: Promise<void> = Promise.resolve();
   let fingerprint: string | null = null;
-  /** When the beat before last ended, and the last. */
-  let endedMs: [number, number] = [-Infinity, -Infinity];
+  let lastBegunMs = 0;
+  /** The change was told after the beat before had begun, or that is on its way. Events come between a timer and an immediate. */
+  const expectEvent = (isHeard: () => boolean) => {
+    const judge = () => setImmediate(() => isHeard() || sayOnce(UNHEARD));
+    setTimeout(judge, EVENT_WAIT_MS).unref();
+  };
 
-  return (seen) => {
+  return (seen, begunMs) => {
     underWay = underWay.then(follow).catch(warn);
-    const [sinceMs] = endedMs;
-    endedMs = [endedMs[1], performance.now()];
+    const sinceMs = lastBegunMs;
+    lastBegunMs = begunMs;
     if (seen === undefined || seen.fingerprint === null || seen.fingerprint === fingerprint) return;
-    // An event of the change may have come during the last beat, or be on its way.
-    if (fingerprint !== null) setTimeout(() => heardMs >= sinceMs || sayOnce(UNHEARD), EVENT_WAIT_MS).unref();
+    if (fingerprint !== null) expectEvent(() => heardMs >= sinceMs);
     fingerprint = seen.fingerprint;
   };
 }

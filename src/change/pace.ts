@@ -14,6 +14,11 @@ const GATHER_MS = 50;
 const REST = 4;
 /** The longer things move without a pause, the longer the rest: by this part of that time. */
 const PATIENCE = 0.02;
+/**
+ * Each look in vain makes the rest longer by so much, until one finds something or nothing moves. So what a look itself causes (a state
+ * file in the tree that does not count, say) can't wake the next one for ever.
+ */
+const GROWTH = 1.25;
 
 export interface Pace {
   /** An event was heard. */
@@ -53,8 +58,7 @@ export function createPace(): Pace {
       const isNew = seen !== undefined && (seen.fingerprint === null || seen.fingerprint !== fingerprint);
       fingerprint = seen?.fingerprint ?? fingerprint;
       inVain = isNew || !look.isWoken ? 0 : inVain + 1;
-      // Doubled each time: so what a look itself causes (a state file in the tree, say, that does not count) can't wake the next for ever.
-      const patienceMs = inVain > 0 ? GATHER_MS * 2 ** Math.min(inVain, 30) : PATIENCE * (nowMs - movingSinceMs);
+      const patienceMs = inVain > 0 ? GATHER_MS * GROWTH ** Math.min(inVain, 100) : PATIENCE * (nowMs - movingSinceMs);
       restUntilMs = nowMs + Math.max(REST * (nowMs - look.begunMs), look.isWoken ? patienceMs : 0);
       look.isOver = true;
     },

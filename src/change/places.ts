@@ -27,8 +27,10 @@ export interface Place {
 /** By device and inode, so that another directory at the same path is another place. Those that lead to the tree come first. */
 export type Places = ReadonlyMap<string, Place>;
 
-/** Remembers the places of the tree at `root` (absolute). They are made anew only where they have changed. */
-export function createPlaces(root: string): (pass: Scan | null) => Work<Places> {
+/**
+ * Remembers the places of the tree at `root` (absolute), and of the way to `beside`. They are made anew only where they have changed.
+ */
+export function createPlaces(root: string, beside?: string): (pass: Scan | null) => Work<Places> {
   let last: { readonly waysKey: string; readonly listing: Listing | null; readonly places: Places } | undefined;
   let named: { readonly listing: Listing; readonly paths: readonly string[] } | undefined;
 
@@ -36,7 +38,11 @@ export function createPlaces(root: string): (pass: Scan | null) => Work<Places> 
     const listing = pass?.listing ?? null;
     if (listing !== null && named?.listing !== listing) named = { listing, paths: yield* findNamed(listing) };
     const inRoot = pass?.subject.globs === null ? [] : ['package.json', SEAL_NAME, 'dist'];
-    const ways = findWays(root, [...inRoot, ...(named?.paths ?? []), ...(listing?.absent ?? [])]);
+    const ways: Ways = new Map();
+    const end = walkFromTop(root, ways);
+    const below = [...inRoot, ...(named?.paths ?? []), ...(listing?.absent ?? [])];
+    if (end !== undefined) for (const path of below) walk(end, path, ways);
+    if (beside !== undefined) walkFromTop(beside, ways);
     const waysKey = JSON.stringify([...ways].map(([id, { names }]) => [id, ...names]));
     if (last?.listing !== listing || last.waysKey !== waysKey) {
       last = { waysKey, listing, places: yield* merge(ways, listing?.directories) };
@@ -58,12 +64,9 @@ function* findNamed({ files, directories }: Listing): Work<string[]> {
 
 type Ways = Map<string, { readonly at: string | Buffer; readonly names: Set<string> }>;
 
-/** The directories on the way to the root, and from there to each of `paths` (raw, relative to it). */
-function findWays(root: string, paths: readonly string[]): Ways {
-  const ways: Ways = new Map();
-  const end = walk(toRaw(parse(root).root), toRaw(root.slice(parse(root).root.length)), ways);
-  if (end !== undefined) for (const path of paths) walk(end, path, ways);
-  return ways;
+function walkFromTop(path: string, ways: Ways): string | undefined {
+  const { root: top } = parse(path);
+  return walk(toRaw(top), toRaw(path.slice(top.length)), ways);
 }
 
 /**

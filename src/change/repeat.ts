@@ -59,6 +59,7 @@ export function repeat(
   }
 
   async function turn(): Promise<void> {
+    const begunMs = performance.now();
     pace.begin(isWoken);
     isBeating = true;
     isWoken = false;
@@ -72,10 +73,10 @@ export function repeat(
     pace.end(seen);
     schedule(performance.now() + Math.min(intervalMs, seen?.retryInMs ?? intervalMs));
     if (isWoken) hasten();
-    follow?.(seen);
+    follow?.(seen, begunMs);
   }
 
   signal?.addEventListener('abort', () => clearTimeout(timer), { once: true });
   schedule(performance.now() + intervalMs);
-  follow?.(undefined);
+  follow?.(undefined, 0);
 }

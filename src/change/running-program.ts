@@ -62,6 +62,9 @@ export function isRunningProgram(root: string): boolean {
   return loaded !== undefined && realRoot !== undefined && isBelow(loaded, realRoot);
 }
 
+/** The path by which the running program was typed, where it was loaded from `root` (absolute): a link on the way may be repointed. */
+export const typedPathInto = (root: string): string | undefined => (isRunningProgram(root) ? typed : undefined);
+
 /** Why the fingerprint of `root` (absolute) is not that of the running program: it runs from elsewhere. Null where nothing speaks for that. */
 export function whyElsewhere(root: string): string | null {
   if (loaded === undefined || isRunningProgram(root)) return null;

@@ -43,11 +43,14 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
 
   /** @throws the operating system's errors as they are */
   function open(id: string, { at }: Place): void {
-    const own = basename(typeof at === 'string' ? at : at.toString('latin1'));
+    const own = basename(typeof at === 'string' ? at : at.toString());
+    let heard = 0;
     const watcher = watch(at, { persistent: false }, (event, name) => {
       // So the removal and the renaming of the directory itself are told, and those of an entry that has its name.
       if (event === 'rename' && name === own) return lose(id);
-      if (matters(name, wanted.get(id))) wake();
+      if (!matters(name, wanted.get(id))) return;
+      wake();
+      if (++heard === FLOOD) lose(id);
     });
     watcher.on('error', () => lose(id)); // Windows, where the directory is removed
     watchers.set(id, watcher);
@@ -83,6 +86,12 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
     await runAsync(follow());
   };
 }
+
+/**
+ * After so many events a directory is not listened to before the next look: one event is enough for that, and each call of a listener takes
+ * some microseconds, in which a full queue would hold up the host.
+ */
+const FLOOD = 200;
 
 /** Whether it was an event in this place that may mean something. Names that are not plain are not compared. */
 function matters(name: string | null, place: Place | undefined): boolean {

@@ -24,6 +24,15 @@ describe('a process', () => {
     expect(ran).toEqual({ code: 0, stdout: '0\n', stderr: '' });
   });
 
+  it('that has nothing but a heartbeat that listens ends too, at once or when it has listened', async () => {
+    for (const waitMs of [0, 300]) {
+      const ran = await runProgram(`
+        startHeartbeat({ detector: createDetector({ path }), wake: true });
+        setTimeout(() => {}, ${waitMs});`);
+      expect(ran).toEqual({ code: 0, stdout: '', stderr: '' });
+    }
+  });
+
   it('that was kept alive by something else ends when that does, in the midst of the beats', async () => {
     const { code, stdout } = await runProgram(`
       let beats = 0;

@@ -256,7 +256,7 @@ describe('events', () => {
     const listening = await listen(root);
     const startedMs = performance.now();
     const before = listening.beats.length;
-    for (let i = 0; i < 10_000; i++) {
+    for (let i = 0; i < 4_000; i++) {
       writeFileSync(join(root, `dist/${i % 100}.js`), `${i}`);
       if (i % 50 === 0) await sleep(1);
     }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { distprint, distprintCommand } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
-import { hasProgram, needs } from '../helpers/needs.ts';
+import { hasProgram, isPosix, needs, onlyWith } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { makeSharedTemp, writePackage } from '../helpers/tree.ts';
@@ -190,10 +190,35 @@ describe('distprint watch for people', () => {
     expect(stdout.trimEnd().split('\n')).toHaveLength(3);
   });
 
-  it('ended by a signal before its first beat says that too', async () => {
+  it('ended by a signal before its first beat, or right after it, says that too', async () => {
     const watch = startWatch(quiet, '--interval', '1h');
     await until('the start', () => (watch.lines().length === 1 ? true : undefined));
-    expect(await watch.stop('SIGINT')).toEqual({ code: 0, stderr: '', last: '0 beats; at the end current' });
+    const last = expect.stringMatching(/^(?:0 beats|1 beat: 1 current); at the end current$/);
+    expect(await watch.stop('SIGINT')).toEqual({ code: 0, stderr: '', last });
+  });
+});
+
+describe('distprint watch listens', () => {
+  it('and looks as soon as something moves', async () => {
+    const root = makePackage(files);
+    const watch = startWatch(root, '--json', '--interval', '1h');
+    await watch.beat('current', 0);
+    writeFileSync(join(root, 'dist/b.js'), 'BETA');
+    const { fingerprint } = await watch.beat('changed');
+    expect(fingerprint).toBe(fingerprintOf(root));
+    expect(await watch.stop('SIGINT')).toMatchObject({ code: 0 });
+  });
+
+  onlyWith('hard links', isPosix)('and says on stderr that an event got lost', async () => {
+    const root = makePackage(files);
+    const other = join(makeTemp(), 'other.js');
+    linkSync(join(root, 'dist/b.js'), other);
+    const watch = startWatch(root, '--json', '--interval', '200ms');
+    await watch.beat('current', 0);
+    writeFileSync(other, 'BETA'); // by way of a directory that is not listened to
+    await watch.beat('changed');
+    const { stderr } = await watch.stop('SIGINT');
+    expect(stderr).toMatch(/^distprint: a change was found of which no event had told.*\n\d+ beats: /);
   });
 });
 

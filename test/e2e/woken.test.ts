@@ -35,9 +35,10 @@ for (const manager of managers) {
   );
 }
 
+/** It ends with its input: listening keeps no process alive. */
 const PROGRAM = `
 import { createDetector, startHeartbeat } from 'distprint';
-process.stdin.on('end', () => process.exit()).resume();
+process.stdin.resume();
 const say = (what) => console.log(JSON.stringify(what));
 startHeartbeat({
   detector: createDetector({ path: process.argv[2], settleMs: 200 }),
@@ -88,6 +89,11 @@ describe.each(runtimes)('%s', (name, runtime) => {
       () => rmSync(join(root, 'dist/new'), { recursive: true }),
       () => write(root, 'dist/new/and/newer/b.js', 'in directories that are new again'),
       () => write(root, 'dist/new/and/newer/b.js', 'in them'),
+      () => write(root, 'dist/größe/naïve.js', 'in a directory whose name is not ASCII'),
+      () => write(root, 'dist/größe/naïve.js', 'in it'),
+      () => rmSync(join(root, 'dist/größe'), { recursive: true }),
+      () => write(root, 'dist/größe/naïve.js', 'in it, made anew'),
+      () => write(root, 'dist/größe/naïve.js', 'in it again'),
       () => write(root, 'package.json', '{"version": "2.0.0"}'),
     ];
     await until('current');

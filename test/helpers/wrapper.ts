@@ -79,6 +79,8 @@ export function startWrapper(options: readonly string[], command: readonly strin
       return until(`the line ${text}; there is ${stdout} ${stderr}`, find);
     },
     stderr: () => stderr,
+    /** Once it has said this on stderr. */
+    said: (text: string) => until(`${text}; there is ${stderr}`, () => (stderr.includes(text) ? true : undefined)),
     /** With --verbose: so many processes have loaded their files. */
     loaded: (n = 1) =>
       until(`${n} loaded; there is ${stdout} ${stderr}`, () =>

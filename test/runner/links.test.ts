@@ -55,7 +55,11 @@ describe('a link that is repointed moves the runner to the new release', () => {
   it.each(WAYS)('started %s', async (_, toPlace, toPath) => {
     const at = makeDeployment();
     const path = toPath?.(at);
-    const runner = await startRunner({ strategy: 'respawn', ...(path && { path }) }, toPlace(at));
+    // No heartbeat comes by itself: what moves it is that it is woken.
+    const runner = await startRunner(
+      { strategy: 'respawn', intervalMs: 3_600_000, ...(path && { path }) },
+      toPlace(at),
+    );
     await expectMoves(runner, at);
   });
 });

@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFreePort } from '../helpers/free-port.ts';
+import { run } from '../helpers/run.ts';
 import { sleep, until } from '../helpers/wait.ts';
 import { ground } from './cell.ts';
-import { isThere } from './processes.ts';
 import { hasAll, isRootHere } from './run-cell.ts';
 import { type Systemd, startSystemd } from './systemd.ts';
 
@@ -87,7 +87,8 @@ describe.skipIf(!isHere)('distprint run under systemd', () => {
     });
     expect(await unit.show('NRestarts')).toBe('1');
     await unit.event('started', 2);
-    expect(isThere(pid)).toBe(false);
+    // By its PID inside.
+    expect((await run([...systemd.inside, 'kill', '-0', String(pid)])).code).not.toBe(0);
     await systemd.systemctl('stop', 'wrapped.service');
     expect(await unit.show('Result')).toBe('success');
   });

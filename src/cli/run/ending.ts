@@ -18,12 +18,16 @@ export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void>
   state.isEndTold = true;
   await endRest(run.child, stop);
   wrapper.restoreModes();
-  if (state.leaving !== null || isAfterSignal(wrapper, run, how)) return wrapper.finish(how);
+  const pid = run.child.pid ?? null;
+  if (state.leaving !== null || isAfterSignal(wrapper, run, how)) {
+    say.record({ event: 'ended', pid, next: 'exit', ...how });
+    return wrapper.finish(how);
+  }
   // It may have ended because of what is being written.
   const { content } = await lookNow(wrapper);
   if (content?.key !== run.content?.key) run.sawOther = true;
   const next = whatNext(wrapper, run, how);
-  const ended = { event: 'ended', pid: run.child.pid ?? null, next, ...how } as const;
+  const ended = { event: 'ended', pid, next, ...how } as const;
   if (next === 'exit') {
     say.tell(ended);
     return wrapper.finish(how);

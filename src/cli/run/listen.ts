@@ -8,13 +8,14 @@
 
 import { spawnSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
-import { readdirSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, unlinkSync } from 'node:fs';
 import net, { isIP } from 'node:net';
 import { basename } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
 import { findGiven, type GivenSocket, listGiven, toSocketName } from '../../runner/handoff/given-sockets.ts';
+import { SHELL_NAME } from '../../runner/handoff/launch.ts';
 import { answers } from '../../runner/handoff/sockets.ts';
 import { escapeControls } from '../../runner/log.ts';
 import { readCommandName } from '../../runner/role/proc.ts';
@@ -34,16 +35,17 @@ export interface OpenSockets {
 export const LISTEN_VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const;
 
 /**
- * The command that tells a child its own PID, as systemd would: a shell becomes the program, and so its PID stays.
- * A shell drops variables whose names are none of its own.
+ * The command that tells a child its own PID, as systemd would: a shell becomes the program, and so its PID stays. Where the environment
+ * has names that a plain shell would drop, bash is taken: without it, those are lost.
+ * @param env of the child
  */
-export const withListenPid = (command: readonly string[]): string[] => [
-  '/bin/sh',
-  '-c',
-  'LISTEN_PID=$$; export LISTEN_PID; exec "$@"',
-  'sh',
-  ...command,
-];
+export function withListenPid(command: readonly string[], env: NodeJS.ProcessEnv = process.env): string[] {
+  const isPlain = Object.keys(env).every((name) => SHELL_NAME.test(name));
+  const shell = isPlain || !existsSync(BASH) ? ['/bin/sh'] : [BASH, '-p']; // -p: it runs no file of $BASH_ENV
+  return [...shell, '-c', 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', 'sh', ...command];
+}
+
+const BASH = '/bin/bash';
 
 /** Bound, and looked at by nobody. */
 interface Handle {
@@ -166,11 +168,21 @@ function listen(opened: readonly Opened[]): void {
     env: {}, // no NODE_OPTIONS
     encoding: 'utf8',
   });
-  if (status === 0) return;
+  if (status === 0) {
+    fds.forEach(makeBlocking);
+    return;
+  }
   const [at = '0', code] = stdout.split(' ');
   const { text, address } = (opened[Number(at)] ?? opened[0]) as Opened;
   throw code === undefined ? refusal(text, error?.message ?? stderr) : whyNot(text, address, code);
 }
+
+/**
+ * systemd's are blocking, and a program may count on that. libuv makes what it opens non-blocking, for all who have it open; and makes a
+ * child's stdin blocking.
+ */
+const makeBlocking = (fd: number) =>
+  void spawnSync('/bin/sh', ['-c', ':'], { stdio: [fd, 'ignore', 'ignore'], env: {} });
 
 function whyNot(text: string, address: Address, code: string): DistprintError {
   if (code === 'EADDRINUSE') {

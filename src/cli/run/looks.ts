@@ -14,6 +14,8 @@ export async function lookNow(wrapper: Wrapper): Promise<Look> {
   const lookedMs = performance.now();
   const look = await wrapper.watched.look();
   const nowMs = performance.now();
+  if (look.state !== state.look?.state)
+    wrapper.say.detail(`${look.state}${look.reason === null ? '' : `: ${look.reason}`}`);
   Object.assign(state, { look, lookedMs });
   for (const run of [state.current, state.candidate]) {
     if (run !== null && !run.isLoaded && look.content?.key !== run.content?.key) run.sawOther = true;

@@ -29,7 +29,7 @@ export async function startFirst(wrapper: Wrapper): Promise<void> {
   if (wrapper.state.leaving !== null) return;
   const run = startInstead(wrapper, content);
   const { child } = run;
-  wrapper.say.tell({
+  wrapper.say.record({
     event: 'started',
     pid: child.pid ?? null,
     version: content?.version ?? null,
@@ -103,7 +103,10 @@ async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
     return tellRestarted(wrapper, run, restart);
   }
   await end(wrapper, run);
-  if (trouble === undefined || trouble === null) return; // overtaken
+  if (trouble === undefined || trouble === null) {
+    wrapper.say.detail(`gave up process ${run.child.pid}: there is newer content`);
+    return;
+  }
   // What was just being written may be sound by now.
   if (!run.sawOther) return tellKept(wrapper, old, restart, content, trouble);
 }
@@ -168,17 +171,18 @@ async function end(wrapper: Wrapper, run: Run): Promise<boolean> {
 
 /**
  * What is there now, once that can be started.
- * @param isHasty whether it need not have settled
+ * @param isHasty whether it need not have settled, unless something was missing
  */
 async function whatIsThere(wrapper: Wrapper, isHasty: boolean): Promise<Content | null> {
   const { state, say } = wrapper;
-  const beganMs = performance.now();
+  let wholeSinceMs = performance.now();
   let told: string | null = null;
   while (state.leaving === null) {
     const isFresh = performance.now() - state.lookedMs < FRESH_MS;
     const look = isFresh && state.look !== null ? state.look : await lookNow(wrapper);
     const lacks = wrapper.lacks() ?? (look.content === null ? look.reason : null);
-    const isPatient = !isHasty && performance.now() - beganMs < NEVER_SETTLES_MS;
+    if (lacks !== null) wholeSinceMs = performance.now();
+    const isPatient = (!isHasty || told !== null) && performance.now() - wholeSinceMs < NEVER_SETTLES_MS;
     if (lacks === null && (look.state === 'settled' || !isPatient)) return look.content;
     const reason = lacks ?? `what is watched is being written (${look.reason})`;
     if (told === null || (lacks !== null && lacks !== told)) say.tell({ event: 'waiting', reason });

@@ -36,6 +36,10 @@ export async function runCommand(words: readonly string[], options: RunOptions):
       prepared.say.tell(event);
       record?.write();
     },
+    record(event) {
+      prepared.say.record(event);
+      record?.write();
+    },
   };
   const wrapper: Wrapper = {
     ...prepared,

@@ -63,6 +63,8 @@ interface Timed {
 /** `detail` is for --verbose only. */
 export interface Say {
   tell(event: RunEvent): void;
+  /** The same, but people are told with --verbose only: they asked for it. */
+  record(event: RunEvent): void;
   detail(line: string): void;
 }
 
@@ -76,11 +78,17 @@ export interface HowToSay {
 /** @throws ERR_DISTPRINT_OPTION where `json` can't be written to */
 export function createSay({ quiet, verbose, json }: HowToSay): Say {
   const fd = json === undefined ? undefined : openJson(json);
+  const keep = (event: RunEvent) => {
+    if (fd !== undefined) write(fd, toJson({ time: new Date().toISOString(), ...event }));
+  };
   return {
     tell(event) {
-      if (!quiet && event.event !== 'started') print(toLine(event));
-      else if (verbose) print(toLine(event));
-      if (fd !== undefined) write(fd, toJson({ time: new Date().toISOString(), ...event }));
+      keep(event);
+      if (!quiet) print(toLine(event));
+    },
+    record(event) {
+      keep(event);
+      if (verbose) print(toLine(event));
     },
     detail(line) {
       if (verbose) print(line);

@@ -34,7 +34,7 @@ read -r _
 
 marked() {
   if [ -e /proc/self/environ ]; then
-    for file in $(grep -lsF -- "$mark" /proc/[0-9]*/environ); do
+    for file in $(grep -lszF -- "$mark" /proc/[0-9]*/environ); do
       file=\${file#/proc/}
       echo "\${file%/environ}"
     done

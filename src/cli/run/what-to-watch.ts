@@ -27,10 +27,8 @@ export interface WhatToWatch {
   readonly settleMs: number;
   /** What to cover in place of the usual files, where those would not be what runs. */
   readonly include?: readonly string[];
-  /** The script or the executable, absolute: without it, nothing can be started. */
+  /** The script or the executable, absolute: without it, nothing can be started. Before the first build, it is not there yet. */
   readonly program: string;
-  /** The script, absolute, where it is not there yet: before the first build, say. */
-  readonly awaited?: string;
 }
 
 /** A project's own build is written by one program, in one go. */
@@ -58,7 +56,6 @@ export function whatToWatch(command: readonly string[], env: NodeJS.ProcessEnv, 
     program: file,
     settleMs: isInstalled ? SETTLE_INSTALLED_MS : SETTLE_OWN_MS,
     ...coverBuild(path, real ?? file, isInstalled),
-    ...(real === undefined && { awaited: file }),
   };
 }
 
@@ -129,10 +126,10 @@ function examine(program: string, target: string): Pick<Code, 'file' | 'isScript
   const head = readHead(target);
   // An executable is watched by the path that was found: a deployment may repoint a link.
   if (!isText(head)) return { file: program, isScript: false };
-  const behind = findBehindShim(program, head.toString());
+  const behind = findBehindShim(target, head.toString());
   if (behind !== undefined && statOrNothing(behind)?.isFile() === true) {
-    const script = followFileLinks(behind) ?? behind;
-    return { file: script, isScript: isText(readHead(script)) };
+    const file = throughNodeModules(followFileLinks(behind) ?? behind, target);
+    return { file, isScript: isText(readHead(file)) };
   }
   const interpreter = head.toString('latin1').match(/^#![ \t]*(?:\S*\/env[ \t]+(?:-S[ \t]+)?)?(\S+)/)?.[1];
   if (findRuntime(toName(interpreter ?? '')) === undefined) {
@@ -141,7 +138,18 @@ function examine(program: string, target: string): Pick<Code, 'file' | 'isScript
   return { file: target, isScript: true };
 }
 
-const HEAD_BYTES = 16 * 1024;
+/**
+ * A shim of pnpm names a folder of one version, `.pnpm/tool@1.0.0/node_modules/tool`, which an upgrade leaves as it is. The link
+ * `node_modules/tool`, beside the shim's `.bin`, then leads to another.
+ */
+function throughNodeModules(file: string, shim: string): string {
+  const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+\/.*)$/s.exec(file) ?? [];
+  const linked = name === undefined ? undefined : resolve(dirname(shim), '..', name);
+  return linked !== undefined && realpathOrNothing(linked) === realpathOrNothing(file) ? linked : file;
+}
+
+/** Enough for a shim: pnpm's names many folders. */
+const HEAD_BYTES = 64 * 1024;
 
 function readHead(file: string): Buffer {
   const fd = openSync(file, 'r');

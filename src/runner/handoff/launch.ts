@@ -152,14 +152,14 @@ export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraE
 
 const SHELL = '/bin/sh';
 /** What every shell hands on. It drops a variable of any other name. */
-const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*=/;
+export const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** What a shell sets by itself, whatever it was given. */
 const OF_SHELLS = /^(?:IFS|OPTIND|PPID|LINENO|UID|EUID|SHELLOPTS|BASHOPTS)=/;
 
 /** Why a shell, where one has to start it, would lose something; null where it would not, or where none is needed. */
 function whyNoShell({ file, argv, cwd, env }: Launch): string | null {
   if (isAllText({ file, argv, cwd, env })) return null;
-  const lost = env.find((entry) => !SHELL_NAME.test(entry) || OF_SHELLS.test(entry));
+  const lost = env.find((entry) => !SHELL_NAME.test(nameOf(entry)) || OF_SHELLS.test(entry));
   if (lost === undefined) return whyNotExecutable(SHELL);
   const name = writePath(lost.slice(0, lost.indexOf('=')));
   return `its arguments, directory or environment are not UTF-8, so a shell would have to start it, which can't hand on the variable ${name}`;

@@ -40,6 +40,8 @@ export interface Sockets {
 
 interface Listening {
   readonly server: Server;
+  /** What has the socket: the server, or on Bun what stands before its HTTP server. */
+  readonly front: Server;
   readonly options: ListenOptions;
   readonly port: number;
   /** Whoever gave it goes on listening, so the address can't be listened on anew. */
@@ -71,15 +73,24 @@ export function createSockets(passed: Passed, onBusy: () => void = () => {}): So
     const at = unused.findIndex((socket) => socket.asked === asked);
     const [before] = at === -1 ? [] : unused.splice(at, 1);
     const mine = before?.fd == null ? takeGiven(options) : undefined;
-    if (before !== undefined && before.fd !== null) await listenOnce(server, { fd: before.fd });
-    else if (mine !== undefined) await listenOnce(server, { fd: mine.fd });
+    const fd = before?.fd ?? mine?.fd ?? null;
+    const front = fd === null ? server : toFront(server);
+    if (fd !== null) await listenOnce(front, { fd });
     else if (isPath(options)) await listenOnPath(server, options, before !== undefined);
     else if (isGiven(options)) await listenOnce(server, options);
     else await listenOn(server, { ...options, port: before?.port ?? options.port }, letGo);
-    const address = server.address();
+    const address = front.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const fromOutside = isGiven(options) || mine !== undefined || before?.isGiven === true;
-    all.push({ server, options, port, isGiven: fromOutside, connections: trackConnections(server), released: null });
+    all.push({
+      server,
+      front,
+      options,
+      port,
+      isGiven: fromOutside,
+      connections: trackConnections(server),
+      released: null,
+    });
   }
 
   function takeGiven(options: ListenOptions) {
@@ -93,14 +104,14 @@ export function createSockets(passed: Passed, onBusy: () => void = () => {}): So
   return {
     listen,
     open: () =>
-      all.map(({ server, options, port, isGiven: isFromOutside }) => ({
+      all.map(({ front, options, port, isGiven: isFromOutside }) => ({
         asked: toAsked(options),
         port,
-        fd: descriptorOf(server),
+        fd: descriptorOf(front),
         ...(isFromOutside && { isGiven: true }),
       })),
     share() {
-      const descriptors = all.map(({ server }) => descriptorOf(server)).filter((fd) => fd !== null);
+      const descriptors = all.map(({ front }) => descriptorOf(front)).filter((fd) => fd !== null);
       return descriptors.length === all.length ? descriptors : [];
     },
     areGiven: () => all.some((each) => each.isGiven),
@@ -143,13 +154,17 @@ function trackConnections(server: Server): ReadonlySet<Socket> {
 
 const hasUnheard = ({ connections }: Listening) => [...connections].some(({ bytesRead }) => bytesRead === 0);
 
-function stopListening({ server, options }: Listening): NonNullable<Listening['released']> {
+/** Bun's HTTP server binds a port of its own whatever descriptor it is given, and says nothing (oven-sh/bun #22559). It takes connections. */
+const toFront = (server: Server): Server =>
+  server instanceof Server ? server : new Server((socket) => (server as Server).emit('connection', socket));
+
+function stopListening({ server, front, options }: Listening): NonNullable<Listening['released']> {
   const { promise: ended, resolve } = withResolvers();
   const stop = () => {
     server.prependListener('request', askForEnd);
     // Not `server.close`: on Node 26 that of HTTP also ends a connection whose first request is still on its way.
-    if (server instanceof Server) Server.prototype.close.call(server, resolve);
-    else (server as Server).close(resolve); // Bun's HTTP server is none of `node:net`
+    if (front instanceof Server) Server.prototype.close.call(front, resolve);
+    else (front as Server).close(resolve); // Bun's HTTP server is none of `node:net`
   };
   // Whoever connected to a path before the successor took it may still wait to be accepted: the next poll of the event loop does that.
   if (isPath(options)) return { stopped: turn().then(turn).then(stop), ended };

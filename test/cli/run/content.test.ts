@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { inForm } from '../../helpers/long.ts';
 import { fingerprintOf } from '../../helpers/manifest.ts';
 import { makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
@@ -118,7 +119,7 @@ describe('distprint run restarts for content', () => {
       changed: { paths: [], from: '1.2.3', to: '1.2.3' },
       fingerprint: fingerprintOf(root),
     });
-    expect(run.stderr()).toContain('it may have loaded what was there in between');
+    await run.said('it may have loaded what was there in between');
   });
 
   it('so that what runs last is what is on disk, whenever it is written', async () => {
@@ -197,6 +198,25 @@ describe('distprint run restarts for content', () => {
     expect((await run.event('restarted')).changed).toMatchObject({ from: 'one', to: 'two' });
     await run.line('two');
   });
+
+  it.each(inForm('waits of half a minute', [30], () => false))(
+    'not while it never settles: after %i s it says so, once',
+    { timeout: 90_000 },
+    async () => {
+      const root = server();
+      const run = startWrapper(['--settle', '500ms', '--verbose'], serve, { cwd: root });
+      await run.loaded();
+      let i = 0;
+      const writing = setInterval(() => writeFileSync(join(root, 'dist/log.txt'), String(i++)), 100);
+      onTestFinished(() => clearInterval(writing));
+      const { reason } = await until('a note', () => run.events('note')[0], 100, 45_000);
+      expect(reason).toContain('has not settled for 30 s');
+      await sleep(3_000);
+      expect(run.events().map(({ event }) => event)).toEqual(['started', 'note']);
+      clearInterval(writing);
+      await run.event('restarted');
+    },
+  );
 
   it('by hand at SIGUSR2, also where nothing changed', async () => {
     const root = server();

@@ -69,6 +69,25 @@ describe('a command', () => {
     expect(JSON.parse(await firstWords(child))).toEqual([true, '3', names, ['a b', '', '$HOME', 'c\n']]);
   });
 
+  onlyWith('bash', existsSync('/bin/bash'))('keeps variables whose names are none for a shell', async () => {
+    const sockets = await open([`127.0.0.1:${await findFreePort()}`]);
+    const odd = { 'a.b': 'x y', 'C-D': '$E', BASH_ENV: '/nonexistent' };
+    const env = { ...process.env, ...odd };
+    const [file = '', ...args] = withListenPid(['node', '-p', 'JSON.stringify(process.env)'], env);
+    const shown = spawnSync(file, args, { env, stdio: ['ignore', 'pipe', 'inherit', ...sockets.fds] });
+    expect(shown.status).toBe(0);
+    expect(JSON.parse(shown.stdout.toString())).toMatchObject(odd);
+  });
+
+  itOnLinux('gets blocking sockets, as from systemd', async () => {
+    const path = join(makeTemp(), 'a.sock');
+    const sockets = await open([`127.0.0.1:${await findFreePort()}`, path]);
+    const show = 'for fd in 3 4; do grep flags "/proc/self/fdinfo/$fd"; done';
+    const flags = (await allWords(startWith(sockets, ['/bin/sh', '-c', show]))).match(/\d+/g) as string[];
+    const NON_BLOCKING = 0o4000; // O_NONBLOCK, open(2)
+    expect(flags.map((each) => Number.parseInt(each, 8) & NON_BLOCKING)).toEqual([0, 0]);
+  });
+
   it('has none of it without sockets', async () => {
     expect(await open([])).toMatchObject({ fds: [], env: {} });
   });

@@ -5,8 +5,8 @@ import { findProgram } from '../../../src/cli/run/find-program.ts';
 import { whatToWatch } from '../../../src/cli/run/what-to-watch.ts';
 import { makeDirectory, makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 
-const OWN = { settleMs: 200 };
-const INSTALLED = { settleMs: 2_000 };
+const OWN = { settleMs: 200, program: expect.any(String) };
+const INSTALLED = { settleMs: 2_000, program: expect.any(String) };
 const ask = /say what to watch: --watch /;
 
 const watch = (cwd: string, command: readonly string[], env: NodeJS.ProcessEnv = process.env) =>
@@ -39,6 +39,7 @@ describe('a script behind a runtime', () => {
   ])('is in the package around it: %j', (command) => {
     const path = root();
     expect(watch(path, command)).toEqual({ path, ...OWN });
+    expect(watch(path, command).program).toMatch(/\/dist\/(?:server|index)\.js$/);
   });
 
   it.each([
@@ -52,10 +53,9 @@ describe('a script behind a runtime', () => {
     expect(watch(path, command, { PATH: join(path, 'bin') })).toEqual({ path, ...OWN });
   });
 
-  it('that is not built yet is awaited', () => {
+  it('may not be built yet', () => {
     const path = realpathSync(makePackage({}));
-    const awaited = join(path, 'dist/server.js');
-    expect(watch(path, ['node', 'dist/server.js'])).toEqual({ path, awaited, ...OWN });
+    expect(watch(path, ['node', 'dist/server.js'])).toEqual({ path, ...OWN, program: join(path, 'dist/server.js') });
   });
 
   it('in build is covered with what lies there: the sources beside it run only once they are built', () => {
@@ -115,7 +115,8 @@ describe('a program', () => {
     const path = realpathSync(makeTemp());
     copyFileSync('/bin/true', join(path, 'app-1'));
     symlinkSync('app-1', join(path, 'app'));
-    expect(watch(path, ['./app', '--serve'])).toEqual({ path: join(path, 'app'), ...INSTALLED });
+    const app = join(path, 'app');
+    expect(watch(path, ['./app', '--serve'])).toEqual({ path: app, program: app, settleMs: 2_000 });
   });
 });
 
