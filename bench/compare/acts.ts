@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Compare, createPlace, noteTyped, removePlace } from './context.ts';
 import { routeFile } from './project.ts';
-import { type Cell, type Row, unable } from './results.ts';
+import { type Cell, firstLine, type Row, unable } from './results.ts';
 import { type Place, type Session, untilQuiet, untilServed, warmUp, withTool } from './session.ts';
 import { type Job, OURS, type Tool, toLaunched } from './tools.ts';
 
@@ -79,7 +79,7 @@ async function runStage(bench: Compare, tool: Tool, stage: Stage): Promise<Map<s
       });
     } catch (error) {
       const act = left.find(({ name }) => !outcomes.has(name)) as Act;
-      outcomes.set(act.name, { trouble: (error as Error).message });
+      outcomes.set(act.name, { trouble: firstLine(error as Error) });
       next = stage.acts.indexOf(act) + 1;
     } finally {
       removePlace(place);

@@ -29,3 +29,6 @@ export const toCells = (tools: readonly Tool[], toCell: (tool: Tool) => Cell): R
 
 /** Why there is no figure. */
 export const unable = (reason: string): Cell => ({ text: `— (${reason})` });
+
+/** Of what may be a long message. */
+export const firstLine = ({ message }: Error): string => message.split('\n', 1)[0]?.slice(0, 200) ?? '';

@@ -5,7 +5,7 @@ import { askUntil, countFailures } from '../client.ts';
 import { type Compare, createPlace, getBuilt, noteTyped, removePlace } from '../context.ts';
 import { isAlive } from '../processes.ts';
 import { build, writeSources } from '../project.ts';
-import { type Cell, toCells, unable } from '../results.ts';
+import { type Cell, firstLine, toCells, unable } from '../results.ts';
 import { ask, type Session, untilServed, untilStarted, withTool } from '../session.ts';
 import { type Job, OURS, type Tool } from '../tools.ts';
 
@@ -31,7 +31,7 @@ export async function benchBroken(bench: Compare): Promise<void> {
   noteTyped(bench, 'broken', START_FIRST(4000));
   const outcomes = new Map<string, Outcome | string>();
   for (const tool of bench.tools) {
-    const outcome = await measure(bench, tool).catch((error: Error) => error.message);
+    const outcome = await measure(bench, tool).catch(firstLine);
     outcomes.set(tool.name, outcome);
     bench.say(`broken: ${tool.name}: ${JSON.stringify(outcome)}`);
   }

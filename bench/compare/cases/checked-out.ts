@@ -31,7 +31,7 @@ export const checkedOut: Act = {
     const tree = git('write-tree').trim();
     git('branch', 'there', git('commit-tree', tree, '-p', 'here', '-m', 'there').trim());
     git('read-tree', 'here');
-    git('update-index', '--quiet', '--refresh');
+    git('update-index', '-q', '--refresh');
     git('checkout', '--quiet', 'there');
     git('checkout', '--quiet', 'here');
     return release;

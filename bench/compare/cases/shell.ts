@@ -7,7 +7,7 @@ import { readCommandLine } from '../../../src/runner/role/proc.ts';
 import { canDo } from '../acts.ts';
 import { type Compare, createPlace, noteTyped, removePlace } from '../context.ts';
 import { findMarked } from '../processes.ts';
-import { toCells, unable } from '../results.ts';
+import { firstLine, toCells, unable } from '../results.ts';
 import { type Session, untilQuiet, untilStarted, within, withTool } from '../session.ts';
 import { type Job, OURS, type Tool, toLaunched } from '../tools.ts';
 
@@ -39,7 +39,7 @@ export async function benchShell(bench: Compare): Promise<void> {
   const outcomes = new Map<string, Left | string>();
   for (const tool of bench.tools.filter((each) => canDo(each, JOB))) {
     const count = tool.name === OURS ? oursTimes : times;
-    const outcome = await measure(bench, tool, count).catch((error: Error) => error.message);
+    const outcome = await measure(bench, tool, count).catch(firstLine);
     outcomes.set(tool.name, outcome);
     bench.say(`shell: ${tool.name}: ${JSON.stringify(outcome)}`);
   }
