@@ -37,11 +37,14 @@ export async function askUntil(
       .finally(() => underWay.delete(asked));
     underWay.add(asked);
     count++;
+    while (underWay.size >= MAX_UNDER_WAY) await Promise.race(underWay);
     await sleep(Math.max(0, startedMs + count * everyMs - performance.now()));
   }
   await Promise.all(underWay);
   return { count, failures };
 }
 
+/** Fewer than the 511 that Node lets wait on a socket: what would be counted else is the kernel's limit. */
+export const MAX_UNDER_WAY = 400;
 /** A connection that waits so long has failed: nobody accepts it. */
 const TIMEOUT_MS = 10_000;

@@ -62,7 +62,8 @@ ${notes.map((note, i) => `<sup>${i + 1}</sup> ${note}.`).join('\n')}
 
 The project is a server of ${MODULES} TypeScript modules, which tsc, esbuild, vite and tsdown build to as many files. Its first statement appends a line to a
 file outside of what is watched; it then loads the other modules and serves the release that they say they are of. A tool is given time to
-begin, then one real change, which is put back, so that a count of 0 can't come from seeing nothing; after that its restarts are counted until nothing was started for 2.5 s (4 s for an install).
+begin, then one real change, which is put back, so that a count of 0 can't come from seeing nothing; after that its restarts are counted until, for 2.5 s
+(4 s for an install), no process came or went and none was busy.
 Restarts that end before the first statement are not counted. Times are taken round by round, all tools standing ready, in an order that is drawn
 anew. CPU and memory are those of all processes of a tool without the command's, from the same minute for all.
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanEnv } from '../../fixtures/releases.ts';
 import { findFreePort } from '../../test/helpers/free-port.ts';
-import { createMark, endMarked, findMarked, toMarked } from './processes.ts';
+import { createMark, endMarked, findMarked, readCpuMs, toMarked } from './processes.ts';
 import { type Job, type Tool, toLaunched } from './tools.ts';
 
 /** What the server notes. */
@@ -112,14 +112,21 @@ export async function within(ms: number, isMet: () => boolean | Promise<boolean>
   return true;
 }
 
-/** Resolves when nothing was started, loaded or failed for so long. */
-export async function untilQuiet({ notes }: Session, quietMs: number, longestMs = 60_000): Promise<void> {
-  let [count, sinceMs] = [notes().length, performance.now()];
-  await within(longestMs, () => {
-    const now = notes().length;
-    if (now !== count) [count, sinceMs] = [now, performance.now()];
-    return performance.now() - sinceMs >= quietMs;
-  });
+const LOOK_AROUND_MS = 250;
+/** What an idle process may use in that time. */
+const IDLE_CPU_MS = 50;
+
+/** Resolves when for so long nothing was noted, no process came or went, and none was busy: a tool may take its time for what it has seen. */
+export async function untilQuiet({ notes, mark }: Session, quietMs: number, longestMs = 60_000): Promise<void> {
+  const startedMs = performance.now();
+  let [seen, used, sinceMs] = ['', 0, startedMs];
+  while (performance.now() - sinceMs < quietMs && performance.now() - startedMs < longestMs) {
+    await sleep(LOOK_AROUND_MS);
+    const pids = findMarked(mark);
+    const [now, cpuMs] = [`${notes().length} ${pids}`, pids.reduce((sum, pid) => sum + readCpuMs(pid), 0)];
+    if (now !== seen || cpuMs - used > IDLE_CPU_MS) sinceMs = performance.now();
+    [seen, used] = [now, cpuMs];
+  }
 }
 
 const START_MS = 30_000;
@@ -147,8 +154,6 @@ export async function warmUp(session: Session, change: () => void): Promise<bool
   await untilQuiet(session, WATCHES_MS);
   return reacts;
 }
-
-export const countLive = ({ mark }: Session): number => findMarked(mark).length;
 
 export interface Answer {
   readonly release: string;

@@ -62,7 +62,7 @@ export function findTools(cli: string): { tools: Tool[]; skipped: string[] } {
   const tsx = fetchTool('tsx@4.23.15');
   const tools: Tool[] = [
     toOurs(cli),
-    ...find('nodemon', 'nodemon@3.1.14', 'bin/nodemon.js', nodemon, { config: nodemonConfig, waitsMs: 1_000 }), // --delay
+    ...find('nodemon', 'nodemon@3.1.14', 'bin/nodemon.js', nodemon, { config: nodemonConfig }),
     {
       name: 'node --watch',
       version: process.versions.node,

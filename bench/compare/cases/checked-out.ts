@@ -32,8 +32,7 @@ export const checkedOut: Act = {
     git('branch', 'there', git('commit-tree', tree, '-p', 'here', '-m', 'there').trim());
     git('read-tree', 'here');
     git('update-index', '-q', '--refresh');
-    git('checkout', '--quiet', 'there');
-    git('checkout', '--quiet', 'here');
+    must('sh', ['-c', 'git checkout --quiet there && git checkout --quiet here'], root, ENV);
     return release;
   },
 };

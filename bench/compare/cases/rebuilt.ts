@@ -2,7 +2,7 @@ import type { Act } from '../acts.ts';
 import { type Builder, build } from '../project.ts';
 import { untilQuiet } from '../session.ts';
 
-/** One tool restarts 1 s after a change; then it may do so for the next build too. */
+/** So that a tool may restart for the next build too. */
 const BETWEEN_MS = 2_000;
 
 export const rebuilt = (builder: Builder, times: number): Act => ({
