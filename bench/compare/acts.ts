@@ -20,9 +20,16 @@ export interface Act {
   /**
    * Does it.
    * @param release what is on disk
-   * @returns what is on disk then; or that, and the restarts where it counts only a part of the time
+   * @returns what is on disk then; or that, and what happened where it counts only a part of the time
    */
-  run(session: Session, release: string): Promise<string | { readonly release: string; readonly restarts: number }>;
+  run(session: Session, release: string): Promise<string | Meanwhile>;
+}
+
+export interface Meanwhile {
+  readonly release: string;
+  readonly restarts: number;
+  /** Whether nobody answered at the end of that time. */
+  readonly isDown: boolean;
 }
 
 /** Acts that share sessions. */
@@ -45,6 +52,8 @@ export interface Part {
   readonly disk: string;
   /** Whether it restarted for the change before all acts. */
   readonly sees: boolean;
+  /** Whether nobody answered in between. */
+  readonly isDown: boolean;
 }
 
 export type Outcome = Part | { readonly trouble: string };
@@ -104,7 +113,8 @@ async function runActs(
     release = typeof done === 'string' ? done : done.release;
     const served = await untilServed(session, release, quietMs);
     const restarts = typeof done === 'string' ? session.countStarts() - before : done.restarts;
-    outcomes.set(act.name, { restarts, served, disk: release, sees });
+    const isDown = typeof done !== 'string' && done.isDown;
+    outcomes.set(act.name, { restarts, served, disk: release, sees, isDown });
     if (served !== release) return i + 1;
   }
   return acts.length;
@@ -123,7 +133,7 @@ async function seesChange(session: Session, watched: string, quietMs: number): P
 function toRow({ name, what, target }: Act, tools: readonly Tool[], partsOf: (tool: string) => Outcome[]): Row {
   const cells = Object.fromEntries(tools.map((tool) => [tool.name, toCell(partsOf(tool.name))]));
   const ours = partsOf(OURS);
-  const isMet = (part: Outcome) => !('trouble' in part) && part.restarts === target && part.served === part.disk;
+  const isMet = (part: Outcome) => !('trouble' in part) && part.restarts === target && part.served === part.disk && !part.isDown;
   return {
     of: name,
     table: 'Restarts',
@@ -143,8 +153,9 @@ export function toCell(parts: readonly Outcome[]): Cell {
 /** `down`, `torn`, `old`: it does not serve what is on disk. */
 function sayOutcome(part: Outcome): string {
   if ('trouble' in part) return `— (${part.trouble})`;
-  const { restarts, served, disk, sees } = part;
+  const { restarts, served, disk, sees, isDown } = part;
   if (!sees && restarts === 0) return '— (sees no change there)';
+  if (isDown) return `${restarts} down`;
   if (served === disk) return String(restarts);
   return `${restarts} ${served === null ? 'down' : served.startsWith('torn') ? 'torn' : 'old'}`;
 }

@@ -9,7 +9,7 @@ import { type Compare, must } from '../context.ts';
 import { toMarked } from '../processes.ts';
 import { MODULES } from '../project.ts';
 import { getTarball, nextRelease, toInstall } from '../releases.ts';
-import { type Session, untilQuiet } from '../session.ts';
+import { ask, type Session, untilQuiet } from '../session.ts';
 
 const LEFT_FOR_MS = 10_000;
 const TRIES = 4;
@@ -27,10 +27,14 @@ export const halfInstalled = (bench: Compare): Act => ({
     const { npm, before } = await stopHalfWay(session, ...tarballs);
     await sleep(LEFT_FOR_MS);
     const restarts = session.countStarts() - before;
+    const isDown = await ask({ port: session.port }).then(
+      () => false,
+      () => true,
+    );
     signalGroup(npm, 'SIGCONT');
     const [status] = await once(npm, 'exit');
     if (status !== 0) throw new Error(`npm install failed (exit ${status})`);
-    return { release: next, restarts };
+    return { release: next, restarts, isDown };
   },
 });
 
