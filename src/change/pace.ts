@@ -10,7 +10,7 @@ export type Seen = Pick<Check, 'fingerprint' | 'retryInMs'>;
 
 /** Milliseconds from the first event to the look: a burst costs one. */
 const GATHER_MS = 50;
-/** A look is followed by a rest of so many times its length: looks that are woken take a fifth of the time at most. */
+/** A look is followed by a rest of so many times its work (not its wait for a core or a disk): it takes a fifth of a core at most. */
 const REST = 4;
 /** The longer things move without a pause, the longer the rest: by this part of that time. */
 const PATIENCE = 0.02;
@@ -35,7 +35,7 @@ export function createPace(): Pace {
   let heardMs = -Infinity;
   /** When the events began that have come without a pause since. */
   let movingSinceMs = 0;
-  let look: { readonly begunMs: number; readonly isWoken: boolean; isOver: boolean } | undefined;
+  let look: { begunMs: number; cpu: NodeJS.CpuUsage; isWoken: boolean; isOver: boolean } | undefined;
   let restUntilMs = 0;
   /** Of what was there last. */
   let fingerprint: string | null = null;
@@ -50,7 +50,7 @@ export function createPace(): Pace {
       heardMs = nowMs;
     },
     begin(isWoken) {
-      look = { begunMs: performance.now(), isWoken, isOver: false };
+      look = { begunMs: performance.now(), cpu: process.cpuUsage(), isWoken, isOver: false };
     },
     end(seen) {
       if (look === undefined) return;
@@ -59,7 +59,9 @@ export function createPace(): Pace {
       fingerprint = seen?.fingerprint ?? fingerprint;
       inVain = isNew || !look.isWoken ? 0 : inVain + 1;
       const patienceMs = inVain > 0 ? GATHER_MS * GROWTH ** Math.min(inVain, 100) : PATIENCE * (nowMs - movingSinceMs);
-      restUntilMs = nowMs + Math.max(REST * (nowMs - look.begunMs), look.isWoken ? patienceMs : 0);
+      const { user, system } = process.cpuUsage(look.cpu);
+      const workMs = Math.min(nowMs - look.begunMs, (user + system) / 1000);
+      restUntilMs = nowMs + Math.max(REST * workMs, look.isWoken ? patienceMs : 0);
       look.isOver = true;
     },
     soonestMs: () => Math.max(performance.now() + GATHER_MS, restUntilMs),

@@ -41,7 +41,10 @@ export function createPlaces(root: string, beside?: string): (pass: Scan | null)
     const ways: Ways = new Map();
     const end = walkFromTop(root, ways);
     const below = [...inRoot, ...(named?.paths ?? []), ...(listing?.absent ?? [])];
-    if (end !== undefined) for (const path of below) walk(end, path, ways);
+    for (const path of end === undefined ? [] : below) {
+      yield PAUSE;
+      walk(end as string, path, ways);
+    }
     if (beside !== undefined) walkFromTop(beside, ways);
     const waysKey = JSON.stringify([...ways].map(([id, { names }]) => [id, ...names]));
     if (last?.listing !== listing || last.waysKey !== waysKey) {

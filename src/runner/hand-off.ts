@@ -13,7 +13,7 @@ import { leavesZombies } from './handoff/reap.ts';
 import { type Running, update } from './running.ts';
 import { findSupervisor } from './supervisor/find-supervisor.ts';
 import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
-import type { SystemdUnit } from './supervisor/systemd.ts';
+import { becomeChild, type SystemdUnit } from './supervisor/systemd.ts';
 
 /** Which way would be taken now. Returns the unit that must follow a replacement. */
 export async function decide(running: Running): Promise<SystemdUnit | null> {
@@ -32,7 +32,13 @@ export async function decide(running: Running): Promise<SystemdUnit | null> {
 /** Decides anew where the parent has ended, and another process has taken this one in; where children came or went. */
 export async function decideAnew(running: Running): Promise<void> {
   const { parent, leavesZombies: left } = running.decidedFor;
-  if (process.ppid !== parent || leavesZombies() !== left) await decide(running);
+  const isTakenIn = process.ppid !== parent;
+  if (!isTakenIn && leavesZombies() === left) return;
+  const unit = await decide(running);
+  if (!isTakenIn || unit?.adoption !== 'notify') return;
+  await becomeChild(unit).catch(({ message }) =>
+    running.settings.log(`a stop of the unit will kill this process at once: ${message}`),
+  );
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -198,6 +199,22 @@ describe('a tree that comes and goes wakes', () => {
       act();
       expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
     }
+  });
+
+  it('where a directory is made anew and is given the inode of the one before it', async () => {
+    const root = makePackage(files);
+    const deep = join(root, 'dist/deep');
+    const { ino } = statSync(deep);
+    const listening = await listen(root);
+    const changed = listening.until('changed');
+    for (let i = 0; i === 0 || (statSync(deep).ino !== ino && i < 50); i++) {
+      rmSync(deep, { recursive: true });
+      mkdirSync(deep);
+    }
+    await changed;
+    const again = listening.until('changed');
+    writeTree(root, { 'dist/deep/new.js': 'new' });
+    expect((await again).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
   it('where nothing was there when it began', async () => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -7,6 +8,7 @@ import { openSockets, withListenPid } from '../../src/cli/run/listen.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
+import { nodeCommand, plainEnv, repository, run } from '../helpers/run.ts';
 import { makeTemp, writeTree } from '../helpers/temp.ts';
 import { fetchBun, fetchNode, fetchTool } from './tools.ts';
 
@@ -131,6 +133,29 @@ describe.each(inForm('servers', apps, ({ isShort }) => isShort === true))('$name
       expect(failures.filter((failure) => !CUT.includes(failure))).toEqual([]);
       expect(pidsAsSaid.filter((pid) => !answers.includes(pid))).toEqual([]);
       process.stderr.write(`${name}, ${kind}: ${answers.length} connections, 0 refused, ${failures.length} cut\n`);
+    });
+  }
+});
+
+describe('the wrapper itself, without a warning', () => {
+  const script = `import { openSockets } from ${JSON.stringify(`${repository}src/cli/run/listen.ts`)};
+    import { connect } from 'node:net';
+    const sockets = await openSockets(process.argv.slice(2), {});
+    await new Promise((resolve, reject) => connect(process.argv[3]).on('connect', resolve).on('error', reject));
+    sockets.close();
+    console.log(sockets.fds.length);
+    process.exit();`;
+
+  for (const major of ['20', '22', '24', '26'] as const) {
+    const program = fetchNode(major);
+    needs(`Node ${major}`, program !== undefined)(`opens sockets on Node ${major}, and removes them`, async () => {
+      const root = makeTemp();
+      const path = join(root, 'a.sock');
+      writeTree(root, { 'wrapper.mjs': script });
+      const [, ...flags] = nodeCommand;
+      const command = [program as string, ...flags, join(root, 'wrapper.mjs'), String(await findFreePort()), path];
+      expect(await run(command, { env: plainEnv })).toEqual({ code: 0, stdout: '2\n', stderr: '' });
+      expect(existsSync(path)).toBe(false);
     });
   }
 });

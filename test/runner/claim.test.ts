@@ -96,15 +96,26 @@ describe('the state file', () => {
     const stateFile = makeStateFile();
     mkdirSync(dirname(stateFile), { recursive: true });
     const hex = '0123456789abcdef';
-    const old = [`${stateFile}.${hex}.tmp`, `${lockBaseOf(stateFile)}.${hex}.tmp`];
-    const kept = [`${stateFile}.fedcba9876543210.tmp`, join(dirname(stateFile), `other.${hex}.tmp`)];
-    for (const file of [...old, ...kept]) writeFileSync(file, '');
-    for (const file of [...old, kept[1] as string]) utimesSync(file, 0, 0);
+    const [ofState, ofLock] = [`${stateFile}.${hex}.tmp`, `${lockBaseOf(stateFile)}.${hex}.tmp`];
+    // Another process may be about to claim the lock; and a host may write a state of its own to the same file.
+    const ofClaim = `${lockBaseOf(stateFile)}.fedcba9876543210.tmp`;
+    const ofOthers = [`${stateFile}.4242.tmp`, join(dirname(stateFile), `other.${hex}.tmp`)];
+    for (const file of [ofState, ofLock, ofClaim, ...ofOthers]) writeFileSync(file, '');
+    for (const file of [ofLock, ...ofOthers]) utimesSync(file, 0, 0);
     await ask('await claimRunner(options); return {};', { stateFile });
-    expect([old.map(existsSync), kept.map(existsSync)]).toEqual([
-      [false, false],
-      [true, true],
-    ]);
+    expect([ofState, ofLock].map(existsSync)).toEqual([false, false]);
+    expect([ofClaim, ...ofOthers].map(existsSync)).toEqual([true, true, true]);
+  });
+
+  it('loses that of a replacement that ended while it wrote, once its predecessor goes on', async () => {
+    const runner = await startRunner({ strategy: 'respawn', readyTimeoutMs: 2_000 });
+    const left = `${runner.stateFile}.0123456789abcdef.tmp`;
+    runner.upgrade('2.0.0-hangs');
+    await until('the replacement to have claimed', () => runner.state().pid !== runner.pid || undefined);
+    writeFileSync(left, '{');
+    await until('the hand-off to fail', () => runner.logs().find((line) => line.includes('did not say "ready"')));
+    await runner.beats(1);
+    expect(existsSync(left)).toBe(false);
   });
 });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { HANDOFF_VARIABLE, type Handoff } from '../../src/runner/handoff/protocol.ts';
 import { isRunnerRunningInstalledVersion, readRunnerStatus } from '../../src/runner/index.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
+import type { ProcessId } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { launchRunner, type RunnerSetup, startRunner } from '../helpers/runner.ts';
 import { until } from '../helpers/wait.ts';
@@ -39,6 +41,22 @@ describe('a start that replaces whom it finds running', () => {
     expect(second.stderr()).toContain('ERR_DISTPRINT_RUNNING');
     await until('the failure', () => runner.logs().find((line) => /hand-off to .* did not say "ready"/.test(line)));
     await runner.beats(2);
+  });
+
+  it('stops nobody where its environment speaks of a hand-off, forged or not, and is refused', async () => {
+    const old = await startRunner();
+    const { stateFile, root } = old;
+    old.upgrade('2.0.0');
+    await until('it to be old', () => readRunnerStatus({ stateFile }).installed?.verdict === 'changed' || undefined);
+    const from = readHolder(lockBaseOf(stateFile))?.process as ProcessId;
+    for (const part of ['rehearsal', 'replacement', 'exec'] as const) {
+      const said: Handoff = { part, from, generation: 1, sockets: [], grantMs: 100, proveMs: 100 };
+      const env = { [HANDOFF_VARIABLE]: JSON.stringify(said) };
+      const heir = launchRunner({ stateFile, ...REPLACE }, { root, env });
+      expect([part, await heir.ended, heir.logs()]).toEqual([part, 1, []]);
+      expect(heir.stderr()).toContain('ERR_DISTPRINT_RUNNING');
+    }
+    await old.beats(2);
   });
 
   it('stops nobody as a rehearsal or a replacement', async () => {

@@ -1,6 +1,7 @@
 /** A client that connects anew every 5 ms, as long as the storm lasts, and what it had to do without. */
 
 import { get } from 'node:http';
+import { sleep } from '../helpers/wait.ts';
 
 export interface Asked {
   readonly fromMs: number;
@@ -9,9 +10,13 @@ export interface Asked {
   readonly failed: string | undefined;
 }
 
-/** From the first question that failed to the next that did not. Times are performance.now(). */
+/**
+ * Questions in a row that failed: from the first failure to the last. How long a connection waited before it was reset, and when the next was
+ * made, says nothing of who listened. Times are performance.now().
+ */
 export interface Outage {
   readonly fromMs: number;
+  /** Infinity where none was answered any more. */
   readonly toMs: number;
   readonly codes: Readonly<Record<string, number>>;
 }
@@ -23,30 +28,43 @@ export interface Client {
 }
 
 const EVERY_MS = 5;
+/**
+ * Who has waited for so long was forgotten: no act stops a process for half of it. In turns of the client's own timer, so that a machine
+ * that stands still is not the server's fault.
+ */
+const HANGS_AFTER = 10_000 / EVERY_MS;
+/** In place of an error code. */
+export const HANGS = 'no answer in 10 s';
 /** Less than what waits to be accepted at most (511): a process that is stopped must not lose any. */
 const MOST_OPEN = 200;
 
 export function startClient(port: number): Client {
   const asked: Asked[] = [];
   const starts = new Map<string, number>();
-  const open = new Set<Promise<void>>();
+  const open = new Set<{ sinceTurn: number; hangs: AbortController }>();
+  let isOver = false;
+  let turn = 0;
   const timer = setInterval(() => {
-    if (open.size >= MOST_OPEN) return;
+    turn++;
+    for (const { sinceTurn, hangs } of open) if (turn - sinceTurn > HANGS_AFTER) hangs.abort();
+    if (isOver || open.size >= MOST_OPEN) return;
     const fromMs = performance.now();
-    const one = ask(port).then(({ failed, said }) => {
+    const one = { sinceTurn: turn, hangs: new AbortController() };
+    open.add(one);
+    void ask(port, one.hangs.signal).then(({ failed, said }) => {
       open.delete(one);
       if (said?.coldStartMs != null) starts.set(`${said.pid} ${said.generation}`, said.coldStartMs);
       asked.push({ fromMs, toMs: performance.now(), failed });
     });
-    open.add(one);
   }, EVERY_MS);
   return {
     get coldStartsMs() {
       return [...starts.values()];
     },
     async stop() {
+      isOver = true;
+      while (open.size > 0) await sleep(EVERY_MS);
       clearInterval(timer);
-      await Promise.all(open);
       return asked.sort((a, b) => a.fromMs - b.fromMs);
     },
   };
@@ -58,10 +76,11 @@ interface Said {
   readonly coldStartMs: number | null;
 }
 
-function ask(port: number): Promise<{ failed?: string; said?: Said }> {
+function ask(port: number, signal: AbortSignal): Promise<{ failed?: string; said?: Said }> {
   return new Promise((resolve) => {
-    const fail = (error: NodeJS.ErrnoException) => resolve({ failed: error.code ?? error.message });
-    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+    const fail = (error: NodeJS.ErrnoException) =>
+      resolve({ failed: signal.aborted ? HANGS : (error.code ?? error.message) });
+    get({ host: '127.0.0.1', port, agent: false, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (more: string) => {
         text += more;
@@ -71,20 +90,34 @@ function ask(port: number): Promise<{ failed?: string; said?: Said }> {
   });
 }
 
+/** In the order in which they were asked. */
 export function findOutages(asked: readonly Asked[]): Outage[] {
   const outages: Outage[] = [];
   let codes: Record<string, number> = {};
-  let fromMs: number | undefined;
-  for (const one of asked) {
+  let failedMs: number[] = [];
+  const end = (isOver: boolean) => {
+    outages.push({ fromMs: Math.min(...failedMs), toMs: isOver ? Math.max(...failedMs) : Infinity, codes });
+    failedMs = [];
+    codes = {};
+  };
+  for (const [i, one] of asked.entries()) {
     if (one.failed !== undefined) {
-      fromMs ??= one.fromMs;
+      failedMs.push(one.toMs);
       codes[one.failed] = (codes[one.failed] ?? 0) + 1;
-    } else if (fromMs !== undefined) {
-      outages.push({ fromMs, toMs: one.fromMs, codes });
-      fromMs = undefined;
-      codes = {};
-    }
+    } else if (failedMs.length > 0 && !wasOvertaken(one, asked, i)) end(true);
   }
-  if (fromMs !== undefined) outages.push({ fromMs, toMs: Infinity, codes });
+  if (failedMs.length > 0) end(false);
   return outages;
+}
+
+/**
+ * Whether a question that was asked later failed before this one had its answer. Then its packet was held up, on a processor that had other
+ * things to do, and it does not tell that somebody listened when it was asked. It happens to any server that is started again.
+ */
+function wasOvertaken({ toMs }: Asked, asked: readonly Asked[], at: number): boolean {
+  for (let i = at + 1; ; i++) {
+    const later = asked[i];
+    if (later === undefined || later.fromMs > toMs) return false;
+    if (later.failed !== undefined) return true;
+  }
 }

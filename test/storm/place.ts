@@ -32,12 +32,23 @@ export const OPTIONS = {
   limits: { breaker: { max: 1_000, windowMs: 60_000 }, backOff: { baseMs: 500, maxMs: 2_000 } },
 } satisfies Partial<RunnerOptions> & { settleMs: number };
 
-/** What a supervisor waits before it starts the process again: RestartSec=500ms in the unit. */
+/** RestartSec=500ms in the unit. systemd's timers may be late by 250 ms (sd_event_add_time(3), "accuracy"). */
+const RESTART_SEC_MS = 500 + 250;
+
+/** What a supervisor waits before it starts the process again. */
 export const RESTART_MS: Record<Plan['supervisor'], number> = {
   nobody: 0,
   'a loop': 0,
-  systemd: 500,
-  'systemd, NotifyAccess=all': 500,
+  systemd: RESTART_SEC_MS,
+  'systemd, NotifyAccess=all': RESTART_SEC_MS,
+};
+
+/** As the state calls it. */
+const KIND: Record<Plan['supervisor'], string> = {
+  nobody: 'nobody',
+  'a loop': 'parent',
+  systemd: 'systemd',
+  'systemd, NotifyAccess=all': 'systemd',
 };
 
 /** For what takes seconds on an idle machine. */
@@ -100,9 +111,13 @@ export async function openPlace(plan: Plan, disk: string, asUnit: ((cell: Cell) 
     return processes().find((each) => innerPid(each.pid) === pid)?.pid;
   };
 
-  /** Until there is one process, in no hand-off: no zombie, and no child of a release that failed. */
+  /** Until there is one process, in no hand-off: no zombie, and no child of a release that failed. It knows its supervisor. */
   const calm = () =>
-    wait('one process', () => (state()?.distprint?.handingOff === null && processes().length === 1 ? true : undefined));
+    wait('one process', () => {
+      const { handingOff, decision } = state()?.distprint ?? {};
+      const isCalm = handingOff === null && decision?.supervisor === KIND[plan.supervisor];
+      return isCalm && processes().length === 1 ? true : undefined;
+    });
 
   await start();
   const client = startClient(cell.port);

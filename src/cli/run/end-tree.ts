@@ -3,10 +3,11 @@
  * @module
  */
 
+import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readLastPid, readStat } from '../../runner/role/proc.ts';
 import { identify, isAlive, type ProcessId } from '../../runner/role/process-id.ts';
-import { findTree } from './find-tree.ts';
+import { findTree, findYoungest } from './find-tree.ts';
 
 export { findTree } from './find-tree.ts';
 export { createRunMark, type Mark, markEnv } from './mark.ts';
@@ -30,11 +31,13 @@ const FIRST_LOOK_MS = 5;
 const MAX_LOOK_MS = 100;
 
 /**
- * Each process gets the signal, once, also those that come later; then SIGKILL, until none is left.
+ * Each process gets the signal, once, also those that come later; then SIGKILL, until none is left. One kind escapes: what starts its
+ * successor within a millisecond, each in a session of its own, and ends. Only a cgroup holds that.
  * @param rootPid the command's first process, which may have ended
  * @param mark as `markEnv` gave it
  */
 export async function endTree(rootPid: number, mark: string, { signal, graceMs }: EndOptions): Promise<Ended> {
+  if (process.platform === 'win32') return endOnWindows(rootPid);
   const known = new Map<number, ProcessId>();
   /** One that was found once stays known, whatever then becomes of its parent and its environment. */
   function look(): number[] {
@@ -44,7 +47,7 @@ export async function endTree(rootPid: number, mark: string, { signal, graceMs }
     }
     return [...found];
   }
-  const find = () => lookUntilQuiet(look);
+  const find = () => lookUntilQuiet(look, mark);
   const isGone = await untilGone(find, graceMs, (tree) => {
     for (const pid of tree.filter((each) => !known.has(each))) {
       known.set(pid, identify(pid) ?? { pid, started: '' });
@@ -53,23 +56,32 @@ export async function endTree(rootPid: number, mark: string, { signal, graceMs }
     }
   });
   if (isGone) return { killed: false, left: [] };
-  await untilGone(find, KILL_MS, killAll);
-  return { killed: true, left: find() };
+  return { killed: true, left: (await untilGone(find, KILL_MS, killAll)) ? [] : find() };
+}
+
+/** There are no signals, and nothing shows an environment: whoever lost its parent stays. */
+function endOnWindows(rootPid: number): Ended {
+  spawnSync('taskkill', ['/PID', String(rootPid), '/T', '/F'], { stdio: 'ignore' });
+  return { killed: true, left: [] };
 }
 
 /**
- * That nobody is there is believed when nobody was born during the look: one that forks and ends all the time is not seen in each.
- * On a machine that forks all the time, after so many looks.
+ * That nobody is there is believed when nobody was born during the look. Else one that forks and ends all the time may have escaped it,
+ * so the youngest process of all is looked at, again and again.
  */
-function lookUntilQuiet(look: () => number[]): number[] {
-  for (let looks = 1; ; looks++) {
-    const before = readLastPid();
-    const found = look();
-    if (found.length > 0 || looks === MAX_LOOKS || readLastPid() === before) return found;
+function lookUntilQuiet(look: () => number[], mark: string): number[] {
+  const before = readLastPid();
+  const found = look();
+  if (found.length > 0 || readLastPid() === before) return found;
+  for (let looks = 0; looks < MAX_LOOKS; looks++) {
+    const youngest = findYoungest(mark);
+    if (youngest !== undefined) return [youngest];
   }
+  return [];
 }
 
-const MAX_LOOKS = 10;
+/** Some 2 ms. */
+const MAX_LOOKS = 50;
 
 /** @returns false where some are left in the end */
 async function untilGone(

@@ -23,7 +23,8 @@ export function findProgram(word: string, env: NodeJS.ProcessEnv, cwd: string): 
   const found = candidates.find((file) => statOrNothing(file)?.isFile() === true && mayExecute(file));
   if (found === undefined) throw whyNone(word, candidates);
   const problem = whyNotExecutable(found);
-  if (problem !== null && problem !== OTHER_FORMAT) throw unsupported(found, `can't be executed: ${problem}`);
+  // A file that may be executed and not read can't be examined.
+  if (problem?.startsWith('it') && problem !== OTHER_FORMAT) throw unsupported(found, `can't be executed: ${problem}`);
   return found;
 }
 

@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { toRaw } from '../../disk/raw-path.ts';
-import { hasInEnvironment, listChildren, readStat } from '../../runner/role/proc.ts';
+import { hasInEnvironment, listChildren, readLastPid, readStat } from '../../runner/role/proc.ts';
 
 /**
  * The PIDs of those that live, ascending. One that has ended, and waits for its parent, is none of them.
@@ -28,10 +28,24 @@ function findInProc(rootPid: number, mark: string): number[] {
     listChildren(pid).forEach(add);
   };
   if (readStat(rootPid)?.parent === process.pid) add(rootPid);
-  for (const pid of readdirSync('/proc').map(Number)) {
+  for (const pid of listPids()) {
     if (pid > 0 && pid !== process.pid && !tree.has(pid) && hasInEnvironment(pid, mark)) add(pid);
   }
   return [...tree].sort((a, b) => a - b);
+}
+
+/** The process that was born last of all on this machine, if it has the mark. On Linux only. */
+export function findYoungest(mark: string): number | undefined {
+  const pid = Number(readLastPid());
+  return pid > 0 && hasInEnvironment(pid, toRaw(mark)) ? pid : undefined;
+}
+
+function listPids(): number[] {
+  try {
+    return readdirSync('/proc').map(Number);
+  } catch {
+    return []; // no /proc is mounted
+  }
 }
 
 const hasEnded = (state: string) => /^[ZX]/.test(state);

@@ -107,8 +107,11 @@ function refuseTwice(wanted: readonly { text: string; address: Address }[]): voi
 
 async function bind(text: string, address: Address): Promise<Handle> {
   const create = (net as unknown as { _createServerHandle?: CreateServerHandle })._createServerHandle;
-  if (create === undefined)
-    throw refusal(text, 'this runtime opens no socket without accepting on it; run distprint with Node');
+  if (create === undefined || process.platform === 'win32')
+    throw refusal(
+      text,
+      'only Node opens a socket without accepting on it, and not on Windows; run distprint with Node elsewhere',
+    );
   if ('path' in address) {
     await removeStale(text, address.path);
     return check(text, address, create(address.path, -1, -1));

@@ -58,7 +58,8 @@ function parsePattern(text: string, source: string, flags: string): RegExp {
   try {
     return new RegExp(source, flags);
   } catch (error) {
-    return refuse(text, (error as Error).message);
+    const why = (error as Error).message.replace(/^Invalid regular expression: .*: /s, '');
+    return refuse(text, `not a regular expression: ${why}`);
   }
 }
 
@@ -166,7 +167,7 @@ async function wait(ready: Ready, { child, pids, isAlone, before }: Waiting, saw
 }
 
 const FIRST_LOOK_MS = 10;
-const MAX_LOOK_MS = 100;
+const MAX_LOOK_MS = 40;
 
 function whyNotWritten(path: string, before: Before): string | null {
   const now = identifyFile(path);

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { MAX_TIMER_MS } from '../../change/repeat.ts';
 import { recordHandOff } from '../../runner/handoff/gate.ts';
 import { notify } from '../../runner/supervisor/systemd.ts';
 import { endsWithin, listTree, sayEnd, startChild, stopChild } from './child.ts';
@@ -35,11 +36,8 @@ export async function startFirst(wrapper: Wrapper): Promise<void> {
     version: content?.version ?? null,
     fingerprint: content?.key ?? null,
   });
-  if (wrapper.ready === null) return;
-  void untilReady(wrapper, run).then((trouble) => {
-    if (trouble === null) tellSystemd('READY=1');
-    else if (child.end === null) wrapper.say.tell({ event: 'note', reason: trouble });
-  });
+  if (wrapper.ready !== null)
+    void untilReadyAlone(wrapper, run, () => {}).then(() => run.isReady && tellSystemd('READY=1'));
 }
 
 /** Why it is started anew, and since when that is under way (performance.now()). */
@@ -52,6 +50,11 @@ interface Restart {
 
 export async function startAnew(wrapper: Wrapper, why: Why): Promise<void> {
   const { state } = wrapper;
+  const lacks = wrapper.lacks();
+  if (isRunning(state) && lacks !== null) {
+    // What runs is better than nothing.
+    return wrapper.say.tell({ event: 'note', reason: `not restarted: ${lacks}` });
+  }
   const beganMs = performance.now();
   const settledInMs = state.otherSinceMs === null ? 0 : beganMs - state.otherSinceMs;
   const restart: Restart = { why, before: state.current?.content ?? null, beganMs, settledInMs };
@@ -67,10 +70,7 @@ export async function startAnew(wrapper: Wrapper, why: Why): Promise<void> {
   const content = await whatIsThere(wrapper, why === 'by hand');
   if (state.leaving !== null) return;
   const run = startInstead(wrapper, content);
-  void untilReady(wrapper, run).then((trouble) => {
-    if (trouble !== null && run.child.end === null) wrapper.say.tell({ event: 'note', reason: trouble });
-    return tellRestarted(wrapper, run, restart);
-  });
+  void untilReadyAlone(wrapper, run, () => tellRestarted(wrapper, run, restart));
 }
 
 async function startBeside(wrapper: Wrapper, restart: Restart): Promise<void> {
@@ -192,8 +192,21 @@ async function whatIsThere(wrapper: Wrapper, isHasty: boolean): Promise<Content 
   return null;
 }
 
+/**
+ * Calls `onReadyOrLate` when it is ready, has ended, or is late: that is told, and it is waited for all the same, for nobody is there who
+ * could take its place. Resolves when it is ready, or has ended.
+ */
+async function untilReadyAlone(wrapper: Wrapper, run: Run, onReadyOrLate: () => unknown): Promise<void> {
+  const trouble = await untilReady(wrapper, run);
+  const isLate = trouble !== null && run.child.end === null;
+  if (isLate) wrapper.say.tell({ event: 'note', reason: trouble });
+  onReadyOrLate();
+  if (isLate) await untilReady(wrapper, run, MAX_TIMER_MS);
+}
+
 /** Null once it is ready, else why it is not. */
-async function untilReady({ ready, timeoutMs, state }: Wrapper, run: Run): Promise<string | null> {
+async function untilReady(wrapper: Wrapper, run: Run, timeoutMs = wrapper.timeoutMs): Promise<string | null> {
+  const { ready, state } = wrapper;
   const { child, before } = run;
   const isAlone = state.candidate?.child !== child;
   if (ready === null) return isAlone || !(await endsWithin(child, ALIVE_MS)) ? null : sayEnd(await child.ended);

@@ -14,12 +14,10 @@ import { lookForBeat } from './looks.ts';
 import { prepare, type RunOptions } from './prepare.ts';
 import { type Record, startRecord } from './record.ts';
 import { startAnew, startFirst } from './restart.ts';
-import type { Say } from './say.ts';
+import { withAfter } from './say.ts';
 import { endAlike, hearSignals } from './signals.ts';
 import { readRs } from './terminal.ts';
 import { createState, createWaiting, isRunning, type Wrapper } from './wrapper.ts';
-
-const AFTER_ERROR_MS = 1_000;
 
 /**
  * Resolves when this process is about to end, as the command ended.
@@ -30,21 +28,10 @@ export async function runCommand(words: readonly string[], options: RunOptions):
   const prepared = await prepare(words, options, state);
   const over = new AbortController();
   let record: Record | undefined;
-  const say: Say = {
-    ...prepared.say,
-    tell(event) {
-      prepared.say.tell(event);
-      record?.write();
-    },
-    record(event) {
-      prepared.say.record(event);
-      record?.write();
-    },
-  };
   const wrapper: Wrapper = {
     ...prepared,
-    say,
     ...createWaiting(),
+    say: withAfter(prepared.say, () => record?.write()),
     state,
     finish(how) {
       over.abort();
@@ -61,26 +48,32 @@ export async function runCommand(words: readonly string[], options: RunOptions):
     throw error;
   }
   const alive = setInterval(() => {}, MAX_TIMER_MS); // while no command runs
-  hearSignals(!prepared.how.ownSession, (signal, hasIt) => onSignal(wrapper, signal, hasIt));
+  hear(wrapper, over.signal);
+  await startFirst(wrapper);
+  while (!over.signal.aborted) await step(wrapper).catch((error: Error) => outlive(wrapper, error));
+}
+
+/** From now on, what happens is written down. */
+function hear(wrapper: Wrapper, over: AbortSignal): void {
+  const { how, watched, intervalMs, say } = wrapper;
+  hearSignals(!how.ownSession, (signal, hasIt) => onSignal(wrapper, signal, hasIt));
   process.on('SIGUSR2', () => ask(wrapper));
   startHeartbeat({
-    detector: { check: () => lookForBeat(wrapper), whereToListen: prepared.watched.whereToListen },
-    intervalMs: prepared.intervalMs,
+    detector: { check: () => lookForBeat(wrapper), whereToListen: watched.whereToListen },
+    intervalMs,
     wake: true,
     onNote: (reason) => say.tell({ event: 'note', reason }),
-    signal: over.signal,
+    signal: over,
   });
-  await startFirst(wrapper);
-  while (!over.signal.aborted) {
-    try {
-      await step(wrapper);
-    } catch (error) {
-      // Ours must not become the command's end.
-      say.tell({ event: 'note', reason: `this should not happen: ${(error as Error).stack}` });
-      await delay(AFTER_ERROR_MS);
-    }
-  }
 }
+
+/** An error that nobody foresaw must not become the command's end. */
+async function outlive({ say }: Wrapper, error: Error): Promise<void> {
+  say.tell({ event: 'note', reason: `this should not happen: ${error.stack}` });
+  await delay(AFTER_ERROR_MS);
+}
+
+const AFTER_ERROR_MS = 1_000;
 
 function ask(wrapper: Wrapper): void {
   wrapper.state.isAsked = true;

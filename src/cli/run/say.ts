@@ -96,6 +96,19 @@ export function createSay({ quiet, verbose, json }: HowToSay): Say {
   };
 }
 
+/** The same, with something to do after each event. */
+export const withAfter = (say: Say, after: () => void): Say => ({
+  ...say,
+  tell(event) {
+    say.tell(event);
+    after();
+  },
+  record(event) {
+    say.record(event);
+    after();
+  },
+});
+
 const print = (line: string) => write(2, `distprint: ${escapeControls(line)}`);
 
 /** Not through Node's streams: they would make a pipe that the command shares non-blocking, and end this process once nobody reads it. */

@@ -13,12 +13,12 @@ const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGALRM
 /** They ask the command to end. After one, nothing is started any more. */
 export const ASK_TO_END: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGQUIT']);
 
-/** What a terminal sends to the whole foreground group at a key, at a hang-up or when its size changes: the command has it already. */
-const OF_TERMINALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
+/** What the whole foreground group gets at a key, when the window's size changes, and from `fg`: the command has it already. */
+const OF_TERMINALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT']);
 
 /**
  * @param sharesGroup whether the command is in our process group
- * @param onSignal told of each; `isSent` says whether the command has it already
+ * @param onSignal told of each; `hasIt` says whether the command has it already
  */
 export function hearSignals(sharesGroup: boolean, onSignal: (signal: NodeJS.Signals, hasIt: boolean) => void): void {
   for (const signal of PASSED_ON)

@@ -4,6 +4,7 @@
  */
 
 import { join } from 'node:path';
+import { defaultCacheFile } from '../../change/default-cache.ts';
 import { createObserver, type Observation } from '../../change/observer.ts';
 import { createPlaces, type Place, type Places } from '../../change/places.ts';
 import type { Sighting } from '../../change/settle.ts';
@@ -65,6 +66,9 @@ const FEWER_FILES_TIMES = 10;
 /** In milliseconds: what looks unfinished waits at least so long. */
 const UNFINISHED_MS = 60_000;
 
+/** In milliseconds. What is away is looked for so often, beside events. */
+const AWAY_MS = 1_000;
+
 /**
  * @param lacks what is missing for a start; null where nothing is
  * @param vouched what needs no settling, because it runs
@@ -85,7 +89,7 @@ export function createWatched(
       coverage: isFile ? {} : coverage,
       settleMs,
       unfinishedMs,
-      cacheFile: undefined,
+      cacheFile: defaultCacheFile(path),
     });
   });
   const passes: (Scan | null)[] = paths.map(() => null);
@@ -114,7 +118,7 @@ export function createWatched(
     const settleMs = Math.max(...paths.map((each) => each.settleMs));
     const not = (reason: string, retryInMs: number): Look => ({ ...look, state: 'settling', reason, retryInMs });
     const missing = lacks();
-    if (missing !== null) return not(missing, settleMs);
+    if (missing !== null) return not(missing, Math.max(settleMs, AWAY_MS));
     const leftMs = seen.sinceMs + FEWER_FILES_TIMES * settleMs - nowMs;
     const isFewer =
       known !== null && countFiles(content) < countFiles(known) && !paths.some(({ path }) => hasSeal(path));

@@ -176,9 +176,10 @@ async function adoptChild({ unit, announce }: Predecessor, child: Child, wayBack
   await adopt(unit, child.id.pid);
 }
 
+/** Where there is no lock at all, somebody deleted its folder: the replacement's next beat writes it again. */
 function assertServes({ lock }: Predecessor, child: Child): void {
   const holder = readHolder(lock.base);
-  if (holder === undefined || !isSameProcess(holder.process, child.id)) throw new HandoffFailure('it lost the lock');
+  if (holder !== undefined && !isSameProcess(holder.process, child.id)) throw new HandoffFailure('it lost the lock');
   if (!isAlive(child.id)) throw new HandoffFailure('it ended right after it was ready');
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type RunnerState, readOrSetAside, writeState } from './state-file.ts';
+import { type RunnerState, readOrSetAside, removeLeftovers, writeState } from './state-file.ts';
 
 export interface Journal {
   /** What the file says. Null where there is none that can be read and trusted. */
@@ -63,6 +63,7 @@ export function createJournal(
       await writing;
     },
     reopen() {
+      if (isClosed) removeLeftovers(stateFile); // of a replacement that was ended while it wrote
       isClosed = false;
     },
   };

@@ -4,6 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
+import { errnoOf } from '../../errors.ts';
 import { readStat, readWorld } from './proc.ts';
 
 /** A process, among all that ever had its PID. */
@@ -28,6 +29,17 @@ export function identify(pid: number): ProcessId | undefined {
 export function isAlive(known: ProcessId): boolean {
   const now = identify(known.pid);
   return now !== undefined && isSameProcess(now, known);
+}
+
+/** Whether this user may not look at the process that has this PID (`hidepid=` of proc(5)): which one it is can't be told. */
+export function isHidden(pid: number): boolean {
+  if (process.platform !== 'linux' || readStat(pid) !== undefined) return false;
+  try {
+    process.kill(pid, 0);
+    return false; // it has just started
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
 }
 
 /** Whether it is of another boot, machine or PID namespace: whether it lives can't be told by its PID here. */

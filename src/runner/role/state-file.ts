@@ -235,19 +235,29 @@ export async function writeState(path: string, state: RunnerState): Promise<void
   await writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Removes what killed processes left: temporary files, and beacons (beacon.ts). For the lock holder. */
+/**
+ * Removes what killed processes left: temporary files, and beacons (beacon.ts). For the lock holder, who alone writes the state: a temporary
+ * file of it is nobody's, however young. One of the lock may be of a claim under way.
+ */
 export function removeLeftovers(path: string): void {
-  const starts = [basename(path), basename(lockBaseOf(path))];
+  const [state, lock] = [basename(path), basename(lockBaseOf(path))];
+  const isOfState = (name: string) =>
+    name.startsWith(`${state}.`) && /^\.[\da-f]{16}\.tmp$/.test(name.slice(state.length));
+  const isOfLock = (name: string) => name.startsWith(`${lock}.`) && /\.(?:tmp|sock)$/.test(name);
   try {
     for (const name of readdirSync(dirname(path))) {
       const file = join(dirname(path), name);
-      if (!/\.(?:tmp|sock)$/.test(name) || !starts.some((start) => name.startsWith(`${start}.`))) continue;
-      if (Date.now() - statSync(file).mtimeMs > LEFTOVER_MS) rmSync(file, { force: true });
+      if (isOfState(name) || (isOfLock(name) && isOld(file))) rmSync(file, { force: true });
     }
   } catch {
-    // the folder can't be listed, or somebody else tidies up
+    // the folder can't be listed or written
   }
 }
 
-/** No write takes so long. */
+function isOld(file: string): boolean {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats !== undefined && Date.now() - stats.mtimeMs > LEFTOVER_MS;
+}
+
+/** No claim takes so long. */
 const LEFTOVER_MS = 60_000;

@@ -9,6 +9,7 @@ import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { runSync } from '../../steps.ts';
 import { lives } from './liveness.ts';
 import { type LockHolder, readHolder } from './lock.ts';
+import { isForeign, isHidden } from './process-id.ts';
 import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
 
 /** Which runner to ask about. */
@@ -25,7 +26,7 @@ export interface StatusOptions {
 /** What is known of a runner from outside. */
 export interface RunnerStatus {
   readonly stateFile: string;
-  /** Whether the lock holder lives. Null where the lock can't be read, so that nobody can tell. */
+  /** Whether the lock holder lives. Null where this user can't tell: the lock can't be read, or the process is hidden (`hidepid=`). */
   readonly isRunning: boolean | null;
   /** Who holds the lock, or held it last. */
   readonly holder: LockHolder | null;
@@ -119,7 +120,7 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
   let state: RunnerState | null = null;
   try {
     holder = readHolder(lockBaseOf(stateFile)) ?? null;
-    isRunning = holder !== null && lives(stateFile, holder);
+    isRunning = holder === null ? false : seeLife(stateFile, holder);
     state = readState(stateFile);
   } catch (error) {
     problem = (error as Error).message;
@@ -129,6 +130,11 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
     (isRunning === true && isOfGrant(state, holder));
   if (state !== null && !isHolders) problem = `${stateFile} is not of the process that holds the lock`;
   return { stateFile, isRunning, holder, state: isHolders ? state : null, problem };
+}
+
+function seeLife(stateFile: string, holder: LockHolder): boolean | null {
+  if (lives(stateFile, holder)) return true;
+  return !isForeign(holder.process) && isHidden(holder.process.pid) ? null : false;
 }
 
 /** Whether the state's process granted the lock to this holder, who has written none yet. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -102,14 +102,39 @@ function readCgroup(): string | undefined {
 export async function adopt(unit: SystemdUnit, pid: number): Promise<void> {
   if (unit.adoption === 'pidfile') return writePidFile(unit, pid);
   await notify(`MAINPID=${pid}`);
+  await untilFollowed(unit, pid);
+}
+
+async function untilFollowed({ unit, ofUser }: SystemdUnit, pid: number): Promise<void> {
   const deadlineMs = performance.now() + TIMEOUT_MS;
   for (;;) {
-    const mainPid = Number((await show(unit.unit, unit.ofUser)).get('MainPID'));
+    const mainPid = Number((await show(unit, ofUser)).get('MainPID'));
     if (mainPid === pid) return;
-    if (performance.now() > deadlineMs)
-      throw new Error(`${unit.unit} still follows process ${mainPid} instead of ${pid}`);
+    if (performance.now() > deadlineMs) throw new Error(`${unit} still follows process ${mainPid} instead of ${pid}`);
     await delay(POLL_MS);
   }
+}
+
+/** Ends with a failure, so that systemd acts where the process that it names is gone. */
+const STAND_IN = 'read -r _; systemd-notify "MAINPID=$1"; exit 1';
+
+/**
+ * Has systemd see that this process, which its predecessor had adopted, is systemd's own child by now. A stop waits for no main process that was
+ * somebody else's child when it was named: SIGKILL follows SIGTERM at once (`unit_kill_context` in systemd's unit.c). To name the same
+ * process again changes nothing, so another one is named in between.
+ * @throws where it is not confirmed within 5 s
+ */
+export async function becomeChild(unit: SystemdUnit): Promise<void> {
+  const words = ['-c', STAND_IN, 'sh', String(process.pid)];
+  const standIn = spawn('/bin/sh', words, { stdio: ['pipe', 'ignore', 'ignore'] });
+  const ended = new Promise((resolve) => standIn.once('exit', resolve).once('error', resolve));
+  try {
+    if (standIn.pid !== undefined) await adopt(unit, standIn.pid);
+  } finally {
+    standIn.stdin.end();
+    await ended;
+  }
+  await untilFollowed(unit, process.pid);
 }
 
 function writePidFile({ unit, pidFile }: SystemdUnit, pid: number): void {

@@ -1,11 +1,13 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inForm } from '../../helpers/long.ts';
 import { fingerprintOf } from '../../helpers/manifest.ts';
 import { makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
-import { serverOf, startWrapper } from '../../helpers/wrapper.ts';
+import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes, on a busy machine too
 
 const server = (more: Record<string, string> = {}) => makePackage({ 'dist/server.js': serverOf('one'), ...more });
 const serve = ['node', 'dist/server.js'];
@@ -217,6 +219,19 @@ describe('distprint run restarts for content', () => {
       await run.event('restarted');
     },
   );
+
+  it('not by hand either while its program is away', async () => {
+    const root = server();
+    const run = startWrapper(['--verbose'], serve, { cwd: root });
+    const { pid } = await run.event('started');
+    await run.loaded();
+    rmSync(join(root, 'dist'), { recursive: true });
+    run.child.kill('SIGUSR2');
+    expect((await run.event('note')).reason).toContain('not restarted');
+    expect(isThere(pid as number)).toBe(true);
+    build(root, 'two');
+    await run.line('two');
+  });
 
   it('by hand at SIGUSR2, also where nothing changed', async () => {
     const root = server();

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSockets, withListenPid } from '../../../src/cli/run/listen.ts';
+import { probe } from '../../../src/cli/run/probe.ts';
 import {
   NotReady,
   needsIpc,
@@ -52,6 +53,14 @@ const whyNot = async (waiting: Promise<void>) => {
   return (error as NotReady).message;
 };
 
+/** What one look of it sees. */
+function lookOnce(text: string, child: ChildProcess, isAlone = true): Promise<string | null> {
+  const ready = parseReady(text);
+  if (!('address' in ready)) throw new Error(`${text} is no address`);
+  const asked = { address: ready.address, pids: () => [child.pid as number], isAlone };
+  return probe('url' in ready ? { ...asked, url: ready.url } : asked, new AbortController().signal);
+}
+
 /** Resolves once it listens. */
 async function listenHere(server: Server, where: object): Promise<Server> {
   onTestFinished(() => void server.close());
@@ -92,7 +101,7 @@ describe('parseReady', () => {
     ['[x]:4000', /no IPv6 address/],
     ['ready', /no address; write 4000/],
     ['', /no address/],
-    ['/(/', /Invalid regular expression/],
+    ['/(\n/', /^--ready \/\(\\n\/: not a regular expression: Unterminated group$/],
     ['ftp://:21/', /can't be asked/],
     ['http://', /not a URL/],
     ['file:', /no path follows/],
@@ -133,8 +142,10 @@ describe('a port', () => {
 
   it('that nobody listens on is named with what was seen', async () => {
     const port = await findFreePort();
-    const why = await whyNot(waitFor(`${port}`, start('setInterval(() => {}, 1000)'), { timeoutMs: 300 }));
-    expect(why).toBe(`not ready after 300 ms: awaited ${port}, seen last: ECONNREFUSED`);
+    const child = start('setInterval(() => {}, 1000)');
+    expect(await lookOnce(`${port}`, child)).toBe('ECONNREFUSED');
+    const why = await whyNot(waitFor(`${port}`, child, { timeoutMs: 3_000 }));
+    expect(why).toBe(`not ready after 3000 ms: awaited ${port}, seen last: ECONNREFUSED`);
   });
 
   itOnLinux('that the old process answers is not ready before the new one has it', async () => {
@@ -145,8 +156,7 @@ describe('a port', () => {
     );
     const script = `const s = ${STAYS}; s.on('error', () => setTimeout(() => s.listen(${port}, '127.0.0.1'), 10)).listen(${port}, '127.0.0.1')`;
     const child = start(script);
-    const why = await whyNot(waitFor(`${port}`, child, { isAlone: false, timeoutMs: 500 }));
-    expect(why).toMatch(/an answer, but of another process/);
+    expect(await lookOnce(`${port}`, child, false)).toMatch(/an answer, but of another process/);
     const ready = waitFor(`${port}`, child, { isAlone: false });
     old.close();
     await ready;
@@ -180,8 +190,7 @@ describe('a port', () => {
     old.send('listen');
     await once(old, 'message');
     for (const text of [`${port}`, `http://:${port}/`]) {
-      const why = await whyNot(waitFor(text, child, { isAlone: false, timeoutMs: 500 }));
-      expect(why).toMatch(/an answer, but of another process/);
+      expect(await lookOnce(text, child, false)).toMatch(/an answer, but of another process/);
     }
     child.send('listen');
     await waitFor(`http://:${port}/`, child, { isAlone: false });
@@ -229,10 +238,10 @@ describe('a URL', () => {
   });
 
   it.each([
-    [HTTP(404), /seen last: the answer 404 Not Found/],
-    [HTTP(302), /seen last: the answer 302/],
-    [`require('node:net').createServer((s) => s.end('SSH-2.0\\r\\n'))`, /seen last: the answer that is no HTTP/],
-    [HANGS_UP, /seen last: the answer of nothing/],
+    [HTTP(404), /^the answer 404 Not Found$/],
+    [HTTP(302), /^the answer 302 Found$/],
+    [`require('node:net').createServer((s) => s.end('SSH-2.0\\r\\n'))`, /^the answer that is no HTTP$/],
+    [HANGS_UP, /^the answer of nothing$/],
   ])('names the last answer of %s', async (server, message) => {
     const port = await findFreePort();
     const child = start(`${server}.listen(${port}, '127.0.0.1', () => process.send('listens'))`, [
@@ -242,7 +251,7 @@ describe('a URL', () => {
       'ipc',
     ]);
     await once(child, 'message');
-    expect(await whyNot(waitFor(`http://:${port}/`, child, { timeoutMs: 1_000 }))).toMatch(message);
+    expect(await lookOnce(`http://:${port}/`, child)).toMatch(message);
   });
 
   itOnLinux('that the old process answers is not ready', async () => {
@@ -252,8 +261,7 @@ describe('a URL', () => {
       { port, host: '127.0.0.1' },
     );
     const child = start('setInterval(() => {}, 1000)');
-    const why = await whyNot(waitFor(`http://:${port}/`, child, { isAlone: false, timeoutMs: 500 }));
-    expect(why).toMatch(/an answer, but of another process/);
+    expect(await lookOnce(`http://:${port}/`, child, false)).toMatch(/an answer, but of another process/);
   });
 
   it('in front of which somebody else stands counts where no old process runs', async () => {
@@ -296,8 +304,8 @@ describe('a line of output', () => {
 
   it('names the last line', async () => {
     const child = start(`console.log('starting \\x1b[31mx'); setInterval(() => {}, 1000)`, PIPES);
-    expect(await whyNot(waitFor('/ready/', child, { timeoutMs: 1_000 }))).toBe(
-      'not ready after 1000 ms: awaited /ready/, seen last: the line "starting x"',
+    expect(await whyNot(waitFor('/ready/', child, { timeoutMs: 3_000 }))).toBe(
+      'not ready after 3000 ms: awaited /ready/, seen last: the line "starting x"',
     );
   });
 });
@@ -345,7 +353,7 @@ describe('ipc', () => {
 
   it('is no other message', async () => {
     const child = start(`process.send({ type: 'x' }); setInterval(() => {}, 1000)`, IPC);
-    expect(await whyNot(waitFor('ipc', child, { timeoutMs: 1_000 }))).toMatch(/seen last: the message \{"type":"x"\}$/);
+    expect(await whyNot(waitFor('ipc', child, { timeoutMs: 3_000 }))).toMatch(/seen last: the message \{"type":"x"\}$/);
   });
 });
 

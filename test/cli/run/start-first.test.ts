@@ -1,11 +1,13 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { findFreePort } from '../../helpers/free-port.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes, on a busy machine too
 
 const serve = ['node', 'dist/server.js'];
 const startFirst = ['--restart', 'start-first', '--ready', 'ipc', '--verbose'];
@@ -34,10 +36,10 @@ describe('distprint run --restart start-first', () => {
 
   it.each([
     ['ends', 'throw new Error("broken");', 'it ended with exit status 1'],
-    ['never gets ready', serverOf('broken'), 'not ready after 400 ms'],
+    ['never gets ready', serverOf('broken'), 'not ready after 3000 ms'],
   ])('keeps the old one where the new one %s, and does not try it again', async (_, broken, why) => {
     const root = makePackage({ 'dist/server.js': readyServerOf('one') });
-    const run = startWrapper([...startFirst, '--timeout', '400ms', '--interval', '100ms'], serve, { cwd: root });
+    const run = startWrapper([...startFirst, '--timeout', '3s', '--interval', '100ms'], serve, { cwd: root });
     const { pid: old } = await run.event('started');
     await run.loaded();
     writeFileSync(join(root, 'dist/server.js'), broken);
@@ -122,7 +124,7 @@ describe('distprint run --restart start-first', () => {
   it('does not wait for a file that was there before', async () => {
     const sign = join(makeTemp(), 'ready');
     const root = makePackage({ 'dist/server.js': serverOf('one') });
-    const options = ['--restart', 'start-first', '--ready', `file:${sign}`, '--timeout', '500ms', '--verbose'];
+    const options = ['--restart', 'start-first', '--ready', `file:${sign}`, '--timeout', '3s', '--verbose'];
     const writes = (version: string) =>
       `${serverOf(version)};require('node:fs').writeFileSync(${JSON.stringify(sign)}, '')`;
     writeFileSync(join(root, 'dist/server.js'), writes('one'));

@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { hasProgram, isPosix, needs } from '../../helpers/needs.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes, on a busy machine too
 
 const withScript = needs('script(1)', isPosix && hasProgram('script'));
 

@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, vi } from 'vitest';
 import { inForm } from '../../helpers/long.ts';
 import { repository } from '../../helpers/run.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes, on a busy machine too
 
 /** The processes that work in this folder. */
 function findIn(folder: string): number[] {

@@ -5,7 +5,7 @@ import { isRunnerRunningInstalledVersion, readRunnerStatus, waitForRunnerHandoff
 import { acquire } from '../../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
 import { built } from '../../helpers/built.ts';
-import { isPosix, isRoot, onlyWith } from '../../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith, succeeds } from '../../helpers/needs.ts';
 import { gone, me, type Written, writeRole } from '../../helpers/role.ts';
 import { run } from '../../helpers/run.ts';
 import { startRunner } from '../../helpers/runner.ts';
@@ -32,29 +32,29 @@ function makeRole(written: Written = {}, root = installed): string {
 
 const isInstalled = (stateFile: string) => isRunnerRunningInstalledVersion({ stateFile });
 
-/** What another user is told. */
-async function askAsOther(stateFile: string) {
+/** What another user is told. With `hiding`, /proc shows that user no process of others. */
+async function askAsOther(stateFile: string, hiding?: 1 | 2) {
   const source = `
     import { isRunnerRunningInstalledVersion, readRunnerStatus } from ${JSON.stringify(built('runner/index.js'))};
     const options = { stateFile: ${JSON.stringify(stateFile)} };
     const { isRunning, problem } = readRunnerStatus(options);
     console.log(JSON.stringify({ isRunning, problem, isInstalled: isRunnerRunningInstalledVersion(options) }));`;
-  const { stdout } = await run([process.execPath, '--input-type=module', '-e', source], {
-    uid: 65534,
-    gid: 65534,
-    cwd: '/',
-  });
+  const hide = `mount -t proc -o hidepid=${hiding} proc /proc && exec "$@"`;
+  const before = hiding === undefined ? [] : ['unshare', '-m', 'sh', '-c', hide, 'sh'];
+  const asOther = [...before, 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const { stdout } = await run([...asOther, process.execPath, '--input-type=module', '-e', source], { cwd: '/' });
   return JSON.parse(stdout);
 }
 
-describe('another user', () => {
-  const makeReadable = (mode: number, written: Written = {}) => {
-    const stateFile = makeRole(written);
-    chmodSync(stateFile, 0o600);
-    for (const place of [dirname(stateFile), dirname(dirname(stateFile))]) chmodSync(place, mode);
-    return stateFile;
-  };
+/** @param mode of its folder */
+function makeReadable(mode: number, written: Written = {}): string {
+  const stateFile = makeRole(written);
+  chmodSync(stateFile, 0o600);
+  for (const place of [dirname(stateFile), dirname(dirname(stateFile))]) chmodSync(place, mode);
+  return stateFile;
+}
 
+describe('another user', () => {
   itAsRoot('who may read the lock is told whether a runner runs', async () => {
     const stateFile = makeReadable(0o755);
     const problem = expect.stringMatching(/can't be read: .*EACCES/);
@@ -66,6 +66,18 @@ describe('another user', () => {
   itAsRoot('who may not is told that nobody knows, and never false', async () => {
     const problem = expect.stringContaining('EACCES');
     expect(await askAsOther(makeReadable(0o700))).toEqual({ isRunning: null, problem, isInstalled: true });
+  });
+});
+
+const canHide = isRoot && succeeds('unshare', '-m', 'mount', '-t', 'proc', '-o', 'hidepid=2', 'proc', '/proc');
+const itHidden = onlyWith('the right to mount /proc with hidepid=2', canHide);
+
+describe('another user, from whom hidepid= hides the runner', () => {
+  itHidden.each([1, 2] as const)('(%i) is told that nobody knows, until no process has its PID', async (hiding) => {
+    const stateFile = makeReadable(0o755);
+    expect(await askAsOther(stateFile, hiding)).toMatchObject({ isRunning: null, isInstalled: true });
+    const ended = makeReadable(0o755, { holder: { ...gone, pid: 2 ** 22 } });
+    expect(await askAsOther(ended, hiding)).toMatchObject({ isRunning: false, isInstalled: false });
   });
 });
 

@@ -114,15 +114,19 @@ describe('a parent that waits is not nobody', () => {
 });
 
 describe('a runner whose parent ends', () => {
-  itInNamespace('decides anew: it is nobody then', async () => {
+  // A session of its own tells who was taken in. Who leads one tells it by its parent alone, which is another now.
+  itInNamespace.each([
+    ['below a leader of a session', '"$@"'],
+    ['that leads a session', 'setsid "$@"'],
+  ])('%s decides anew: it is nobody then', async (_, command) => {
     const root = makeRunnerPackage(makeTemp());
     const stateFile = join(makeTemp(), 'state/runner.state.json');
     const RUNNER = JSON.stringify({ stateFile, intervalMs: 30 });
     const untilState = (text: string) => `until grep -q '${text}' ${stateFile} 2>/dev/null; do sleep 0.02; done`;
-    const parent = `"$@" & ${untilState('"supervisor": *"parent"')}`;
+    const parent = `${command} & ${untilState('"supervisor": *"parent"')}`;
     const script = `setsid -w sh -c '${parent.replaceAll("'", `'\\''`)}' sh "$@"; ${untilState('"supervisor": *"nobody"')}`;
-    const command = asFirst('sh', '-c', script, 'sh', process.execPath, join(root, 'dist/main.js'));
-    expect(await run(command, { env: { ...plainEnv, RUNNER } })).toMatchObject({ code: 0 });
+    const words = asFirst('sh', '-c', script, 'sh', process.execPath, join(root, 'dist/main.js'));
+    expect(await run(words, { env: { ...plainEnv, RUNNER } })).toMatchObject({ code: 0 });
   });
 });
 
