@@ -5,7 +5,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Compare, createPlace, noteTyped, removePlace } from './context.ts';
+import { type Compare, createPlace, eachOfTwo, noteTyped, removePlace } from './context.ts';
 import { routeFile } from './project.ts';
 import { type Cell, firstLine, type Row, unable } from './results.ts';
 import { type Place, type Session, untilQuiet, untilServed, warmUp, withTool } from './session.ts';
@@ -63,13 +63,13 @@ export async function runStages(bench: Compare, stages: readonly Stage[]): Promi
   const parts = new Map<string, Outcome[]>();
   for (const stage of stages) {
     noteTyped(bench, stage.job.kind, stage.job);
-    for (const tool of bench.tools) {
+    await eachOfTwo(bench.tools, async (tool) => {
       for (const [name, outcome] of await runStage(bench, tool, stage)) {
         const key = `${name} ${tool.name}`;
         parts.set(key, [...(parts.get(key) ?? []), outcome]);
         bench.say(`${stage.name}: ${tool.name}: ${name}: ${sayOutcome(outcome)}`);
       }
-    }
+    });
   }
   for (const act of acts.values()) {
     bench.report(toRow(act, bench.tools, (tool) => parts.get(`${act.name} ${tool}`) ?? []));
@@ -133,7 +133,8 @@ async function seesChange(session: Session, watched: string, quietMs: number): P
 function toRow({ name, what, target }: Act, tools: readonly Tool[], partsOf: (tool: string) => Outcome[]): Row {
   const cells = Object.fromEntries(tools.map((tool) => [tool.name, toCell(partsOf(tool.name))]));
   const ours = partsOf(OURS);
-  const isMet = (part: Outcome) => !('trouble' in part) && part.restarts === target && part.served === part.disk && !part.isDown;
+  const isMet = (part: Outcome) =>
+    !('trouble' in part) && part.restarts === target && part.served === part.disk && !part.isDown;
   return {
     of: name,
     table: 'Restarts',

@@ -64,7 +64,7 @@ The project is a server of ${MODULES} TypeScript modules, which tsc, esbuild, vi
 file outside of what is watched; it then loads the other modules and serves the release that they say they are of. A tool is given time to
 begin, then one real change, which is put back, so that a count of 0 can't come from seeing nothing; after that its restarts are counted until, for 2.5 s
 (4 s for an install), no process came or went and none was busy.
-Restarts that end before the first statement are not counted. Times are taken round by round, all tools standing ready, in an order that is drawn
+Restarts that end before the first statement are not counted. Two tools are measured at a time, each on a copy of its own. Times are taken round by round, one restart at a time, all tools standing ready, in an order that is drawn
 anew. CPU and memory are those of all processes of a tool without the command's, from the same minute for all.
 
 ## What it does not show

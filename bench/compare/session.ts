@@ -137,7 +137,7 @@ export async function untilStarted(session: Session): Promise<void> {
   throw new Error(`${session.tool.name} did not start the command: ${session.readOutput()}`);
 }
 
-const WATCHES_MS = 3_000;
+const WATCHES_MS = 2_000;
 const REACTS_MS = 12_000;
 
 /**
@@ -183,14 +183,15 @@ const CATCHES_UP_MS = 12_000;
 /** What is served in the end: waits for the release on disk, but not for ever. Null where nobody answers. */
 export async function untilServed(session: Session, release: string, quietMs: number): Promise<string | null> {
   await untilQuiet(session, quietMs);
-  let served: string | null = null;
+  let [served, asked]: [string | null, number] = [null, 0];
   await within(CATCHES_UP_MS, async () => {
+    asked++;
     served = await ask({ port: session.port }).then(
       (answer) => answer.release,
       () => null,
     );
     return served === release;
   });
-  await untilQuiet(session, quietMs);
+  if (asked > 1) await untilQuiet(session, quietMs);
   return served;
 }

@@ -74,7 +74,7 @@ export function findTools(cli: string): { tools: Tool[]; skipped: string[] } {
     ...find('tsx watch', 'tsx@4.23.15', 'dist/cli.mjs', tsxWatch).map((tool) => ({
       ...tool,
       program: [...tool.program, 'watch'],
-      plain: [node, join(tsx ?? '', 'dist/cli.mjs')],
+      plain: [node, '--import', join(tsx ?? '', 'dist/loader.mjs')],
     })),
     ...findBun(skipped),
     ...find('pm2 --watch', 'pm2@7.0.4', 'bin/pm2', pm2),

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askUntil, countFailures } from '../client.ts';
-import { type Compare, createPlace, getBuilt, noteTyped, removePlace } from '../context.ts';
+import { type Compare, createPlace, eachOfTwo, getBuilt, noteTyped, removePlace } from '../context.ts';
 import { isAlive } from '../processes.ts';
 import { build, writeSources } from '../project.ts';
 import { type Cell, firstLine, toCells, unable } from '../results.ts';
@@ -30,11 +30,11 @@ const QUIET_MS = 2_500;
 export async function benchBroken(bench: Compare): Promise<void> {
   noteTyped(bench, 'broken', START_FIRST(4000));
   const outcomes = new Map<string, Outcome | string>();
-  for (const tool of bench.tools) {
+  await eachOfTwo(bench.tools, async (tool) => {
     const outcome = await measure(bench, tool).catch(firstLine);
     outcomes.set(tool.name, outcome);
     bench.say(`broken: ${tool.name}: ${JSON.stringify(outcome)}`);
-  }
+  });
   const ours = outcomes.get(OURS);
   const row = (what: string, target: string, toCell: (outcome: Outcome) => Cell, isMet: (ours: Outcome) => boolean) =>
     bench.report({
@@ -71,7 +71,7 @@ export async function benchBroken(bench: Compare): Promise<void> {
   );
 }
 
-const toWaitMs = ({ quick }: Compare) => (quick ? 4_000 : 10_000);
+const toWaitMs = ({ quick }: Compare) => (quick ? 4_000 : 8_000);
 
 async function measure(bench: Compare, tool: Tool): Promise<Outcome> {
   const place = createPlace(bench, await getBuilt(bench, 'tsc'));

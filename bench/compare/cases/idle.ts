@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fetchPackage, NEXT } from '../../subjects/corpora.ts';
 import { canDo } from '../acts.ts';
 import { type Compare, createPlace, noteTyped, removePlace } from '../context.ts';
-import { findMarked, listTree, readCpuMs, readRssMiB } from '../processes.ts';
+import { findMarked, isAlive, listTree, readCpuMs, readRssMiB } from '../processes.ts';
 import { toCells, unable } from '../results.ts';
 import { type Session, untilStarted, within, withTools } from '../session.ts';
 import { type Job, OURS, type Tool, toLaunched } from '../tools.ts';
@@ -80,10 +80,10 @@ async function measure(sessions: readonly Session[], seconds: number): Promise<M
   return outcomes;
 }
 
-/** The tool's processes, without those of the command. */
-function listOwn({ mark, notes }: Session): number[] {
+/** The tool's processes, without those of the command. A child of it may have another environment. */
+function listOwn({ mark, notes, pid: root }: Session): number[] {
   const commands = new Set(notes().flatMap(({ pid }) => listTree(pid)));
-  return findMarked(mark).filter((pid) => !commands.has(pid));
+  return [...new Set([...findMarked(mark), ...listTree(root)])].filter((pid) => isAlive(pid) && !commands.has(pid));
 }
 
 function toCell(tool: Tool, idle: Idle | undefined, read: (idle: Idle) => number) {

@@ -23,7 +23,7 @@ const OVER_PLAIN_MS = 60;
 
 export async function benchLatency(bench: Compare): Promise<void> {
   noteTyped(bench, 'build', JOB);
-  const rounds = bench.quick ? 6 : 60;
+  const rounds = bench.quick ? 6 : 40;
   const template = await getBuilt(bench, 'tsc');
   const places = bench.tools.map(() => createPlace(bench, template));
   const samples = new Map<string, number[]>(bench.tools.map(({ name }) => [name, []]));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCommandLine } from '../../../src/runner/role/proc.ts';
 import { canDo } from '../acts.ts';
-import { type Compare, createPlace, noteTyped, removePlace } from '../context.ts';
+import { type Compare, createPlace, eachOfTwo, noteTyped, removePlace } from '../context.ts';
 import { findMarked } from '../processes.ts';
 import { firstLine, toCells, unable } from '../results.ts';
 import { type Session, untilQuiet, untilStarted, within, withTool } from '../session.ts';
@@ -35,14 +35,17 @@ interface Left {
 
 export async function benchShell(bench: Compare): Promise<void> {
   noteTyped(bench, 'shell', JOB);
-  const [oursTimes, times] = bench.quick ? [10, 5] : [500, 25];
+  const [oursTimes, times] = bench.quick ? [10, 5] : [500, 20];
   const outcomes = new Map<string, Left | string>();
-  for (const tool of bench.tools.filter((each) => canDo(each, JOB))) {
-    const count = tool.name === OURS ? oursTimes : times;
-    const outcome = await measure(bench, tool, count).catch(firstLine);
-    outcomes.set(tool.name, outcome);
-    bench.say(`shell: ${tool.name}: ${JSON.stringify(outcome)}`);
-  }
+  await eachOfTwo(
+    bench.tools.filter((each) => canDo(each, JOB)),
+    async (tool) => {
+      const count = tool.name === OURS ? oursTimes : times;
+      const outcome = await measure(bench, tool, count).catch(firstLine);
+      outcomes.set(tool.name, outcome);
+      bench.say(`shell: ${tool.name}: ${JSON.stringify(outcome)}`);
+    },
+  );
   const ours = outcomes.get(OURS);
   const row = (what: string, read: (left: Left) => number) =>
     bench.report({
