@@ -7,8 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Compare, createPlace, eachOfTwo, noteTyped, removePlace } from './context.ts';
 import { routeFile } from './project.ts';
-import { type Cell, firstLine, type Row, unable } from './results.ts';
-import { type Place, type Session, untilQuiet, untilServed, warmUp, withTool } from './session.ts';
+import { type Cell, firstLine, type Row, toCells, unable } from './results.ts';
+import { type Note, type Place, type Session, untilQuiet, untilServed, warmUp, withTool } from './session.ts';
 import { type Job, OURS, type Tool, toLaunched } from './tools.ts';
 
 export interface Act {
@@ -54,6 +54,8 @@ export interface Part {
   readonly sees: boolean;
   /** Whether nobody answered in between. */
   readonly isDown: boolean;
+  /** How often what it started loaded modules of two releases, or could not load all. */
+  readonly torn: number;
 }
 
 export type Outcome = Part | { readonly trouble: string };
@@ -74,6 +76,20 @@ export async function runStages(bench: Compare, stages: readonly Stage[]): Promi
   for (const act of acts.values()) {
     bench.report(toRow(act, bench.tools, (tool) => parts.get(`${act.name} ${tool}`) ?? []));
   }
+  const partsOf = (tool: string) => [...acts.keys()].flatMap((name) => parts.get(`${name} ${tool}`) ?? []);
+  if (acts.size > 0) bench.report(toTornRow(bench.tools, partsOf));
+}
+
+function toTornRow(tools: readonly Tool[], partsOf: (tool: string) => Outcome[]): Row {
+  const count = (tool: string) => partsOf(tool).reduce((sum, part) => sum + ('torn' in part ? part.torn : 0), 0);
+  return {
+    of: 'torn',
+    table: 'Restarts',
+    what: 'starts in all of these that loaded modules of two releases, or missed some',
+    target: '0',
+    cells: toCells(tools, ({ name }) => ({ text: String(count(name)), value: count(name) })),
+    isMet: partsOf(OURS).length === 0 ? null : count(OURS) === 0,
+  };
 }
 
 async function runStage(bench: Compare, tool: Tool, stage: Stage): Promise<Map<string, Outcome>> {
@@ -87,7 +103,8 @@ async function runStage(bench: Compare, tool: Tool, stage: Stage): Promise<Map<s
         next += await runActs(session, place, stage, left, outcomes);
       });
     } catch (error) {
-      const act = left.find(({ name }) => !outcomes.has(name)) as Act;
+      const act = left.find(({ name }) => !outcomes.has(name));
+      if (act === undefined) throw error;
       outcomes.set(act.name, { trouble: firstLine(error as Error) });
       next = stage.acts.indexOf(act) + 1;
     } finally {
@@ -108,17 +125,22 @@ async function runActs(
   const sees = await seesChange(session, join(root, job.watch), quietMs);
   let release = '1';
   for (const [i, act] of acts.entries()) {
-    const before = session.countStarts();
+    const [before, noted] = [session.countStarts(), session.notes().length];
     const done = await act.run(session, release);
     release = typeof done === 'string' ? done : done.release;
     const served = await untilServed(session, release, quietMs);
     const restarts = typeof done === 'string' ? session.countStarts() - before : done.restarts;
     const isDown = typeof done !== 'string' && done.isDown;
-    outcomes.set(act.name, { restarts, served, disk: release, sees, isDown });
+    const torn = session.notes().slice(noted).filter(isTorn).length;
+    outcomes.set(act.name, { restarts, served, disk: release, sees, isDown, torn });
     if (served !== release) return i + 1;
   }
   return acts.length;
 }
+
+/** A port that an older process still has is another matter. */
+const isTorn = ({ release = '', error = '' }: Note) =>
+  release.startsWith('torn') || (error !== '' && !error.includes('EADDRINUSE'));
 
 /** Changes one module, and puts it back. */
 async function seesChange(session: Session, watched: string, quietMs: number): Promise<boolean> {

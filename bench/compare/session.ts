@@ -16,6 +16,7 @@ export interface Note {
   readonly pid: number;
   readonly event: 'start' | 'loaded' | 'failed';
   readonly release?: string;
+  readonly error?: string;
 }
 
 export interface Session {

@@ -96,7 +96,7 @@ describe('the comparison counts', () => {
   );
 
   it('says what is served, where that is not what is on disk', () => {
-    const part = { restarts: 3, disk: '2', sees: true, isDown: false };
+    const part = { restarts: 3, disk: '2', sees: true, isDown: false, torn: 0 };
     const served = ['2', 'torn: 1 and 2', '1', null].map((each) => ({ ...part, served: each }));
     expect(toCell(served).text).toBe('3, 3 torn, 3 old, 3 down');
   });
