@@ -64,14 +64,14 @@ The project is a server of ${MODULES} TypeScript modules, which tsc, esbuild, vi
 file outside of what is watched; it then loads the other modules and serves the release that they say they are of. A tool is given time to
 begin, then one real change, which is put back, so that a count of 0 can't come from seeing nothing; after that its restarts are counted until, for 2.5 s
 (4 s for an install), no process came or went and none was busy.
-Restarts that end before the first statement are not counted. Two tools are measured at a time, each on a copy of its own. Times are taken round by round, one restart at a time, all tools standing ready, in an order that is drawn
-anew. CPU and memory are those of all processes of a tool without the command's, from the same minute for all.
+Starts that end before the first statement are not counted. Two tools are measured at a time, each on a copy of its own. Times are taken one restart at a
+time, round by round, in an order that is drawn anew, while all tools stand ready. CPU and memory are those of all processes of a tool without the command's, from the same minute for all.
 
 ## What it does not show
 
-Other systems than Linux, network file systems, and other options than those below, with which some tools would do better or worse. Tools that run a
-command again, such as chokidar-cli, are not made to replace one that goes on. bun and tsx also compile TypeScript, which is not used here. Times hold for one machine; counts that depend on
-how long a tool waits depend on the machine too.
+Other systems than Linux, network file systems, and other options than those below, with which some tools would do better or worse. chokidar-cli runs a command at
+each change and ends none, so a server that still has its port keeps it. bun and tsx also compile TypeScript, which is not used here. Times hold for one machine;
+so do counts that depend on how long a tool waits, and on how long a builder pauses.
 
 ## Command lines
 

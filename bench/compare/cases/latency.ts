@@ -128,7 +128,7 @@ function report(bench: Compare, samples: Times, plains: Times, rounds: number): 
     null,
   );
   row(
-    `the same, without the wait that its manual gives an option (${waits.join(', ')})`,
+    `the same, less the wait that an option of the tool sets (by default ${waits.join(', ')})`,
     `least; <= ${OVER_PLAIN_MS}`,
     toBeyond,
     isMet,
