@@ -35,9 +35,10 @@ export function getStages(bench: Compare, names: readonly string[] | undefined):
     quietMs: QUIET_MS,
     prepare: () => getBuilt(bench, builder),
     acts: [
-      ...(builder === 'tsc' ? [touched, rsynced, checkedOut, regenerated] : []),
+      ...(builder === 'tsc' ? [touched, rsynced, checkedOut] : []),
       rebuilt(builder, times),
       newBuild(builder),
+      ...(builder === 'tsc' ? [regenerated] : []),
     ],
   }));
   stages.push({

@@ -30,6 +30,7 @@ export const regenerated: Act = {
       }
       await sleep(TAKES_MS / BATCHES);
     }
+    writeSources(root, next);
     return next;
   },
 };
