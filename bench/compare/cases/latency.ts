@@ -20,6 +20,8 @@ const LATE_MS = 15_000;
 /** Some start twice for one change. */
 const QUIET_MS = 1_000;
 const OVER_PLAIN_MS = 60;
+/** The clock counts in whole milliseconds, and two processes are rarely as fast twice. */
+const EQUAL_MS = 5;
 
 export async function benchLatency(bench: Compare): Promise<void> {
   noteTyped(bench, 'build', JOB);
@@ -117,7 +119,8 @@ function report(bench: Compare, samples: Times, plains: Times, rounds: number): 
   };
   const ours = bench.tools.find(({ name }) => name === OURS);
   const others = bench.tools.filter((tool) => tool !== ours);
-  const isLeast = (q: number) => ours !== undefined && others.every((tool) => toBeyond(ours, q) <= toBeyond(tool, q));
+  const isLeast = (q: number) =>
+    ours !== undefined && others.every((tool) => toBeyond(ours, q) <= toBeyond(tool, q) + EQUAL_MS);
   const isMet = ours === undefined ? null : toBeyond(ours, 0.5) <= OVER_PLAIN_MS && isLeast(0.5) && isLeast(0.99);
   const plain = [...plains.values()].map((times) => Math.round(median(times))).join(', ');
   const waits = bench.tools.filter(({ waitsMs }) => waitsMs > 0).map(({ name, waitsMs }) => `${name} ${waitsMs}`);
@@ -129,7 +132,7 @@ function report(bench: Compare, samples: Times, plains: Times, rounds: number): 
   );
   row(
     `the same, less the wait that an option of the tool sets (by default ${waits.join(', ')})`,
-    `least; <= ${OVER_PLAIN_MS}`,
+    `least, or ${EQUAL_MS} more; median <= ${OVER_PLAIN_MS}`,
     toBeyond,
     isMet,
   );
