@@ -29,8 +29,8 @@ export default defineConfig({
     // What the doors share is one file: each more takes a fresh process half a millisecond.
     codeSplitting: {
       groups: [
-        { name: 'engine', test: /src\/(?:disk|scan|manifest|change|steps|errors)\b/ },
-        ...PACKAGES.map((name) => ({ name, test: `node_modules/${name}/` })),
+        { name: 'engine', test: /src[\\/](?:disk|scan|manifest|change|steps|errors)\b/ },
+        ...PACKAGES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })),
       ],
     },
   },
@@ -42,7 +42,7 @@ function inlineOnDemand() {
   return {
     name: 'inline-on-demand',
     load: {
-      filter: { id: /src\/disk\/on-demand\.ts$/ },
+      filter: { id: /src[\\/]disk[\\/]on-demand\.ts$/ },
       handler: () => `
         export const loadFastGlob = () => require('fast-glob');
         export const readXxhashWasm = () => Buffer.from('${wasm}', 'base64');`,
@@ -65,7 +65,7 @@ function addLicenses() {
     name: 'add-licenses',
     generateBundle(_options, bundle) {
       const files = Object.values(bundle).flatMap(({ moduleIds = [] }) => moduleIds);
-      const roots = files.map((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
+      const roots = files.map((file) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(file)?.[0]);
       const texts = [...new Set([...roots, XXHASH])]
         .filter((root) => root !== undefined)
         .sort()

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'test/supervisors/**', 'test/storm/**', '**/node_modules/**'],
+    exclude: ['test/e2e/**', 'test/supervisors/**', 'test/storm/**', 'test/windows/**', '**/node_modules/**'],
     globalSetup: 'test/helpers/build-cli.ts',
     pool: 'forks',
     maxWorkers: 3, // the tests mostly wait

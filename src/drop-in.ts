@@ -15,7 +15,7 @@ import {
 } from './change/running-program.ts';
 import { toToken } from './manifest/manifest.ts';
 import type { RunnerOptions } from './runner/options.ts';
-import { runSync } from './steps.ts';
+import { runSync, wait } from './steps.ts';
 
 /** What to look at. Without a path: the program that is running. */
 export interface InstalledCliProbeOptions {
@@ -63,7 +63,7 @@ export function createInstalledCliProbe(options: InstalledCliProbeOptions = {}):
       else if (nowMs - lastThereMs > SETTLE_MS) token = undefined;
       if (seen.state === 'settled') token = toToken(seen.tree.fingerprint);
       if (seen.state !== 'settling' || nowMs >= deadlineMs) return token;
-      block(Math.min(seen.retryInMs, deadlineMs - nowMs) + 1);
+      wait(Math.min(seen.retryInMs, deadlineMs - nowMs) + 1).sync();
     }
   }
 
@@ -83,10 +83,6 @@ function observe(root: string, { executable, packageDir, cacheFile }: InstalledC
   const coverage = { kind: isExecutable ? 'executable' : 'package', ...beside } as const;
   const cache = cacheFile ?? (isExecutable ? defaultCacheFile(root) : undefined);
   return createObserver({ root, coverage, settleMs: SETTLE_MS, cacheFile: cache });
-}
-
-function block(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 const installed = createInstalledCliProbe();

@@ -78,6 +78,7 @@ const HINTS: Record<string, string> = {
   EPERM: 'operation not permitted (EPERM): run as a user who may read it, or exclude it',
   EMFILE: 'this process has too many files open (EMFILE): close some, or raise `ulimit -n`',
   ENFILE: 'the system has too many files open (ENFILE): close some programs',
+  EBUSY: 'another program holds it (EBUSY): try again when that is done',
   EIO: 'input/output error (EIO): the disk or the network behind it failed',
 };
 

@@ -17,6 +17,12 @@ export type Work<T> = Generator<Step<unknown>, T, unknown>;
 /** A place where work may be interrupted. It costs next to nothing while the slice lasts. */
 export const PAUSE: Step<void> = { sync() {}, async: () => new Promise((resolve) => setImmediate(resolve)) };
 
+/** Waits for so many milliseconds. */
+export const wait = (ms: number): Step<void> => ({
+  sync: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+  async: () => new Promise((resolve) => setTimeout(resolve, ms)),
+});
+
 /**
  * Milliseconds for which asynchronous work holds the event loop. We promise stalls of at most 5 ms, and a stall is longer than a slice:
  * a unit that can't be split (a few small files, one directory) and the garbage collector come on top, 3 ms with thousands of files.

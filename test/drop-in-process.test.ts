@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../src/manifest/manifest.ts';
+import { itWithLinks } from './helpers/links.ts';
 import { fingerprintOf } from './helpers/manifest.ts';
 import { nodeCommand, run } from './helpers/run.ts';
 import { loopChild, talk, writeProgram } from './helpers/talk.ts';
@@ -47,7 +48,7 @@ describe('without arguments it is the token of the package around the running en
     expect(await tokenSaidBy(join(host, 'dist/cli.mjs'))).toBe(tokenOf(host));
   });
 
-  it('started through a bin link, and through a link to that', async () => {
+  itWithLinks('started through a bin link, and through a link to that', async () => {
     expect(await tokenSaidBy(join(temp, 'bin/host.mjs'))).toBe(tokenOf(host));
     expect(await tokenSaidBy(join(temp, 'bin/alias.mjs'))).toBe(tokenOf(host));
   });
@@ -66,19 +67,22 @@ describe('without arguments it is the token of the package around the running en
     expect(await tokenSaidBy(join(nested, 'dist/deep/cli.js'))).toBe(tokenOf(nested));
   });
 
-  it('behind a link to a directory that a deployment swaps: the token of the new release, once settled', async () => {
-    const { ask } = await talk([...nodeCommand, join(temp, 'app/current/dist/cli.mjs')]);
-    const [one, two] = releases as [string, string];
-    expect(await ask({ do: 'installed' })).toEqual({ token: tokenOf(one) });
-    symlinkSync('releases/2.0.0', join(temp, 'app/next'));
-    renameSync(join(temp, 'app/next'), join(temp, 'app/current'));
-    expect(await ask({ do: 'installed' })).toEqual({ token: tokenOf(one) });
-    const token = await until('the token of the new release', async () => {
-      const answer = await ask({ do: 'installed' });
-      return answer.token === tokenOf(one) ? undefined : answer.token;
-    });
-    expect(token).toBe(tokenOf(two));
-  });
+  itWithLinks(
+    'behind a link to a directory that a deployment swaps: the token of the new release, once settled',
+    async () => {
+      const { ask } = await talk([...nodeCommand, join(temp, 'app/current/dist/cli.mjs')]);
+      const [one, two] = releases as [string, string];
+      expect(await ask({ do: 'installed' })).toEqual({ token: tokenOf(one) });
+      symlinkSync('releases/2.0.0', join(temp, 'app/next'));
+      renameSync(join(temp, 'app/next'), join(temp, 'app/current'));
+      expect(await ask({ do: 'installed' })).toEqual({ token: tokenOf(one) });
+      const token = await until('the token of the new release', async () => {
+        const answer = await ask({ do: 'installed' });
+        return answer.token === tokenOf(one) ? undefined : answer.token;
+      });
+      expect(token).toBe(tokenOf(two));
+    },
+  );
 
   it('that is away for a moment: the last one, and never that of the package above', async () => {
     const { ask } = await talk([...nodeCommand, join(reinstalled, 'dist/cli.mjs')]);

@@ -8,19 +8,22 @@ import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { hashText } from '../disk/hash.ts';
+import { isWindows } from '../disk/platform.ts';
 import { statOrNothing } from '../disk/stat.ts';
 
 /** Bytes. A smaller executable is read in a few milliseconds. */
 const LARGE = 8 * 1024 * 1024;
 
 /**
- * A file in `$XDG_CACHE_HOME/distprint`, else in `~/.cache/distprint`, which is made if it is missing. Undefined where the executable is
+ * A file in `$XDG_CACHE_HOME/distprint`, else in `~/.cache/distprint` (on Windows `%LOCALAPPDATA%\distprint`), which is made if it is
+ * missing. Undefined where the executable is
  * small or not there, and where nothing can be kept.
  */
 export function defaultCacheFile(executable: string): string | undefined {
   try {
     if ((statOrNothing(executable)?.size ?? 0) < LARGE) return undefined;
-    const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'distprint');
+    const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+    const folder = join(XDG_CACHE_HOME || (isWindows && LOCALAPPDATA) || join(homedir(), '.cache'), 'distprint');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return join(folder, `${hashText(executable)}.cache`);
   } catch {

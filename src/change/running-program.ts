@@ -6,6 +6,7 @@
 import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isWindows, toSlashes } from '../disk/platform.ts';
 import { statOrNothing } from '../disk/stat.ts';
 import { type CoverageOptions, escapeGlob } from '../scan/coverage.ts';
 import { parseJson, readPackageJson } from '../scan/package-json.ts';
@@ -85,8 +86,8 @@ export const coverRunningProgram = (root: string): CoverageOptions => coverProgr
 export function coverProgram(root: string, program: string | undefined): CoverageOptions {
   const realRoot = realpathOrNothing(root);
   if (program === undefined || realRoot === undefined || program === realRoot || !isBelow(program, realRoot)) return {};
-  const file = relative(realRoot, program);
-  const [folder = '', ...below] = file.split(sep);
+  const file = toSlashes(relative(realRoot, program));
+  const [folder = '', ...below] = file.split('/');
   if (folder === 'dist' || statOrNothing(join(realRoot, 'dist'))?.isDirectory() !== true) return {};
   try {
     const fields = readPackageJson(realRoot, realRoot);
@@ -98,7 +99,7 @@ export function coverProgram(root: string, program: string | undefined): Coverag
 }
 
 function isBelow(path: string, root: string): boolean {
-  return path === root || path.startsWith(root + sep);
+  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
 function isSameFile(a: string, b: string): boolean {
@@ -108,7 +109,8 @@ function isSameFile(a: string, b: string): boolean {
 
 export function realpathOrNothing(path: string | undefined): string | undefined {
   try {
-    return path === undefined ? undefined : realpathSync(path);
+    if (path === undefined) return undefined;
+    return isWindows ? realpathSync.native(path) : realpathSync(path); // the native one says which case a name has
   } catch {
     return undefined; // it is not there, or not any more
   }

@@ -4,6 +4,7 @@
  */
 
 import picocolors from 'picocolors';
+import { isWindows, toNativePath } from '../disk/platform.ts';
 import { toRaw, writePath } from '../disk/raw-path.ts';
 import { isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
 import { escapeControls } from '../runner/log.ts';
@@ -40,14 +41,21 @@ export const VERDICT_COLOURS = {
   missing: colors.magenta,
 };
 
-/** As sha256sum prints it: a path that holds a newline or a backslash is escaped, and its line starts with a backslash. */
+/**
+ * As sha256sum prints it: a path that holds a newline or a backslash is escaped, and its line starts with a backslash. On Windows a
+ * backslash is a separator, and stays as it is.
+ */
 export function toSumLine(digest: string, path: string): string {
+  if (isWindows) return `${digest}  ${toNativePath(path)}`;
   const escaped = path.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/\r/g, '\\r');
   return `${escaped === path ? '' : '\\'}${digest}  ${escaped}`;
 }
 
 /** A path, name or version, safe on a terminal and safe to tell from another. */
-export const toShown = (text: string) => writePath(toRaw(text));
+export const toShown = (text: string) => {
+  const written = writePath(toRaw(text));
+  return isWindows ? written.replaceAll('\\\\', '\\') : written; // most likely a separator
+};
 
 const toVersionLine = ({ from, to }: { from: string | null; to: string | null }) =>
   `version ${toShown(from ?? 'none')} -> ${toShown(to ?? 'none')}`;

@@ -16,6 +16,7 @@
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
 import { SLICE_MS } from '../steps.ts';
+import { toNativePath, toSlashes } from './platform.ts';
 import { locate, writePath } from './raw-path.ts';
 import { type KnownId, statOrThrow, toKnownId } from './stat.ts';
 
@@ -39,6 +40,12 @@ const MAX_ENTRIES = 1_000_000;
 
 /** fast-glob is given this as its working directory and never learns the real one. */
 export const VIRTUAL_ROOT = '/';
+
+/**
+ * The raw path that fast-glob means. It resolves paths as the platform does: on Windows it asks for `C:\\dist` or `C:\\/dist`. No name that
+ * it is shown has a backslash.
+ */
+export const fromVirtual = (path: string) => fromShown(path.replaceAll('\\', '/').replace(/^(?:[a-z]:)?\/+/i, ''));
 
 /**
  * fast-glob's patterns can't match a newline in a name, and take a backslash for an escape. So these three characters are shown to it as
@@ -86,14 +93,13 @@ export function createDisk(
   let directoriesRead = 0;
   let entryCount = 0;
 
-  const shown = (raw: string) => writePath(`${root}/${raw}`);
-  const toRawPath = (virtual: string) => fromShown(virtual.slice(VIRTUAL_ROOT.length));
+  const shown = (raw: string) => toNativePath(writePath(`${root}/${raw}`));
 
   const isNever = (raw: string) =>
     raw === notAtRoot || (never.length > 0 && raw.split('/').some((name) => never.includes(name)));
 
   function readDirectory(virtual: string): readonly Entry[] {
-    const raw = toRawPath(virtual);
+    const raw = fromVirtual(virtual);
     if (isNever(raw)) return [];
     const listed = known.get(raw) ?? readFromDisk(raw);
     if (listed === undefined) return [];
@@ -174,19 +180,20 @@ export function createDisk(
 
   /** Whether a link leads to a directory above itself. Following it would never end. */
   function containsItsLink(raw: string): boolean {
-    const real = (path: string) => realpathSync.native(locate(root, path), { encoding: 'latin1' });
+    const real = (path: string) =>
+      toSlashes(realpathSync.native(locate(root, path), { encoding: 'latin1' })).replace(/\/$/, '');
     const target = real(raw);
     for (let above = raw; above !== ''; ) {
       above = parentOf(above);
       const place = real(above);
-      if (place === target || target === '/' || place.startsWith(`${target}/`)) return true;
+      if (place === target || place.startsWith(`${target}/`)) return true;
     }
     return false;
   }
 
   /** fast-glob asks this for a pattern without a wildcard. It takes an ENOENT for "no match". */
   function look(virtual: string): Entry & typeof NO_OTHER_KIND {
-    const raw = toRawPath(virtual);
+    const raw = fromVirtual(virtual);
     try {
       if (isNever(raw)) throw NO_MATCH;
       const what = whatIs(raw, lstatSync(locate(root, raw)));
@@ -222,7 +229,7 @@ const NO_OTHER_KIND = { isBlockDevice: no, isCharacterDevice: no, isFIFO: no, is
 /** What fast-glob takes for "not there". */
 const NO_MATCH = Object.assign(new Error('no match'), { code: 'ENOENT' });
 
-const linkText = (at: string | Buffer) => readlinkSync(at, { encoding: 'latin1' });
+const linkText = (at: string | Buffer) => toSlashes(readlinkSync(at, { encoding: 'latin1' }));
 
 /**
  * Both ways into the disk. The asynchronous one blocks for one directory at a time, and gives the event loop a turn after each slice.

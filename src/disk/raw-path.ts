@@ -3,6 +3,7 @@
  *
  * On POSIX a name is any bytes but `/` and NUL, so decoding it as UTF-8 can make two names one. Inside distprint a path
  * is a *raw path*: a string with one character (U+0000 to U+00FF) per byte, as `latin1` gives it, `/` between names.
+ * On Windows a name is UTF-16, and its bytes are those of UTF-8. Half a surrogate pair has bytes too, which are no valid UTF-8 (WTF-8).
  * Comparing two raw paths with `<` is comparing their bytes, whatever the locale.
  *
  * A *written path* is what people and manifests see: UTF-8, in which `\` is `\\`, a newline is `\n`, and every other
@@ -11,6 +12,7 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { isWindows, toAbsolute, toNativePath, toSlashes } from './platform.ts';
 
 const ASCII = /^[\x00-\x7f]*$/;
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
@@ -19,14 +21,28 @@ export function toRaw(path: string): string {
   return ASCII.test(path) ? path : Buffer.from(path, 'utf8').toString('latin1');
 }
 
-/** What to hand to `node:fs`: the string itself where it is ASCII, else its bytes. */
+/** What to hand to `node:fs`: the string itself where it is ASCII, else its bytes. Windows' Node 20 opens no long path by its bytes. */
 export function toFsPath(raw: string): string | Buffer {
-  return ASCII.test(raw) ? raw : Buffer.from(raw, 'latin1');
+  if (ASCII.test(raw)) return raw;
+  const bytes = Buffer.from(raw, 'latin1');
+  return isWindows && isUtf8(bytes) ? bytes.toString() : bytes;
 }
 
-/** Where a raw path below `root` (raw) lies, for `node:fs`. '' is the root itself. */
+/** The raw path of a root: absolute, and without a slash at its end. So `/` has the empty one, and a drive `C:`. */
+export function toRoot(path: string): string {
+  return toRaw(toSlashes(toAbsolute(path)).replace(/\/$/, ''));
+}
+
+/** Where a raw path below `root` (`toRoot`) lies, for `node:fs`. '' is the root itself. */
 export function locate(root: string, raw: string): string | Buffer {
-  return toFsPath(raw === '' ? root || '/' : `${root}/${raw}`);
+  // `C:` alone is whatever directory is the working one of that drive.
+  if (raw === '') return toFsPath(root === '' || /^[a-z]:$/i.test(root) ? `${root}/` : root);
+  return toFsPath(`${root}/${raw}`);
+}
+
+/** A place (`locate`), as messages show it. */
+export function showPlace(at: string | Buffer): string {
+  return toNativePath(typeof at === 'string' ? at : writePath(at.toString('latin1')));
 }
 
 /** The same of many. All are tested together, which is fast, and nearly always enough. */

@@ -3,7 +3,7 @@
  *
  * The rule is that of git's index (Documentation/technical/racy-git.txt) and of Go's build cache (cmd/go/internal/cache, modTimeCutoff):
  * same device, inode, size, mtime and ctime means same content. A file is *racily clean*, and is read again, if its ctime is so young
- * that it may be written once more within the same tick of the clock.
+ * that it may be written once more within the same tick of the clock, or if it has none: FAT and exFAT keep no time of change.
  * @module
  */
 
@@ -89,7 +89,7 @@ export function isRacy({ dev, ino, ctimeMs }: FileId, wallMs: number, at: string
   // ctime alone decides: every write moves it, and nobody can set it back, which `touch -r` does with mtime.
   // A ctime in the future (the clock was set back) is racy until the clock has caught up.
   const isYoung = !(ctimeMs < wallMs - RACY_MS);
-  return isYoung || ino === 0 || isOnImage(dev, at);
+  return isYoung || !(ctimeMs > 0) || ino === 0 || isUntold(dev, at);
 }
 
 /** A plain copy, so that no `Stats` object with its dates is kept. */
@@ -103,22 +103,26 @@ export function toKnownId(stats: FileId, wallMs: number, at: string | Buffer): K
  * the place of one, and a reproducible build gives both the same inodes, sizes and times.
  */
 const IMAGES = [0x7371_7368, 0xe0f5_e1e2, 0x9660, 0x28cd_3d45, 0x7275];
+/** FAT and exFAT (the same). Linux shows their mtime as the ctime too, and `touch -r` sets both back. */
+const WITHOUT_CTIME = [0x4d44, 0x2011_bab0];
+const UNTOLD = [...IMAGES, ...WITHOUT_CTIME];
 
 /** A device's number may go to another file system when it is unmounted. So the answer is kept for this long. */
-const IMAGE_KNOWN_MS = 1_000;
-const images = new Map<number, { isImage: boolean; untilMs: number }>();
+const KNOWN_MS = 1_000;
+const devices = new Map<number, { isUntold: boolean; untilMs: number }>();
 
-function isOnImage(dev: number, at: string | Buffer): boolean {
+/** Whether it lies on a file system whose stats may be those of other content. */
+function isUntold(dev: number, at: string | Buffer): boolean {
   const nowMs = performance.now();
-  const known = images.get(dev);
-  if (known !== undefined && nowMs < known.untilMs) return known.isImage;
-  let isImage = false;
+  const known = devices.get(dev);
+  if (known !== undefined && nowMs < known.untilMs) return known.isUntold;
+  let isUntold = false;
   try {
     // The top half of a number above 2^31 is all ones on some platforms.
-    isImage = IMAGES.includes(statfsSync(at).type >>> 0);
+    isUntold = UNTOLD.includes(statfsSync(at).type >>> 0);
   } catch {
     // Gone, or a runtime that can't tell.
   }
-  images.set(dev, { isImage, untilMs: nowMs + IMAGE_KNOWN_MS });
-  return isImage;
+  devices.set(dev, { isUntold, untilMs: nowMs + KNOWN_MS });
+  return isUntold;
 }

@@ -10,7 +10,8 @@
 import fs, { type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { DistprintError, errnoOf } from '../errors.ts';
-import { perform, runAsync, runSync, type Work } from '../steps.ts';
+import { perform, runAsync, runSync, type Work, wait } from '../steps.ts';
+import { mayBeHeld } from './platform.ts';
 import { randomHex } from './random-name.ts';
 import { statOrNothing } from './stat.ts';
 
@@ -49,11 +50,26 @@ function* write(path: string, content: string | Uint8Array, { mode }: WriteOptio
     } finally {
       fs.closeSync(fd);
     }
-    fs.renameSync(name, target);
+    yield* rename(name, target);
   } catch (error) {
     if (temporary !== undefined) remove(temporary);
     throw aboutTarget(error, path);
   }
+}
+
+/** In milliseconds; a second in all. As long as that a reader or a virus scanner may hold the target, on Windows. */
+const RENAME_WAITS_MS = [10, 30, 60, 100, 200, 600];
+
+function* rename(from: string, to: string): Work<void> {
+  for (const waitMs of RENAME_WAITS_MS) {
+    try {
+      return fs.renameSync(from, to);
+    } catch (error) {
+      if (!mayBeHeld(error)) throw error;
+    }
+    yield* perform(wait(waitMs));
+  }
+  fs.renameSync(from, to);
 }
 
 /** Where a link leads; the path itself where it is none, or leads to nothing. */

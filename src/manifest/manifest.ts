@@ -136,10 +136,15 @@ export function looksLikeManifest(start: string): boolean {
 }
 
 /**
- * Reads a manifest's text and checks all of it.
+ * Reads a manifest's text and checks all of it. Lines that end in CRLF, as git's `core.autocrlf` makes them, count as ended by a newline.
  * @throws ERR_DISTPRINT_MANIFEST with the `line` where it is not as `serializeManifest` writes it
  */
 export function parseManifest(text: string): Manifest {
+  // Nothing is lost: a carriage return in a path is written `\x0d`.
+  return parse(text.startsWith(`${FORMAT}\r\n`) ? text.replaceAll('\r\n', '\n') : text);
+}
+
+function parse(text: string): Manifest {
   const lines = text.split('\n');
   const fail = (index: number, what: string) =>
     new DistprintError('ERR_DISTPRINT_MANIFEST', `manifest, line ${index + 1}: ${what}`, { line: index + 1 });

@@ -6,7 +6,7 @@
  */
 
 import { join } from 'node:path';
-import { toRaw } from '../disk/raw-path.ts';
+import { toRoot } from '../disk/raw-path.ts';
 import { statOrNothing } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { writeFileAtomic } from '../disk/write-file.ts';
@@ -37,7 +37,7 @@ export async function placeSeal(path: string, manifest: Manifest): Promise<{ fil
   if (manifest.kind === 'executable') {
     throw new DistprintError('ERR_DISTPRINT_OPTION', `${path} is a file: only a directory can hold a seal`, { path });
   }
-  const file = places(path)[findDist(toRaw(path)) ? 0 : 1] as string;
+  const file = places(path)[findDist(toRoot(path)) ? 0 : 1] as string;
   await writeFileAtomic(file, serializeManifest(manifest));
   return { file, manifest };
 }

@@ -10,7 +10,7 @@ import { deserialize, serialize } from 'node:v8';
 import { type Entry, type ListedDirectory, parentOf, type Special, toEntry } from '../disk/directory.ts';
 import { createStreamingHash, hashBytes } from '../disk/hash.ts';
 import type { Globs } from '../disk/list.ts';
-import { locate, locateAll, toRaw } from '../disk/raw-path.ts';
+import { locate, locateAll, showPlace, toRoot } from '../disk/raw-path.ts';
 import type { KnownId } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../disk/write-file.ts';
@@ -83,7 +83,7 @@ export function loadCache(
   const saved = readSaved(rest);
   const cached = saved && toCached(saved);
   if (saved === undefined || cached === undefined) return unused('another runtime or release wrote it');
-  if (saved.subject.root !== toRaw(root)) return unused(`it is of ${saved.subject.root}`);
+  if (saved.subject.root !== toRoot(root)) return unused(`it is of ${showPlace(locate(saved.subject.root, ''))}`);
   if (!covers(saved.subject.coverage, options)) return unused('it covers something else');
   if (saved.savedMs > Date.now()) return unused('it was saved in the future: the clock was set back');
   return { cached };

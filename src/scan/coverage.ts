@@ -12,6 +12,7 @@
  */
 
 import type { Globs } from '../disk/list.ts';
+import { toGlobSlashes } from '../disk/platform.ts';
 import { toRaw } from '../disk/raw-path.ts';
 import { DistprintError } from '../errors.ts';
 
@@ -51,7 +52,8 @@ export function checkGlobs({ include, exclude }: CoverageOptions): Pick<Coverage
   };
 }
 
-function check(option: string, globs: readonly string[]): string[] {
+function check(option: string, given: readonly string[]): string[] {
+  const globs = given.map((glob) => (typeof glob === 'string' ? toGlobSlashes(glob) : glob));
   const fault = findGlobFault(globs);
   if (fault !== undefined) throw new DistprintError('ERR_DISTPRINT_OPTION', `${option}: ${fault}`);
   return [...new Set(globs)].sort();
@@ -81,7 +83,8 @@ function faultOf(glob: unknown): string | undefined {
   if (glob.length > MAX_GLOB_LENGTH) return `longer than ${MAX_GLOB_LENGTH} characters`;
   if (glob.startsWith('!')) return 'negated: use exclude for that';
   if (glob.split('/').some(isSlow)) return `slow to match: it has more than ${MAX_STARS} stars between two slashes`;
-  if (glob.startsWith('/') || glob.split('/').includes('..')) return 'not relative to the root and below it';
+  const isAbsolute = glob.startsWith('/') || /^[a-z]:[\\/]/i.test(glob);
+  if (isAbsolute || glob.split('/').includes('..')) return 'not relative to the root and below it';
   return undefined;
 }
 
@@ -132,7 +135,8 @@ function withAllBelow(glob: string): string[] {
   return raw.endsWith('*') ? [raw] : [raw, `${raw}/**`];
 }
 
-export const escapeGlob = (raw: string) => raw.replace(/[!()*?[\]{}|@+\\]/g, '\\$&');
+/** Before a parenthesis, `@` and `+` mean something. fast-glob finds no directory below one of them that is escaped. */
+export const escapeGlob = (raw: string) => raw.replace(/[!()*?[\]{}|\\]/g, '\\$&');
 
 /** Options that cover just what a manifest does, or a subject. */
 export function toCoverageOptions({ kind, include, exclude }: Coverage): CoverageOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resolve } from 'node:path';
+import { join, posix } from 'node:path';
 import { type KnownId, toKnownId } from '../disk/stat.ts';
 import { readWholeFile } from '../disk/whole-file.ts';
 import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
@@ -24,11 +24,11 @@ export interface PackageJson {
  * @throws ERR_DISTPRINT_PACKAGE_JSON, ERR_DISTPRINT_UNREADABLE, ERR_DISTPRINT_UNSUPPORTED_FILE
  */
 export function readPackageJson(directory: string, path: string): PackageJson | undefined {
-  const at = `${directory}/package.json`;
+  const at = join(directory, 'package.json');
   const wallMs = Date.now();
   try {
     const { bytes, stats } = readWholeFile(at);
-    return { ...parse(bytes.toString(), `${path}/package.json`), id: toKnownId(stats, wallMs, at) };
+    return { ...parse(bytes.toString(), join(path, 'package.json')), id: toKnownId(stats, wallMs, at) };
   } catch (error) {
     if (leadsNowhere(error)) return undefined;
     throw unreadable(error, at);
@@ -74,6 +74,6 @@ export function toPackagePaths(field: unknown): string[] {
   const files = typeof field === 'object' && field !== null ? Object.values(field) : [field];
   return files
     .filter((file) => typeof file === 'string')
-    .map((file) => resolve('/', file.replaceAll('\\', '/')).slice(1))
+    .map((file) => posix.resolve('/', file.replaceAll('\\', '/')).slice(1))
     .filter((path) => path !== '');
 }

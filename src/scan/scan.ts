@@ -5,14 +5,16 @@
  */
 
 import type { Stats } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ListedDirectory, parentOf } from '../disk/directory.ts';
 import { isStillSpecial, type Listing, list, relistSame, sameSpecials } from '../disk/list.ts';
-import { locate, writePath } from '../disk/raw-path.ts';
+import { mayBeHeld } from '../disk/platform.ts';
+import { locate, showPlace } from '../disk/raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from '../disk/read-file.ts';
 import { type KnownId, STATS_A_PAUSE, sameId, statOrNothing } from '../disk/stat.ts';
 import { DistprintError, isDistprintError, unreadable } from '../errors.ts';
-import { PAUSE, type Work } from '../steps.ts';
+import { PAUSE, perform, type Work, wait } from '../steps.ts';
 import { type CoverageOptions, isSameList } from './coverage.ts';
 import { IdTable } from './id-table.ts';
 import { coversTheSame, resolveSubject, type Subject } from './subject.ts';
@@ -38,8 +40,10 @@ export interface ScanCost {
   readonly directoriesRead: number;
 }
 
-/** How often a pass starts again when a file or directory vanishes under it. */
+/** How often a pass starts again when a file or directory vanishes under it, or is held by another program. */
 const ATTEMPTS = 3;
+/** Milliseconds from one attempt to the next, where something is held. */
+const HELD_WAIT_MS = 100;
 /** Files read between two pauses: less than a millisecond, even if all are of the largest size that is read in one go. */
 const FILES_A_PAUSE = 4;
 
@@ -63,7 +67,9 @@ export function* scan(
       const pass = isSame ? previous : { ...previous, listing: held.listing, fresh: [], ...readings };
       return { pass, filesRead: readings?.fresh.length ?? 0, directoriesRead: held.directoriesRead };
     } catch (error) {
-      if (attempt === ATTEMPTS || !isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE')) throw error;
+      const isHeld = mayBeHeld(error);
+      if (attempt === ATTEMPTS || !(isHeld || isDistprintError(error, 'ERR_DISTPRINT_UNSTABLE'))) throw error;
+      if (isHeld) yield* perform(wait(HELD_WAIT_MS));
     }
   }
 }
@@ -81,7 +87,7 @@ function* scanAnew(
   const { listing, directoriesRead } =
     globs === null ? listExecutable(root) : yield* list(root, globs, isListedAlike ? held.unmoved : new Map());
   if (!coversTheSame(subject)) {
-    const message = `${path}/dist came or went while the package was listed: try again when whatever builds it is done`;
+    const message = `${join(path, 'dist')} came or went while the package was listed: try again when whatever builds it is done`;
     throw new DistprintError('ERR_DISTPRINT_UNSTABLE', message, { path });
   }
   const readings = yield* readListing(listing, previous);
@@ -208,7 +214,7 @@ function* readListing(listing: Listing, before: Scan | null): Work<Readings> {
       ids.set(row, before.ids.get(rowBefore));
       continue;
     }
-    const reading = readSmall(at, stats) ?? (yield* readFile(at, show(at)));
+    const reading = readSmall(at, stats) ?? (yield* readFile(at, showPlace(at)));
     digests.push(reading.digest);
     ids.set(row, reading);
     fresh.push(row);
@@ -225,7 +231,7 @@ function* readMoved({ listing, digests, ids }: Scan): Work<Readings | undefined>
     const stats = statOrNothing(at);
     if (isUnmovedRow(stats, ids, row)) continue;
     moved ??= { digests: [...digests], ids: ids.copy(), fresh: [] };
-    const reading = readSmall(at, stats) ?? (yield* readFile(at, show(at)));
+    const reading = readSmall(at, stats) ?? (yield* readFile(at, showPlace(at)));
     moved.digests[row] = reading.digest;
     moved.ids.set(row, reading);
     moved.fresh.push(row);
@@ -239,8 +245,6 @@ function readSmall(at: string | Buffer, looked: Stats | undefined): Reading | un
   try {
     return readSmallFile(at, looked);
   } catch (error) {
-    throw vanished(error, show(at)) ?? unreadable(error, show(at));
+    throw vanished(error, showPlace(at)) ?? unreadable(error, showPlace(at));
   }
 }
-
-const show = (at: string | Buffer) => (typeof at === 'string' ? at : writePath(at.toString('latin1')));

@@ -4,9 +4,9 @@
  */
 
 import { type Stats, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Globs } from '../disk/list.ts';
-import { locate, toRaw } from '../disk/raw-path.ts';
+import { isNamedSo, spellAsOnDisk, toAbsolute } from '../disk/platform.ts';
+import { locate, toRaw, toRoot } from '../disk/raw-path.ts';
 import { type KnownId, statOrNothing } from '../disk/stat.ts';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
 import { type Coverage, type CoverageOptions, checkGlobs, escapeGlob, type Kind, toGlobs } from './coverage.ts';
@@ -30,8 +30,8 @@ export interface Subject {
  * @throws ERR_DISTPRINT_NOT_FOUND, ERR_DISTPRINT_UNSUPPORTED_FILE, ERR_DISTPRINT_PACKAGE_JSON, ERR_DISTPRINT_UNREADABLE, ERR_DISTPRINT_OPTION
  */
 export function resolveSubject(path: string, options: CoverageOptions = {}): Subject {
-  const absolute = resolve(path);
-  const root = toRaw(absolute === '/' ? '' : absolute);
+  const absolute = toAbsolute(path);
+  const root = toRoot(absolute);
   const stats = statOrThrow(absolute, path);
   const { include, exclude } = checkGlobs(options);
   const bare = { root, name: null, version: null, globs: null, hasDist: null, packageJson: null };
@@ -56,12 +56,13 @@ export function resolveSubject(path: string, options: CoverageOptions = {}): Sub
   if (packageJson === undefined) return { ...bare, coverage, globs: toGlobs(coverage, ['**']) };
   const { name, version, bin, id } = packageJson;
   const hasDist = include === null ? findDist(root) : null;
-  const usual = hasDist ? ['dist/**', ...bin.map((file) => escapeGlob(toRaw(file)))] : ['**'];
+  const usual = hasDist ? ['dist/**', ...bin.map((file) => escapeGlob(toRaw(spellAsOnDisk(absolute, file))))] : ['**'];
   return { root, coverage, name, version, globs: toGlobs(coverage, usual), hasDist, packageJson: id };
 }
 
 /** @param root raw (raw-path.ts) */
-export const findDist = (root: string) => statOrNothing(locate(root, 'dist'))?.isDirectory() === true;
+export const findDist = (root: string) =>
+  statOrNothing(locate(root, 'dist'))?.isDirectory() === true && isNamedSo(locate(root, ''), 'dist');
 
 /** False if a directory `dist` came or went since: something else is covered now. */
 export const coversTheSame = ({ root, hasDist }: Subject) => hasDist === null || hasDist === findDist(root);

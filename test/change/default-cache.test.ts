@@ -1,8 +1,10 @@
-import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, vi } from 'vitest';
+import { defaultCacheFile } from '../../src/change/default-cache.ts';
 import { built } from '../helpers/built.ts';
 import { onlyWith } from '../helpers/needs.ts';
+import { itOnWindows } from '../helpers/on-windows.ts';
 import { me, writeRole } from '../helpers/role.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makeTemp } from '../helpers/temp.ts';
@@ -10,7 +12,7 @@ import { makeSharedTemp } from '../helpers/tree.ts';
 import { sleep } from '../helpers/wait.ts';
 
 const MB = 1024 * 1024;
-const itOnLinux = onlyWith('/proc/PID/io', existsSync('/proc/self/io'));
+const itOnLinux = onlyWith('/proc/PID/io', process.platform === 'linux');
 
 const temp = makeSharedTemp();
 const [large, small] = [join(temp, 'large'), join(temp, 'small')];
@@ -76,6 +78,15 @@ describe('a large executable', () => {
     expect((await askProbe(large, home)).read).toBeLessThan(MB);
     expect((await askProbe(large, join(home, 'distprint', file))).token).toBe(token);
   });
+});
+
+itOnWindows('on Windows it lies where programs keep what is of this machine alone', () => {
+  const home = makeTemp();
+  vi.stubEnv('XDG_CACHE_HOME', undefined);
+  vi.stubEnv('LOCALAPPDATA', home);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(defaultCacheFile(large)).toMatch(/\\distprint\\[0-9a-f]{16}\.cache$/);
+  expect(readdirSync(home)).toEqual(['distprint']);
 });
 
 itOnLinux('a small executable has no cache', async () => {

@@ -1,9 +1,10 @@
-import { chmodSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
+import { canLink } from '../helpers/links.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
-import { nodeCommand, run } from '../helpers/run.ts';
+import { nodeCommand } from '../helpers/run.ts';
 import { type Answer, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { asOrdinaryUser, itAsUser } from '../helpers/user.ts';
@@ -20,13 +21,13 @@ const settledIn = ({ ask }: Process): Promise<Answer> =>
   });
 
 describe('a program that looks at itself', () => {
-  /** A package whose program runs, started through a link as npm's bin links are. */
+  /** A package whose program runs, started through a link as npm's bin links are; where there are none, by its path, as npm's shims do. */
   async function startProgram(flags: readonly string[] = []) {
     const root = makePackage(files);
     writeProgram(join(root, 'dist/cli.mjs'));
     const bin = join(makeTemp(), 'cli.mjs');
-    symlinkSync(join(root, 'dist/cli.mjs'), bin);
-    return { root, program: await talk([...nodeCommand, ...flags, bin]) };
+    if (canLink) symlinkSync(join(root, 'dist/cli.mjs'), bin);
+    return { root, program: await talk([...nodeCommand, ...flags, canLink ? bin : join(root, 'dist/cli.mjs')]) };
   }
   /** As an installer does: the loaded code stays as it was. */
   const rewrite = (root: string) => writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
@@ -40,8 +41,9 @@ describe('a program that looks at itself', () => {
   it('is changed, once settled, where a file of it was replaced between its start and its baseline', async () => {
     const { root, program } = await startProgram();
     rewrite(root);
-    await program.ask({ do: 'create', options: { path: root, settleMs: 2_000 } });
+    await program.ask({ do: 'create', options: { path: root, settleMs: 60_000 } });
     expect(await program.ask({ do: 'checkSync' })).toMatchObject({ verdict: 'settling' });
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
     const check = await settledIn(program);
     expect(check).toMatchObject({ verdict: 'changed', reason: expect.stringContaining('dist/a.js') });
     expect(check).toMatchObject({ changes: { version: null, added: [], removed: [], changed: [] } });
@@ -71,7 +73,9 @@ describe('a program that looks at itself', () => {
 
   it('is changed likewise where a file was put into its place whose own times are old', async () => {
     const { root, program } = await startProgram();
-    await run(['sh', '-c', 'echo 2 > new && touch -d 1985-10-26 new && mv new dist/a.js'], { cwd: root });
+    writeFileSync(join(root, 'new'), '2');
+    utimesSync(join(root, 'new'), 499_162_500, 499_162_500); // npm's, of 1985
+    renameSync(join(root, 'new'), join(root, 'dist/a.js'));
     await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
     expect(await settledIn(program)).toMatchObject({ verdict: 'changed' });
   });
@@ -82,7 +86,7 @@ describe('a program that looks at itself', () => {
     const before = await talkToLoop();
     await before.ask({ do: 'create', options: { path: root, cacheFile, settleMs: 1 } });
     expect((await settledIn(before)).verdict).toBe('current');
-    await run(['touch', join(root, 'dist/a.js')]);
+    touch(root, 'dist/a.js');
     await program.ask({ do: 'create', options: { path: root, cacheFile, settleMs: 200 } });
     expect(await settledIn(program)).toMatchObject({ verdict: 'current' });
   });
@@ -101,7 +105,7 @@ describe('a program that looks at itself', () => {
   it('is held against the baseline alone where that is given', async () => {
     const { root, program } = await startProgram();
     const baseline = buildManifestSync(root);
-    await run(['touch', join(root, 'dist/a.js')]);
+    touch(root, 'dist/a.js');
     await program.ask({ do: 'create', options: { path: root, baseline, settleMs: 1 } });
     expect(await settledIn(program)).toMatchObject({ verdict: 'current' });
     rewrite(root);
@@ -118,10 +122,10 @@ describe('a program that looks at itself', () => {
 const withUlimit = onlyWith('ulimit', isPosix);
 const limited = ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'];
 
-/** Moves the timestamps of every file. */
-function touch(root: string): void {
+/** Moves the timestamps. */
+function touch(root: string, ...paths: string[]): void {
   const now = new Date();
-  for (const path of Object.keys(files)) utimesSync(join(root, path), now, now);
+  for (const path of paths) utimesSync(join(root, path), now, now);
 }
 
 describe('a process that may open no more files', () => {
@@ -129,7 +133,7 @@ describe('a process that may open no more files', () => {
     const root = makePackage(files);
     const { ask } = await talkToLoop({}, limited);
     await ask({ do: 'create', options: { path: root } });
-    touch(root); // so that it must be read, however long ago it was written
+    touch(root, ...Object.keys(files)); // so that it must be read, however long ago it was written
     await ask({ do: 'fill' });
     for (const way of ['check', 'checkSync'] as const) {
       expect(await ask({ do: way })).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('EMFILE') });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { makeSharedTemp, npmRetired, writePackage } from '../helpers/tree.ts';
 import { settled, sleep } from '../helpers/wait.ts';
@@ -44,7 +45,7 @@ describe('what is new', () => {
     }
   });
 
-  it('is settled in the end where `dist` has become a link that leads to itself', async () => {
+  itWithLinks('is settled in the end where `dist` has become a link that leads to itself', async () => {
     const root = makePackage(files);
     const detector = createDetector({ path: root, settleMs: SETTLE_MS });
     rmSync(join(root, 'dist'), { recursive: true });
@@ -243,7 +244,7 @@ describe('a link swapped to a tree', () => {
   beforeAll(() => sleep(2 * SETTLE_MS));
   afterEach(() => void vi.restoreAllMocks());
 
-  it.each([
+  itWithLinks.each([
     ['itself', 'direct', 'current', '1/pkg', '2/pkg'],
     ['above it', 'above', 'current/pkg', '1', '2'],
   ])('that is old is settling until it was watched for settleMs: the link %s', async (_, name, path, one, two) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { distprint } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { makeDirectory, makePackage, makeTemp } from '../helpers/temp.ts';
 
 const old = () => makePackage({ 'dist/a.js': '1', 'dist/b.js': '1', 'dist/c.js': '1' });
@@ -84,7 +85,7 @@ describe('distprint diff <a> <b>', () => {
       async () => [await manifestOf(old()), makeDirectory({})],
       'package',
     ],
-    ['a path that is not there', () => [old(), '/gone'], '/gone'],
+    ['a path that is not there', () => [old(), '/gone'], 'gone'],
     ['a manifest that is damaged', () => [old(), join(makeDirectory({ m: 'distprint manifest 1\n' }), 'm')], 'line 2'],
     [
       'a manifest of another format',
@@ -97,7 +98,7 @@ describe('distprint diff <a> <b>', () => {
     expect(stderr).toContain(says);
   });
 
-  it('names files so that no name can pass for another line', async () => {
+  onlyWith('names that Win32 forbids', isPosix)('names files so that no name can pass for another line', async () => {
     const [a, b] = [makeDirectory({}), makeDirectory({ 'x\nD  y': '', '\x1b[2J': '' })];
     expect((await distprint(['diff', a, b])).stdout).toBe('A  \\x1b[2J\nA  x\\nD  y\n');
   });

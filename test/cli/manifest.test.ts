@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { serializeManifest } from '../../src/manifest/manifest.ts';
 import { distprint } from '../helpers/cli.ts';
+import { isPosix } from '../helpers/needs.ts';
 import { makeDirectory, makePackage, makeTemp } from '../helpers/temp.ts';
 
 describe('distprint manifest <path>', () => {
   it('prints what the library writes', async () => {
-    const root = makePackage({ 'dist/é\n': '1', 'x.js': '' });
+    const root = makePackage({ [isPosix ? 'dist/é\n' : 'dist/é']: '1', 'x.js': '' });
     const globs = { include: ['**/*'], exclude: ['x.*'] };
     expect(await distprint(['manifest', root, '--include', '**/*', '--exclude', 'x.*'])).toEqual({
       code: 0,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { serializeManifest } from '../../src/manifest/manifest.ts';
 import { distprint } from '../helpers/cli.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { makeDirectory, makePackage, makeTemp, type Tree } from '../helpers/temp.ts';
 
 describe('distprint verify <path> --manifest <file>', () => {
@@ -82,7 +83,7 @@ describe('distprint verify <path> --manifest <file>', () => {
     expect(gone.stderr).toContain('gone');
   });
 
-  it('takes a manifest that a link leads to', async () => {
+  itWithLinks('takes a manifest that a link leads to', async () => {
     const { root, manifest } = released();
     symlinkSync(manifest, `${manifest}.link`);
     expect((await distprint(['verify', root, '--manifest', `${manifest}.link`])).code).toBe(0);

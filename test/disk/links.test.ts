@@ -1,8 +1,9 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { distprint } from '../helpers/cli.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { contentsOf, errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
 import { hasProgram, isPosix, needs } from '../helpers/needs.ts';
 import { run } from '../helpers/run.ts';
@@ -17,14 +18,14 @@ async function contentsOfTree(root: string): Promise<Record<string, string>> {
 }
 
 describe('a link to a file', () => {
-  it('gives the fingerprint of a copy of that file, however many links lead there', () => {
+  itWithLinks('gives the fingerprint of a copy of that file, however many links lead there', () => {
     const linked = makeDirectory({ a: 'content' });
     symlinkSync('c', join(linked, 'b'));
     symlinkSync(join(linked, 'a'), join(linked, 'c'));
     expect(fingerprintOf(linked)).toBe(fingerprintOf(makeDirectory({ a: 'content', b: 'content', c: 'content' })));
   });
 
-  it('that lies outside is seen when that file changes', () => {
+  itWithLinks('that lies outside is seen when that file changes', () => {
     const outside = makeDirectory({ file: 'one' });
     const root = makePackage({ 'dist/a': '' });
     symlinkSync(join(outside, 'file'), join(root, 'dist/link'));
@@ -35,20 +36,20 @@ describe('a link to a file', () => {
 });
 
 describe('a link to a directory', () => {
-  it('gives the fingerprint of a copy of all below it', () => {
+  itWithLinks('gives the fingerprint of a copy of all below it', () => {
     const outside = makeDirectory({ 'x/y': '1', z: '2' });
     const root = makeDirectory({ a: '' });
     symlinkSync(outside, join(root, 'd'));
     expect(fingerprintOf(root)).toBe(fingerprintOf(makeDirectory({ a: '', 'd/x/y': '1', 'd/z': '2' })));
   });
 
-  it('may be dist itself', () => {
+  itWithLinks('may be dist itself', () => {
     const root = makePackage({ 'build/a.js': '1', 'src/b.ts': '' });
     symlinkSync('build', join(root, 'dist'));
     expect(fingerprintOf(root)).toBe(fingerprintOf(makePackage({ 'dist/a.js': '1' })));
   });
 
-  it('beside it is followed twice over where two links lead there: that is no cycle', () => {
+  itWithLinks('beside it is followed twice over where two links lead there: that is no cycle', () => {
     const root = makeDirectory({ 'real/f': '1' });
     symlinkSync('real', join(root, 'one'));
     symlinkSync('one', join(root, 'two'));
@@ -57,7 +58,7 @@ describe('a link to a directory', () => {
 });
 
 describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the text of the link', () => {
-  it.each([
+  itWithLinks.each([
     ['to its own directory', 'd/loop', '.'],
     ['to the directory above', 'd/loop', '..'],
     ['to itself', 'loop', 'loop'],
@@ -72,7 +73,7 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
     expect(contents[path]).toMatch(/^cycle:[0-9a-f]{16}$/);
   });
 
-  it('of two links that lead to each other', async () => {
+  itWithLinks('of two links that lead to each other', async () => {
     const root = makeDirectory({});
     symlinkSync('b', join(root, 'a'));
     symlinkSync('a', join(root, 'b'));
@@ -82,7 +83,7 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
     expect(contents.a).not.toBe(contents.b); // the texts of the links differ
   });
 
-  it('of directories with links to each other', async () => {
+  itWithLinks('of directories with links to each other', async () => {
     const root = makeDirectory({ 'a/f': '', 'b/g': '' });
     symlinkSync('../b', join(root, 'a/x'));
     symlinkSync('../a', join(root, 'b/y'));
@@ -92,7 +93,7 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
     expect(contents['b/y/x']).toMatch(/^cycle:/);
   });
 
-  it('seen through a link to the root', async () => {
+  itWithLinks('seen through a link to the root', async () => {
     const root = makeDirectory({ f: '' });
     symlinkSync('.', join(root, 'loop'));
     const entrance = join(makeDirectory({}), 'entrance');
@@ -100,20 +101,20 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
     expect(await contentsOfTree(entrance)).toEqual(await contentsOfTree(root));
   });
 
-  it('in the place of the root: then nothing is there', async () => {
+  itWithLinks('in the place of the root: then nothing is there', async () => {
     const loop = join(makeDirectory({}), 'loop');
     symlinkSync('loop', loop);
     expect(await distprint([loop])).toMatchObject({ code: 2, stderr: expect.stringContaining('lead in a loop') });
     expect(await errorOf(() => fingerprintOf(loop))).toMatchObject({ code: 'ERR_DISTPRINT_NOT_FOUND', path: loop });
   });
 
-  it('below which a glob names something: nothing is there', () => {
+  itWithLinks('below which a glob names something: nothing is there', () => {
     const root = makeDirectory({ a: '' });
     symlinkSync('loop', join(root, 'loop'));
     expect(pathsOf(root, { include: ['a', 'loop/b/**', 'loop/c'] })).toEqual(['a']);
   });
 
-  it('where dist leads to itself: the package then has no dist', async () => {
+  itWithLinks('where dist leads to itself: the package then has no dist', async () => {
     const root = makePackage({ a: '' });
     symlinkSync('dist', join(root, 'dist'));
     const contents = await contentsOfTree(root);
@@ -121,7 +122,7 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
     expect(contents.dist).toMatch(/^cycle:/);
   });
 
-  it('where dist leads to the package: every path through it ends', async () => {
+  itWithLinks('where dist leads to the package: every path through it ends', async () => {
     const root = makePackage({ a: '' });
     symlinkSync('.', join(root, 'dist'));
     expect((await distprint([root])).code).toBe(0);
@@ -129,7 +130,7 @@ describe('a cycle never hangs, and is recorded as `cycle:` with the hash of the 
 });
 
 describe('a link to nothing', () => {
-  it('is recorded as `dangling:`, and another text is another fingerprint', () => {
+  itWithLinks('is recorded as `dangling:`, and another text is another fingerprint', () => {
     const dangling = (target: string) => {
       const root = makeDirectory({ f: '' });
       symlinkSync(target, join(root, 'link'));
@@ -142,7 +143,7 @@ describe('a link to nothing', () => {
     expect(contentsOf(dangling('f/below-a-file')).link).toMatch(/^dangling:/);
   });
 
-  it('becomes a file when what it names comes', () => {
+  itWithLinks('becomes a file when what it names comes', () => {
     const root = makeDirectory({});
     symlinkSync('soon', join(root, 'link'));
     const before = fingerprintOf(root);
@@ -161,7 +162,7 @@ describe('a link to nothing', () => {
   });
 });
 
-it('a directory below a link may be left out', () => {
+itWithLinks('a directory below a link may be left out', () => {
   const root = makeDirectory({ a: '' });
   const outside = makeDirectory({ 'deep/x': '' });
   mkdirSync(join(root, 'd'));

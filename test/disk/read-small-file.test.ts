@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { hashBytes } from '../../src/disk/hash.ts';
 import { readSmallFile } from '../../src/disk/read-file.ts';
+import { isPosix } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import { notRacy } from '../helpers/wait.ts';
 
@@ -90,12 +91,13 @@ describe('a small file', () => {
     expect(meanwhile.reads).toBe(1);
   });
 
-  it.each<[string, (path: string) => void]>([
+  const changes: [string, (path: string) => void][] = [
     ['grows', (path) => appendFileSync(path, '!')],
     ['shrinks', (path) => truncateSync(path, 3)],
     ['is overwritten, with its size and mtime as they were,', (path) => overwrite(path, 'CONTENTS')],
-    ['is replaced', (path) => replace(path, 'CONTENTS')],
-  ])('gets no digest where it %s while it is read', (_, change) => {
+    ...(isPosix ? [['is replaced', (path: string) => replace(path, 'CONTENTS')] as [string, () => void]] : []),
+  ];
+  it.each(changes)('gets no digest where it %s while it is read', (_, change) => {
     const path = nextFile();
     const looked = statSync(path);
     once(() => change(path));

@@ -4,10 +4,12 @@ import type { OwnState, RunnerState } from '../../src/runner/index.ts';
 import { identify, type ProcessId } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { fingerprintOf } from './manifest.ts';
+import { onlyWith } from './needs.ts';
 import { makeState } from './runner.ts';
 
 /** The process that runs this test: a runner that is alive, as far as its lock and its state tell. */
-export const me = identify(process.pid) as ProcessId;
+export const me: ProcessId = identify(process.pid) ?? { pid: process.pid, started: '1' };
+export const itWithRunner = onlyWith('a runner, which Windows does not have yet', identify(process.pid) !== undefined);
 /** A process that has ended, whose PID is another's now. */
 export const gone: ProcessId = { ...me, started: me.started.replace(/\d+$/, '0') };
 

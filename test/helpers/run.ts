@@ -40,12 +40,11 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What starts Node so that it can run TypeScript, from any working directory. */
-export const nodeCommand: readonly string[] = [
-  process.execPath,
-  '--import',
-  pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href,
-];
+/** What starts Node so that it can run TypeScript, from any working directory. From 22.18 on, Node itself can, and starts faster. */
+export const nodeCommand: readonly string[] =
+  'typescript' in process.features && process.features.typescript
+    ? [process.execPath, '--disable-warning=ExperimentalWarning']
+    : [process.execPath, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
 
 /** The environment without what whoever runs the tests has set: colours, and npm's own variables. */
 export const plainEnv: NodeJS.ProcessEnv = Object.fromEntries(

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Command } from './loop-child.ts';
 import { nodeCommand, type RunOptions } from './run.ts';
@@ -52,4 +53,4 @@ export async function talk(command: readonly string[], options: RunOptions = {})
 
 /** The loop itself, which is no part of what it looks at. */
 export const talkToLoop = (options: RunOptions = {}, launcher: readonly string[] = []) =>
-  talk([...launcher, ...nodeCommand, new URL(loopChild).pathname], options);
+  talk([...launcher, ...nodeCommand, fileURLToPath(loopChild)], options);

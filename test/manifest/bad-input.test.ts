@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
@@ -16,13 +17,13 @@ describe('no such path is not found', () => {
     expect(error.message).toContain('no such file or directory');
   });
 
-  it('a link to nothing', async () => {
+  itWithLinks('a link to nothing', async () => {
     const link = join(makeDirectory({}), 'link');
     symlinkSync('gone', link);
     expect((await errorOf(() => buildManifestSync(link))).code).toBe('ERR_DISTPRINT_NOT_FOUND');
   });
 
-  it('a link to itself is an error of ours too', async () => {
+  itWithLinks('a link to itself is an error of ours too', async () => {
     const link = join(makeDirectory({}), 'link');
     symlinkSync('link', link);
     expect((await errorOf(() => buildManifestSync(link))).code).toMatch(/^ERR_DISTPRINT_(NOT_FOUND|UNREADABLE)$/);
@@ -51,9 +52,9 @@ describe('a package.json that is broken is an error that says what is wrong', ()
   ])('%s', async (_, text, says) => {
     const root = makePackage({ 'package.json': text, 'dist/a': '' });
     const error = await errorOf(() => buildManifestSync(root));
-    expect(error).toMatchObject({ code: 'ERR_DISTPRINT_PACKAGE_JSON', path: `${root}/package.json` });
+    expect(error).toMatchObject({ code: 'ERR_DISTPRINT_PACKAGE_JSON', path: join(root, 'package.json') });
     expect(error.message).toContain(says);
-    expect(error.message).toContain(`${root}/package.json`);
+    expect(error.message).toContain(join(root, 'package.json'));
   });
 
   it('more than a megabyte, or larger than memory', async () => {
@@ -62,7 +63,7 @@ describe('a package.json that is broken is an error that says what is wrong', ()
     for (const size of [2 ** 21, 2 ** 40]) {
       truncateSync(join(root, 'package.json'), size);
       const error = await errorOf(() => buildManifestSync(root));
-      expect(error).toMatchObject({ code: 'ERR_DISTPRINT_UNSUPPORTED_FILE', path: `${root}/package.json` });
+      expect(error).toMatchObject({ code: 'ERR_DISTPRINT_UNSUPPORTED_FILE', path: join(root, 'package.json') });
       expect(await detector.check()).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('at most') });
     }
   });
@@ -78,7 +79,7 @@ describe('a package.json that is broken is an error that says what is wrong', ()
   it('a directory of that name', async () => {
     const root = makeDirectory({ 'package.json/x': '' });
     const error = await errorOf(() => buildManifestSync(root));
-    expect(error).toMatchObject({ path: `${root}/package.json` });
+    expect(error).toMatchObject({ path: join(root, 'package.json') });
   });
 });
 
@@ -116,13 +117,13 @@ describe('a dist', () => {
     expect(fingerprintOf(empty)).toBe(full);
   });
 
-  it('that is a link to nothing is none', () => {
+  itWithLinks('that is a link to nothing is none', () => {
     const root = makePackage({ 'a.js': '' });
     symlinkSync('gone', join(root, 'dist'));
     expect(pathsOf(root)).toEqual(['a.js', 'dist']);
   });
 
-  it('that is a link through a file is none', () => {
+  itWithLinks('that is a link through a file is none', () => {
     const root = makePackage({ 'a.js': '' });
     symlinkSync('a.js/below', join(root, 'dist'));
     expect(pathsOf(root)).toEqual(['a.js', 'dist']);

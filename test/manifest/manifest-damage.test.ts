@@ -4,12 +4,13 @@ import { hashText } from '../../src/disk/hash.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
 import { errorOf } from '../helpers/manifest.ts';
+import { isPosix } from '../helpers/needs.ts';
 import { makePackage } from '../helpers/temp.ts';
 
 const text = () => {
   const root = makePackage({
     'dist/a.js': '1',
-    'dist/é\n.js': '2',
+    [isPosix ? 'dist/é\n.js' : 'dist/é.js']: '2',
     'dist/\ufffd': '',
     'dist/z/y': '3',
     'dist/z/z': '4',
@@ -91,8 +92,11 @@ describe('a manifest is refused', () => {
     }
   });
 
-  it('with CRLF line ends', async () => {
-    await expectRefused(Buffer.from(text().replaceAll('\n', '\r\n')));
+  it('with carriage returns that no tool puts there', async () => {
+    const lines = text().split('\n');
+    await expectRefused(Buffer.from(lines.join('\r')));
+    await expectRefused(Buffer.from(lines.join('\r\r\n')));
+    await expectRefused(Buffer.from(lines.map((line, i) => (i === 5 ? `${line}\r` : line)).join('\n')));
   });
 
   it.each([
@@ -122,6 +126,11 @@ describe('a manifest is refused', () => {
     expect(error.line).toBe(whole.split('\n').length - 1);
     expect(error.message).toContain('altered');
   });
+});
+
+it('one with CRLF line ends says the same: git makes them where core.autocrlf is set', () => {
+  const whole = text();
+  expect(parseManifest(whole.replaceAll('\n', '\r\n'))).toEqual(parseManifest(whole));
 });
 
 it('an undamaged one is not refused', () => {

@@ -1,7 +1,9 @@
 import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { itWithLinks } from '../helpers/links.ts';
 import { fingerprintOf, pathsOf } from '../helpers/manifest.ts';
+import { legalNames } from '../helpers/needs.ts';
 import { makePackage, writeTree } from '../helpers/temp.ts';
 
 const withBin = (bin: unknown) => ({ 'package.json': { version: '1', bin }, 'dist/a.js': '' });
@@ -47,14 +49,24 @@ describe('what bin names', () => {
     },
   );
 
-  it.each(['a(b).js', '[id].js', '{x,y}.js', '*.js', '!no.js', 'a|b.js', '@x+y.js', 'é.js', 'a b.js', 'new\nline.js'])(
-    'is a name and no pattern: %j',
-    (name) => {
-      const root = makePackage({ ...withBin(name), [name]: '', 'x.js': '', 'i.js': '', 'a.js': '' });
-      const written = name.replace('\n', '\\n');
-      expect(pathsOf(root)).toEqual([written, 'dist/a.js'].sort());
-    },
-  );
+  const names = [
+    'a(b).js',
+    '[id].js',
+    '{x,y}.js',
+    '*.js',
+    '!no.js',
+    'a|b.js',
+    '@x+y.js',
+    'é.js',
+    'a b.js',
+    'new\nline.js',
+  ];
+  const folders = ['a(b)/x.js', '@x/y.js', 'a+b/x.js', '[id]/x.js', '{x,y}/x.js', 'a|b/x.js', '+(x)/y.js', '!x/y.js'];
+  it.each(legalNames([...names, ...folders]))('is a name and no pattern: %j', (name) => {
+    const root = makePackage({ ...withBin(name), [name]: '', 'x.js': '', 'i.js': '', 'a.js': '' });
+    const written = name.replace('\n', '\\n');
+    expect(pathsOf(root)).toEqual([written, 'dist/a.js'].sort());
+  });
 
   it.each([[null], [3], [''], ['.'], [[]], [{ a: 1, b: null }], ['missing.js'], ['dist'], ['../..']])(
     'may be nothing that can be covered: %j',
@@ -68,7 +80,7 @@ describe('what bin names', () => {
     expect(pathsOf(root)).toEqual(['bin/x.js', 'dist/a.js']);
   });
 
-  it('counts by the content that a link leads to', () => {
+  itWithLinks('counts by the content that a link leads to', () => {
     const root = makePackage({ ...withBin('cli.js'), 'lib/cli.js': 'x' });
     symlinkSync('lib/cli.js', join(root, 'cli.js'));
     const linked = fingerprintOf(root);

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
@@ -30,7 +31,7 @@ function makePlace(name: string, special: boolean): Place {
   return { root, out };
 }
 
-type Change = readonly [what: string, change: (place: Place) => void, it?: typeof it.skip];
+type Change = readonly [what: string, change: (place: Place) => void, it?: typeof itWithLinks];
 
 const changes: Change[] = [
   ['the content of a file that a link leads to', ({ out }) => overwriteUnseen(join(out, 'file.js'), 'two')],
@@ -77,7 +78,7 @@ beforeAll(notRacy);
 
 describe('a warm detector sees, as a cold one does,', () => {
   for (const { change, special, place } of cases) {
-    const [what, make, itHere = it] = change;
+    const [what, make, itHere = itWithLinks] = change;
     itHere(`${what}${special ? ', in a tree with links that lead nowhere' : ''}`, async () => {
       const detector = createDetector({ path: place.root, settleMs: 1 });
       expect(detector.checkSync()).toMatchObject({ verdict: 'current', filesRead: 0, directoriesRead: 0 });

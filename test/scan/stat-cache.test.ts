@@ -29,7 +29,11 @@ const files = { 'dist/a.js': 'alpha', 'dist/b/c.js': 'gamma', 'dist/b/d.js': 'de
 const temp = makeSharedTemp();
 let made = 0;
 /** Trees that are old enough for their timestamps to be trusted, made and waited for together. */
-const trees = Array.from({ length: 16 }, () => writePackage(join(temp, `${made++}`, 'root'), files));
+const trees = Array.from({ length: 16 }, () => {
+  const root = writePackage(join(temp, `${made++}`, 'root'), files);
+  utimesSync(join(root, 'dist/b/c.js'), 1_000_000_000, 1_000_000_000); // a time that any tool can set again
+  return root;
+});
 const linked = writePackage(join(temp, 'linked/root'), { ...files, 'package.json': { version: '1', bin: 'gone.js' } });
 writePackage(join(temp, 'linked/outside'), { 'one.js': '1', 'deep/two.js': '2' });
 mkdirSync(join(temp, 'linked/other'));
@@ -171,9 +175,14 @@ describe('an entry that comes or goes is seen', () => {
   });
 });
 
+function touchAll(root: string): void {
+  const now = new Date();
+  for (const path of ['package.json', ...Object.keys(files)]) utimesSync(join(root, path), now, now);
+}
+
 describe('what changes no content is current', () => {
   it.each<[string, (root: string) => void, number]>([
-    ['touch of every file', (root) => void execFileSync('find', [root, '-exec', 'touch', '{}', '+']), FILES],
+    ['touch of every file', (root) => void touchAll(root), FILES],
     ['utimes to long ago', (root) => utimesSync(join(root, 'dist/a.js'), 1, 1), 1],
     ['chmod', (root) => chmodSync(join(root, 'dist/a.js'), 0o755), 1],
     ['a hard link', (root) => linkSync(join(root, 'dist/a.js'), join(root, 'store')), 1],

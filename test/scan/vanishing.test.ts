@@ -6,6 +6,7 @@ import { toBuiltManifest } from '../../src/manifest/build.ts';
 import { holdsStill, type Scan, scan } from '../../src/scan/scan.ts';
 import { PAUSE, runSync } from '../../src/steps.ts';
 import { drive } from '../helpers/drive.ts';
+import { itWithLinks } from '../helpers/links.ts';
 import { contentsOf, errorOf, fingerprintOf } from '../helpers/manifest.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { nodeCommand, run } from '../helpers/run.ts';
@@ -119,7 +120,7 @@ describe('between listing and reading', () => {
     expect(error).toMatchObject({ code: 'ERR_DISTPRINT_NOT_FOUND', path: root });
   });
 
-  it('a file that becomes a link to nothing is then recorded so', () => {
+  itWithLinks('a file that becomes a link to nothing is then recorded so', () => {
     const root = makeDirectory({ a: '1' });
     const { built } = buildWhile(root, {
       afterListing(time) {

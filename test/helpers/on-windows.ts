@@ -1,0 +1,3 @@
+import { isWindows, onlyWith } from './needs.ts';
+
+export const itOnWindows = onlyWith('Windows', isWindows);
