@@ -29,7 +29,10 @@ export default defineConfig({
     // What the doors share is one file: each more takes a fresh process half a millisecond.
     codeSplitting: {
       groups: [
-        { name: 'engine', test: /src[\\/](?:disk|scan|manifest|change|steps|errors)\b/ },
+        {
+          name: 'engine',
+          test: /src[\\/](?:platform[\\/](?:paths|proc)\.|(?:disk|scan|manifest|change|steps|errors)\b)/,
+        },
         ...PACKAGES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })),
       ],
     },

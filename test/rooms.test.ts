@@ -6,6 +6,7 @@ import { repository } from './helpers/run.ts';
 /** The order of CONTRIBUTING.md: a room imports only from itself and from rooms before it. */
 const ROOMS = [
   '.',
+  'platform',
   'disk',
   'scan',
   'manifest',
@@ -86,6 +87,22 @@ describe('the rooms of src/', () => {
       const turned = [...imports, { from: to, to: from }];
       expect([...findOffences(turned), ...findCircles(turned)], `${to} imports ${from}`).not.toEqual([]);
     }
+  });
+});
+
+describe('the platform', () => {
+  const ASKS = /\bprocess\.platform\b|\bos\.platform\(|\bimport \{[^}]*\bplatform\b[^}]*\} from 'node:os'|\/proc\//;
+  const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
+  const asks = (file: string) => ASKS.test(withoutComments(readFileSync(join(repository, 'src', file), 'utf8')));
+
+  it('is asked for in its own room alone', () => {
+    expect(sources.filter((file) => dirname(file) !== 'platform').filter(asks)).toEqual([]);
+  });
+
+  it('is asked for there, and so the check sees who asks', () => {
+    expect(sources.filter(asks)).toEqual(
+      expect.arrayContaining(['index.ts', 'paths.ts', 'proc.ts'].map((file) => `platform/${file}`)),
+    );
   });
 });
 

@@ -12,6 +12,7 @@ import { type ListedDirectory, parentOf } from '../disk/directory.ts';
 import type { Listing } from '../disk/list.ts';
 import { toFsPath, toRaw } from '../disk/raw-path.ts';
 import { type FileId, lstatOrNothing, STATS_A_PAUSE, statOrNothing } from '../disk/stat.ts';
+import { toSlashes } from '../platform/paths.ts';
 import { SEAL_NAME } from '../scan/coverage.ts';
 import type { Scan } from '../scan/scan.ts';
 import { PAUSE, type Work } from '../steps.ts';
@@ -106,7 +107,9 @@ function walk(from: string, path: string, ways: Ways): string | undefined {
 const MAX_LINKS = 40;
 
 const split = (path: string) =>
-  path.split(process.platform === 'win32' ? /[\\/]/ : '/').filter((name) => name !== '' && name !== '.');
+  toSlashes(path)
+    .split('/')
+    .filter((name) => name !== '' && name !== '.');
 
 function note(directory: string, name: string, ways: Ways): void {
   const at = toFsPath(directory);

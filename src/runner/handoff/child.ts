@@ -7,7 +7,7 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { identify, type ProcessId } from '../role/process-id.ts';
+import { identify, type ProcessId } from '../../platform/process-id.ts';
 import { type ExtraEnv, getLaunch, type SpawnAlikeOptions, spawnAlike } from './launch.ts';
 import { FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, parseReport, type Report } from './protocol.ts';
 import { removeScratchOf } from './scratch.ts';

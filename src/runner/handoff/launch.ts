@@ -20,8 +20,8 @@ import {
   typedDirectory,
 } from '../../change/running-program.ts';
 import { toFsPath, toRaw, writePath } from '../../disk/raw-path.ts';
-import { readEnvironment, readWorkingDirectory } from '../role/proc.ts';
-import { whyNotDirectory, whyNotExecutable } from './executable.ts';
+import { whyNotDirectory, whyNotExecutable } from '../../platform/executable.ts';
+import { readEnvironment, readWorkingDirectory } from '../../platform/proc.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
 /** All words are raw. */

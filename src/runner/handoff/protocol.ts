@@ -27,7 +27,7 @@
 
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import * as v from 'valibot';
-import type { ProcessId } from '../role/process-id.ts';
+import type { ProcessId } from '../../platform/process-id.ts';
 
 /** Of both processes. Each step is announced (`onStep`) before it is done; the state names the predecessor's. */
 export const STEPS = [

@@ -6,8 +6,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Detector } from '../../change/detector.ts';
 import { DistprintError } from '../../errors.ts';
+import { isAlive, isSameProcess, type ProcessId } from '../../platform/process-id.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
-import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
 import { type FreeLockClaim, takeFreeLock } from '../role/take-free-lock.ts';
 import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
 

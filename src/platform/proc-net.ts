@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { listPids } from './proc.ts';
 
 export interface TcpSocket {
   /** Without a zone. An IPv4 address that is mapped into IPv6 is written as IPv4. */
@@ -60,6 +61,12 @@ export function listOpenSockets(pid: number | 'self'): Set<string> {
     return new Set(); // it has ended, or is another user's
   }
 }
+
+/** A process that has one of these sockets open, among those that are in question. */
+export const findWhoHasOpen = (inodes: ReadonlySet<string>, isAsked: (pid: number) => boolean): number | undefined =>
+  inodes.size === 0
+    ? undefined
+    : listPids().find((pid) => isAsked(pid) && [...listOpenSockets(pid)].some((inode) => inodes.has(inode)));
 
 /** The inode of the socket that an entry of /proc/PID/fd leads to. */
 function findInode(entry: string): string | undefined {

@@ -1,9 +1,9 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { whyNotDirectory, whyNotExecutable } from '../../../src/runner/handoff/executable.ts';
-import { onlyWith } from '../../helpers/needs.ts';
-import { makeTemp } from '../../helpers/temp.ts';
+import { whyNotDirectory, whyNotExecutable } from '../../src/platform/executable.ts';
+import { onlyWith } from '../helpers/needs.ts';
+import { makeTemp } from '../helpers/temp.ts';
 
 const onLinux = onlyWith('Linux: only its formats are examined', process.platform === 'linux');
 
