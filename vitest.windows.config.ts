@@ -8,7 +8,7 @@ export default defineConfig({
     globalSetup: 'test/windows/build.ts',
     pool: 'forks',
     maxWorkers: 3,
-    testTimeout: 60_000,
+    testTimeout: 120_000, // a process takes half a second to start there
     hookTimeout: 60_000,
   },
 });

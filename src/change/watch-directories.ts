@@ -1,11 +1,14 @@
 /**
  * Listens to directories (`fs.watch`), as a reason to look now and never as a proof: events get lost where a queue overflows, on network
  * file systems, and where the system has no watches left. So whoever is woken by them looks at intervals as well.
+ *
+ * On Windows nothing is listened to: it renames no directory in which another one is open, and an install would fail on our account.
  * @module
  */
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
+import { isWindows } from '../disk/platform.ts';
 import { isPlain } from '../disk/raw-path.ts';
 import { errnoOf } from '../errors.ts';
 import { PAUSE, runAsync, type Work } from '../steps.ts';
@@ -81,7 +84,7 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
   signal?.addEventListener('abort', () => [...watchers.keys()].forEach(close), { once: true });
 
   return async (places) => {
-    if (signal?.aborted || (places === wanted && isComplete)) return;
+    if (isWindows || signal?.aborted || (places === wanted && isComplete)) return;
     wanted = places;
     await runAsync(follow());
   };

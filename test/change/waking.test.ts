@@ -17,14 +17,13 @@ import { type Check, createDetector, type DetectorOptions } from '../../src/chan
 import { startHeartbeat } from '../../src/change/heartbeat.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { writeSeal } from '../../src/manifest/seal.ts';
-import { itWithLinks } from '../helpers/links.ts';
-import { isPosix, isWine, onlyWith } from '../helpers/needs.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { makeDirectory, makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { npmRetired } from '../helpers/tree.ts';
 import { sleep, until } from '../helpers/wait.ts';
 
-/** Windows 10 does so at once. In Wine, a folder that is listened to stays until that ends, and the one above it can't be deleted. */
-const itWithDeletes = onlyWith('a folder that goes while it is listened to, which Wine keeps', !isWine);
+/** Windows renames no directory in which another one is open, so nothing is listened to there. */
+const itListening = onlyWith('directories that may be listened to', isPosix);
 
 /** No test lasts so long: what is seen was seen because of an event. */
 const NEVER_MS = 3_600_000;
@@ -67,7 +66,7 @@ async function listen(path: string, options: Partial<DetectorOptions> = {}, onBe
 }
 
 describe('a change wakes', () => {
-  it.each<[string, (root: string) => void]>([
+  itListening.each<[string, (root: string) => void]>([
     ['in a file', (root) => writeFileSync(join(root, 'dist/deep/c.js'), 'GAMMA')],
     ['by a rename over a file', (root) => replaceBy(join(root, 'dist/b.js'), 'BETA')],
     ['by a new file', (root) => writeFileSync(join(root, 'dist/new.js'), '')],
@@ -87,7 +86,7 @@ describe('a change wakes', () => {
     expect(listening.notes).toEqual([]);
   });
 
-  it('in a directory that came later, again and again', async () => {
+  itListening('in a directory that came later, again and again', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     for (const path of ['dist/new/a.js', 'dist/new/a.js', 'dist/new/b.js', 'dist/new/newer/c.js', 'dist/a.js']) {
@@ -97,7 +96,7 @@ describe('a change wakes', () => {
     }
   });
 
-  it('in a file that `bin` names outside dist, and one that it names before it is there', async () => {
+  itListening('in a file that `bin` names outside dist, and one that it names before it is there', async () => {
     const bin = { one: 'bin/one.js', two: 'tools/two/two.js' };
     const root = makePackage({ ...files, 'package.json': { version: '1.0.0', bin }, 'bin/one.js': '1' });
     const listening = await listen(root);
@@ -118,7 +117,7 @@ describe('a change wakes', () => {
     await changed;
   });
 
-  itWithLinks('of an executable: written in place, renamed over, and behind a link that is repointed', async () => {
+  itListening('of an executable: written in place, renamed over, and behind a link that is repointed', async () => {
     const folder = makeDirectory({ 'v1/program': 'one', 'v2/program': 'two', 'bin/other': '' });
     symlinkSync('v1', join(folder, 'current'));
     symlinkSync('../current/program', join(folder, 'bin/program'));
@@ -139,7 +138,7 @@ describe('a change wakes', () => {
 });
 
 describe('a tree that comes and goes wakes', () => {
-  it('where npm retires the folder, builds the next in its place, and removes the old one', async () => {
+  itListening('where npm retires the folder, builds the next in its place, and removes the old one', async () => {
     const modules = join(makeTemp(), 'node_modules');
     const root = join(modules, 'example');
     writeTree(root, { 'package.json': {}, ...files });
@@ -155,7 +154,7 @@ describe('a tree that comes and goes wakes', () => {
     expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
-  itWithDeletes('where all of it is deleted, up to the folder above, and made anew', async () => {
+  itListening('where all of it is deleted, up to the folder above, and made anew', async () => {
     const above = join(makeTemp(), 'above');
     const root = join(above, 'node_modules/@scope/example');
     writeTree(root, { 'package.json': {}, ...files });
@@ -170,7 +169,7 @@ describe('a tree that comes and goes wakes', () => {
     }
   });
 
-  itWithDeletes('where dist is deleted, then regenerated', async () => {
+  itListening('where dist is deleted, then regenerated', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const changed = listening.until('changed');
@@ -181,7 +180,7 @@ describe('a tree that comes and goes wakes', () => {
     await current;
   });
 
-  itWithLinks(
+  itListening(
     'where a folder on the way is renamed and another takes its place, and where a link on the way is repointed',
     async () => {
       const base = makeTemp();
@@ -208,7 +207,7 @@ describe('a tree that comes and goes wakes', () => {
     },
   );
 
-  it('where a directory is made anew and is given the inode of the one before it', async () => {
+  itListening('where a directory is made anew and is given the inode of the one before it', async () => {
     const root = makePackage(files);
     const deep = join(root, 'dist/deep');
     const { ino } = statSync(deep);
@@ -224,7 +223,7 @@ describe('a tree that comes and goes wakes', () => {
     expect((await again).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
-  it('where nothing was there when it began', async () => {
+  itListening('where nothing was there when it began', async () => {
     const baseline = buildManifestSync(makePackage(files));
     const root = join(makeTemp(), 'not/yet/there');
     const listening = await listen(root, { baseline });
@@ -236,7 +235,7 @@ describe('a tree that comes and goes wakes', () => {
 });
 
 describe('what settles', () => {
-  it('is looked at again when it may have settled, though nothing moves any more', async () => {
+  itListening('is looked at again when it may have settled, though nothing moves any more', async () => {
     const root = makePackage(files);
     const settleMs = 700;
     const listening = await listen(root, { settleMs });
@@ -247,7 +246,7 @@ describe('what settles', () => {
     expect(performance.now() - writtenMs).toBeGreaterThanOrEqual(settleMs - 10);
   });
 
-  it('need not be waited for where a seal comes', async () => {
+  itListening('need not be waited for where a seal comes', async () => {
     const root = makePackage(files);
     const listening = await listen(root, { settleMs: NEVER_MS });
     const settling = listening.until('settling');
@@ -262,23 +261,20 @@ describe('what settles', () => {
 describe('events', () => {
   const quietMs = 400;
 
-  onlyWith('events of a folder that are not those of its entries', isPosix)(
-    'in a folder above do not wake, unless they are about the way to the tree',
-    async () => {
-      const root = makePackage(files);
-      const listening = await listen(root);
-      const before = listening.beats.length;
-      for (let i = 0; i < 100; i++) writeFileSync(join(dirname(root), `noise-${i}`), '');
-      for (let i = 0; i < 100; i++) writeFileSync(join(root, `noise-${i}`), ''); // only dist counts
-      await sleep(quietMs);
-      expect(listening.beats).toHaveLength(before);
-      const missing = listening.until('missing');
-      renameSync(root, `${root}-away`);
-      await missing;
-    },
-  );
+  itListening('in a folder above do not wake, unless they are about the way to the tree', async () => {
+    const root = makePackage(files);
+    const listening = await listen(root);
+    const before = listening.beats.length;
+    for (let i = 0; i < 100; i++) writeFileSync(join(dirname(root), `noise-${i}`), '');
+    for (let i = 0; i < 100; i++) writeFileSync(join(root, `noise-${i}`), ''); // only dist counts
+    await sleep(quietMs);
+    expect(listening.beats).toHaveLength(before);
+    const missing = listening.until('missing');
+    renameSync(root, `${root}-away`);
+    await missing;
+  });
 
-  it('that come by the thousand cost a look now and then', async () => {
+  itListening('that come by the thousand cost a look now and then', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const startedMs = performance.now();
@@ -294,7 +290,7 @@ describe('events', () => {
     expect((await changed).fingerprint).toBe(buildManifestSync(root).fingerprint);
   });
 
-  it('that a beat itself causes thin out: each look in vain is followed by a longer rest', async () => {
+  itListening('that a beat itself causes thin out: each look in vain is followed by a longer rest', async () => {
     const root = makePackage({ 'package.json': { version: '1.0.0' }, 'a.js': 'alpha' });
     const atMs: number[] = [];
     const listening = await listen(root, { exclude: ['*.state'] }, () => {
@@ -310,7 +306,7 @@ describe('events', () => {
     await changed;
   });
 
-  it('of a touch wake, and say nothing', async () => {
+  itListening('of a touch wake, and say nothing', async () => {
     const root = makePackage(files);
     const listening = await listen(root);
     const current = listening.until('current');
