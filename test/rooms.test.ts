@@ -56,16 +56,16 @@ function findOffences(found: readonly Import[]): string[] {
 
 /** The files that import themselves by way of others. */
 function findCircles(found: readonly Import[]): string[] {
-  const importedBy = new Map<string, string[]>();
-  for (const { from, to } of found) importedBy.set(from, [...(importedBy.get(from) ?? []), to]);
+  const importsOf = new Map<string, string[]>();
+  for (const { from, to } of found) importsOf.set(from, [...(importsOf.get(from) ?? []), to]);
   const reaches = (from: string, goal: string, seen = new Set<string>()): boolean =>
-    (importedBy.get(from) ?? []).some((to) => {
+    (importsOf.get(from) ?? []).some((to) => {
       if (to === goal) return true;
       if (seen.has(to)) return false;
       seen.add(to);
       return reaches(to, goal, seen);
     });
-  return [...importedBy.keys()].filter((file) => reaches(file, file));
+  return [...importsOf.keys()].filter((file) => reaches(file, file));
 }
 
 describe('the rooms of src/', () => {

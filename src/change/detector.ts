@@ -192,9 +192,13 @@ function findDoubtful(root: string, { pass, fingerprint }: Sighting, cached: Sca
 /** Linux keeps the executable that runs, whatever became of its path, and lets nobody write to it (proc_pid_exe(5)). */
 function isExecutableThatRuns(fingerprint: string): boolean {
   try {
-    return isExecutableItself() && buildManifestSync(OWN_EXECUTABLE).fingerprint === fingerprint;
+    return (
+      OWN_EXECUTABLE !== undefined &&
+      isExecutableItself() &&
+      buildManifestSync(OWN_EXECUTABLE).fingerprint === fingerprint
+    );
   } catch {
-    return false; // no /proc
+    return false; // no /proc is mounted
   }
 }
 

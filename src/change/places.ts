@@ -10,7 +10,6 @@ import { readlinkSync } from 'node:fs';
 import { parse } from 'node:path';
 import { type ListedDirectory, parentOf } from '../disk/directory.ts';
 import type { Listing } from '../disk/list.ts';
-import { toSlashes } from '../disk/platform.ts';
 import { toFsPath, toRaw } from '../disk/raw-path.ts';
 import { type FileId, lstatOrNothing, STATS_A_PAUSE, statOrNothing } from '../disk/stat.ts';
 import { toSlashes } from '../platform/paths.ts';

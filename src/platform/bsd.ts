@@ -4,14 +4,16 @@
  */
 
 import type { Platform } from './face.ts';
-import { findInPs, readStarted, runPs } from './ps.ts';
+import { findInPs, lives, readFacts, readStarted, runPs } from './ps.ts';
 
 export const bsd: Platform = {
   readStarted,
+  readOwnStart: () => readStarted(process.pid),
+  lives,
   isHidden: () => false,
-  readFacts: () => undefined,
+  readFacts,
   pathOfDirectory: () => undefined,
-  findManager: () => undefined,
+  findManager: async () => undefined,
   findTree: (rootPid, mark) => findInPs(runPs('-e', '-A', '-ww', '-o', 'pid=,ppid=,stat=,command='), rootPid, mark),
   findYoungest: () => undefined,
   killTree: null,

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { LaunchdJob } from './launchd.ts';
+
 /** What is told of a process that another one is the child of. */
 export interface ProcessFacts {
   /** The first 15 bytes of its command's name. */
@@ -16,13 +18,20 @@ export interface ProcessFacts {
 export interface Platform {
   /** When the process that has this PID started: opaque, to be compared only. Undefined where none has it, or only a zombie. */
   readStarted(pid: number): string | undefined;
+  /** The same of this process, as the lock at `base` is to name it. */
+  readOwnStart(base: string): string | undefined;
+  /** Whether the process that started then, and has this PID, is still there. A stopped one is. */
+  lives(pid: number, started: string): boolean;
   /** Whether this user may not look at the process that has this PID: which one it is can't be told. */
   isHidden(pid: number): boolean;
   readFacts(pid: number): ProcessFacts | undefined;
   /** A path by which a process's working directory can be entered. Undefined where there is none. */
   pathOfDirectory(pid: number): string | undefined;
-  /** The service manager that says by the environment that it started this process. */
-  findManager(env: NodeJS.ProcessEnv): 'launchd' | undefined;
+  /**
+   * The platform's own service manager, where it supervises this process.
+   * @param status the exit status that `restarts` is about
+   */
+  findManager(env: NodeJS.ProcessEnv, status: number): Promise<LaunchdJob | undefined>;
   /**
    * The PIDs of those that live, ascending: the first process of a command, those that have its mark in their environment, and whoever
    * descends from one of them.
@@ -40,6 +49,9 @@ export interface Platform {
   readonly hasAbstractSockets: boolean;
   /** Whether it can be seen which process has accepted a connection. */
   readonly seesWhoAccepts: boolean;
-  /** Whether a process can be asked to end, and children can inherit listening sockets. */
+  /**
+   * Whether there are signals, which a process may hear before it ends; exec; listening sockets that a child inherits; parents that can be
+   * looked at.
+   */
   readonly isPosix: boolean;
 }

@@ -63,10 +63,12 @@ function findYoungest(mark: string): number | undefined {
 
 export const linux: Platform = {
   readStarted,
+  readOwnStart: () => readStarted(process.pid),
+  lives: (pid, started) => readStarted(pid) === started,
   isHidden,
   readFacts,
   pathOfDirectory: (pid) => `/proc/${pid}/cwd`,
-  findManager: () => undefined, // systemd is asked itself
+  findManager: async () => undefined, // systemd is asked itself
   findTree,
   findYoungest,
   killTree: null,

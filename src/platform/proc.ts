@@ -9,7 +9,11 @@ import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync,
 
 type Pid = number | 'self';
 
-function orUndefined<T>(read: () => T): T | undefined {
+const isLinux = process.platform === 'linux';
+
+/** What `read` gives. Undefined where it fails, and anywhere but on Linux. */
+export function orUndefined<T>(read: () => T): T | undefined {
+  if (!isLinux) return undefined; // on Windows, /proc is a folder that anybody may have made
   try {
     return read();
   } catch {
@@ -103,7 +107,7 @@ export const readOwner = (pid: Pid): number | undefined =>
   orUndefined(() => statSync(`/proc/${pid}`, { throwIfNoEntry: false }))?.uid;
 
 /** The executable that runs this process: it is kept, whatever became of its path, and nobody may write to it (proc_pid_exe(5)). */
-export const OWN_EXECUTABLE = '/proc/self/exe';
+export const OWN_EXECUTABLE: string | undefined = isLinux ? '/proc/self/exe' : undefined;
 
 let world: string | undefined;
 

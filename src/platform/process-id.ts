@@ -11,24 +11,27 @@ export interface ProcessId {
   readonly pid: number;
   /**
    * When it started: opaque, to be compared only. On Linux the boot ID, the PID namespace and the clock ticks since boot, none of
-   * which follows the wall clock; elsewhere `lstart` of ps(1).
+   * which follows the wall clock; on Windows the path of a file that it holds open (live-file.ts); elsewhere `lstart` of ps(1).
    */
   readonly started: string;
 }
 
 export const isSameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.started === b.started;
 
-/** The process that has this PID now. Undefined where none has, or only a zombie. */
+/** The process that has this PID now. Undefined where none has, or only a zombie, and on Windows. */
 export function identify(pid: number): ProcessId | undefined {
   const started = platform.readStarted(pid);
   return started === undefined ? undefined : { pid, started };
 }
 
-/** Whether that very process is still there. A stopped one is. */
-export function isAlive(known: ProcessId): boolean {
-  const now = identify(known.pid);
-  return now !== undefined && isSameProcess(now, known);
+/** This process, as the lock at `base` is to name it. Undefined where that can't be done. */
+export function identifySelf(base: string): ProcessId | undefined {
+  const started = platform.readOwnStart(base);
+  return started === undefined ? undefined : { pid: process.pid, started };
 }
+
+/** Whether that very process is still there. A stopped one is. */
+export const isAlive = ({ pid, started }: ProcessId): boolean => platform.lives(pid, started);
 
 /** Whether it is of another boot, machine or PID namespace: whether it lives can't be told by its PID here. */
 export function isForeign({ started }: ProcessId): boolean {

@@ -9,7 +9,7 @@ import type { Detector } from '../change/detector.ts';
 import { repeat } from '../change/repeat.ts';
 import { DistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
-import { identify, type ProcessId } from '../platform/process-id.ts';
+import { identifySelf, type ProcessId } from '../platform/process-id.ts';
 import { reapAll } from '../platform/reap.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat, whereToListen } from './beat.ts';
@@ -73,8 +73,8 @@ const claimed = new Set<string>();
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
   const settings = toSettings(options);
-  const me = identifyHost();
   const lockBase = resolve(lockBaseOf(settings.stateFile));
+  const me = identifyHost(lockBase);
   if (claimed.has(lockBase)) {
     const message = `this process has already claimed ${lockBase}: call claimRunner once`;
     throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: lockBase });
@@ -116,14 +116,17 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
 }
 
 /** @throws ERR_DISTPRINT_HOST */
-function identifyHost(): ProcessId {
+function identifyHost(lockBase: string): ProcessId {
   const refuse = (why: string) => new DistprintError('ERR_DISTPRINT_HOST', `this process can't be a runner: ${why}`);
   if (!isMainThread) throw refuse('claimRunner was called in a worker thread; call it in the main thread');
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   if (permission?.has('child') === false)
     throw refuse('Node runs with --permission and may start no child; add --allow-child-process');
-  const me = identify(process.pid);
-  if (me === undefined) throw refuse('it can not be identified: there is no /proc, and no ps(1)');
+  const me = identifySelf(lockBase);
+  if (me === undefined)
+    throw refuse(
+      'it can not be identified: there is no /proc, no ps(1), and on Windows no folder that it can write to',
+    );
   return me;
 }
 

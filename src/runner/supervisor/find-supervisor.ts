@@ -17,13 +17,14 @@ const run = promisify(execFile);
 /** `restarts`: whether it starts the process again after an exit with the status in question; null where that can't be told. */
 export type Supervisor =
   | { readonly kind: 'systemd'; readonly unit: SystemdUnit | null }
-  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc'; readonly restarts: boolean | null }
+  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc' | 'launchd'; readonly restarts: boolean | null }
   /** This process is PID 1 of a container. */
   | { readonly kind: 'container' }
-  | { readonly kind: 'launchd' }
   | { readonly kind: 'terminal' }
   /** A process that waits for this one: a shell, an init of a container, npm. */
   | { readonly kind: 'parent'; readonly name: string }
+  /** Windows does not show who waits for this process. */
+  | { readonly kind: 'unknown' }
   | { readonly kind: 'nobody' };
 
 /**
@@ -41,9 +42,11 @@ export async function findSupervisor(status: number, leaving?: number): Promise<
   const parent = readParent();
   const known = parent.isFoster ? undefined : await findKnown(parent, status);
   if (known !== undefined) return known;
-  if (platform.findManager(env) === 'launchd') return { kind: 'launchd' };
+  const manager = await platform.findManager(env, status);
+  if (manager !== undefined) return manager;
   if (pid === 1) return { kind: 'container' };
   if ([0, 1, 2].some((fd) => isatty(fd))) return { kind: 'terminal' };
+  if (!platform.isPosix) return { kind: 'unknown' };
   return parent.waits && ppid !== leaving ? { kind: 'parent', name: parent.name } : { kind: 'nobody' };
 }
 
