@@ -76,11 +76,11 @@ const NOT_RUN: Record<string, string> = {
   'distprint manifest 1 ': 'the format with its explanations; manifest.test.ts has it to the byte',
   '$ distprint status\nrunner     process':
     'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
-  'disk  ->  scan': 'a drawing; below, its order is compared with rooms.test.ts',
+  'platform  ->  disk': 'a drawing; below, its order is compared with rooms.test.ts',
 };
 
 it('CONTRIBUTING.md draws the rooms in the order that is checked', () => {
-  const [, drawn = ''] = /^(disk .*)$/m.exec(readPage('CONTRIBUTING.md')) ?? [];
+  const [, drawn = ''] = /^(platform .*)$/m.exec(readPage('CONTRIBUTING.md')) ?? [];
   const [, checked = ''] = /const ROOMS = \[(.*?)\]/s.exec(readPage('test/rooms.test.ts')) ?? [];
   const rooms = [...checked.matchAll(/'([\w/]+)'/g)].map(([, room]) => room);
   expect(drawn.split(/ +-> +/)).toEqual(rooms);

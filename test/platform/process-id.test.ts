@@ -2,13 +2,15 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { identify, isAlive, isSameProcess, type ProcessId } from '../../src/platform/process-id.ts';
 import { built, startProgram } from '../helpers/built.ts';
-import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
+import { isPosix, isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
 import { makeTemp } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
+/** On Windows: test/windows/runner.test.ts. */
+const it = onlyWith('/proc or ps(1)', isPosix);
 const isLinux = process.platform === 'linux';
 const onLinux = onlyWith('Linux', isLinux);
 
