@@ -15,7 +15,7 @@ const PACKAGES = ['commander', 'fast-glob', 'ms', 'picocolors', 'valibot'];
 
 /** The drop-in has no heartbeat, and does not load it. */
 const HEARTBEAT = /src[\\/].*[\\/](?:heartbeat|histogram|metrics|tally)\.ts$/;
-const ENGINE = /src[\\/](?:disk|scan|manifest|change|steps|errors)\b/;
+const ENGINE = /src[\\/](?:platform[\\/](?:paths|proc)\.|(?:disk|scan|manifest|change|steps|errors)\b)/;
 
 export default defineConfig({
   input: Object.fromEntries(DOORS.map((door) => [door, `src/${door}.ts`])),

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** What is to hold on Windows: `npm run test:windows` (test/windows/run.ts). */
 export default defineConfig({
   test: {
-    include: ['test/{disk,scan,manifest,change,cli,windows}/**/*.test.ts', 'test/drop-in*.test.ts'],
+    include: ['test/{platform,disk,scan,manifest,change,cli,windows}/**/*.test.ts', 'test/drop-in*.test.ts'],
     exclude: ['test/cli/run/**', '**/node_modules/**'],
     globalSetup: 'test/windows/build.ts',
     pool: 'forks',

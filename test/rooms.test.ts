@@ -6,6 +6,7 @@ import { repository } from './helpers/run.ts';
 /** The order of CONTRIBUTING.md: a room imports only from itself and from rooms before it. */
 const ROOMS = [
   '.',
+  'platform',
   'disk',
   'scan',
   'manifest',
@@ -55,15 +56,16 @@ function findOffences(found: readonly Import[]): string[] {
 
 /** The files that import themselves by way of others. */
 function findCircles(found: readonly Import[]): string[] {
-  const importedBy = new Map<string, Import[]>();
-  for (const each of found) importedBy.set(each.from, [...(importedBy.get(each.from) ?? []), each]);
+  const importsOf = new Map<string, string[]>();
+  for (const { from, to } of found) importsOf.set(from, [...(importsOf.get(from) ?? []), to]);
   const reaches = (from: string, goal: string, seen = new Set<string>()): boolean =>
-    (importedBy.get(from) ?? []).some(({ to }) => {
+    (importsOf.get(from) ?? []).some((to) => {
+      if (to === goal) return true;
       if (seen.has(to)) return false;
       seen.add(to);
-      return to === goal || reaches(to, goal, seen);
+      return reaches(to, goal, seen);
     });
-  return [...importedBy.keys()].filter((file) => reaches(file, file));
+  return [...importsOf.keys()].filter((file) => reaches(file, file));
 }
 
 describe('the rooms of src/', () => {
@@ -88,6 +90,22 @@ describe('the rooms of src/', () => {
       const turned = [...imports, { from: to, to: from }];
       expect([...findOffences(turned), ...findCircles(turned)], `${to} imports ${from}`).not.toEqual([]);
     }
+  });
+});
+
+describe('the platform', () => {
+  const ASKS = /\bprocess\.platform\b|\bos\.platform\(|\bimport \{[^}]*\bplatform\b[^}]*\} from 'node:os'|\/proc\//;
+  const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
+  const asks = (file: string) => ASKS.test(withoutComments(readFileSync(join(repository, 'src', file), 'utf8')));
+
+  it('is asked for in its own room alone', () => {
+    expect(sources.filter((file) => dirname(file) !== 'platform').filter(asks)).toEqual([]);
+  });
+
+  it('is asked for there, and so the check sees who asks', () => {
+    expect(sources.filter(asks)).toEqual(
+      expect.arrayContaining(['index.ts', 'paths.ts', 'proc.ts'].map((file) => `platform/${file}`)),
+    );
   });
 });
 

@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasInEnvironment, listChildren, readStat } from '../../src/runner/role/proc.ts';
+import { hasInEnvironment, listChildren, readStat } from '../../src/platform/proc.ts';
 
 const NAME = 'DISTPRINT_COMPARE';
 const OF_THIS_RUN = `${process.pid}-`;

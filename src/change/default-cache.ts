@@ -8,8 +8,8 @@ import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { hashText } from '../disk/hash.ts';
-import { isWindows } from '../disk/platform.ts';
 import { statOrNothing } from '../disk/stat.ts';
+import { isWindows } from '../platform/paths.ts';
 
 /** Bytes. A smaller executable is read in a few milliseconds. */
 const LARGE = 8 * 1024 * 1024;

@@ -8,6 +8,7 @@ import { readPath, writePath } from '../disk/raw-path.ts';
 import { type BuiltManifest, buildManifestSync, toBuiltManifest } from '../manifest/build.ts';
 import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
+import { OWN_EXECUTABLE } from '../platform/proc.ts';
 import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import type { Scan, ScanCost } from '../scan/scan.ts';
 import { runAsync, runSync, type Work } from '../steps.ts';
@@ -191,9 +192,13 @@ function findDoubtful(root: string, { pass, fingerprint }: Sighting, cached: Sca
 /** Linux keeps the executable that runs, whatever became of its path, and lets nobody write to it (proc_pid_exe(5)). */
 function isExecutableThatRuns(fingerprint: string): boolean {
   try {
-    return isExecutableItself() && buildManifestSync('/proc/self/exe').fingerprint === fingerprint;
+    return (
+      OWN_EXECUTABLE !== undefined &&
+      isExecutableItself() &&
+      buildManifestSync(OWN_EXECUTABLE).fingerprint === fingerprint
+    );
   } catch {
-    return false; // no /proc
+    return false; // no /proc is mounted
   }
 }
 

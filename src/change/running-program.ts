@@ -3,11 +3,12 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { isWindows, toSlashes } from '../disk/platform.ts';
 import { statOrNothing } from '../disk/stat.ts';
+import { toRealPath, toSlashes } from '../platform/paths.ts';
+import { readCommandLine } from '../platform/proc.ts';
 import { type CoverageOptions, escapeGlob } from '../scan/coverage.ts';
 import { parseJson, readPackageJson } from '../scan/package-json.ts';
 
@@ -110,7 +111,7 @@ function isSameFile(a: string, b: string): boolean {
 export function realpathOrNothing(path: string | undefined): string | undefined {
   try {
     if (path === undefined) return undefined;
-    return isWindows ? realpathSync.native(path) : realpathSync(path); // the native one says which case a name has
+    return toRealPath(path);
   } catch {
     return undefined; // it is not there, or not any more
   }
@@ -181,12 +182,8 @@ export function toScript(path: string): string | undefined {
  * begin with the runtime and the script: a process title overwrites them, and only Linux shows them.
  */
 export function readOwnWords(): string[] | undefined {
-  let words: string[];
-  try {
-    words = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
-  } catch {
-    return undefined;
-  }
+  const words = readCommandLine('self');
+  if (words === undefined) return undefined;
   if (toText(words[0] ?? '') !== process.argv0) return undefined;
   if (isExecutableItself()) return words;
   return findScriptWord(words) === undefined ? undefined : words;

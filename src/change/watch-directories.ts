@@ -8,9 +8,9 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
-import { isWindows } from '../disk/platform.ts';
 import { isPlain } from '../disk/raw-path.ts';
 import { errnoOf } from '../errors.ts';
+import { isWindows } from '../platform/paths.ts';
 import { PAUSE, runAsync, type Work } from '../steps.ts';
 import type { Place, Places } from './places.ts';
 

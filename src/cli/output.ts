@@ -4,9 +4,9 @@
  */
 
 import picocolors from 'picocolors';
-import { isWindows, toNativePath } from '../disk/platform.ts';
 import { toRaw, writePath } from '../disk/raw-path.ts';
 import { isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
+import { isWindows, toNativePath } from '../platform/paths.ts';
 import { escapeControls } from '../runner/log.ts';
 
 /** Exit codes, as diff(1) has them. */

@@ -15,8 +15,8 @@
 
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
+import { toNativePath, toSlashes } from '../platform/paths.ts';
 import { SLICE_MS } from '../steps.ts';
-import { toNativePath, toSlashes } from './platform.ts';
 import { locate, writePath } from './raw-path.ts';
 import { type KnownId, statOrThrow, toKnownId } from './stat.ts';
 

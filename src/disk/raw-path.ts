@@ -12,7 +12,7 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { isWindows, toAbsolute, toNativePath, toSlashes } from './platform.ts';
+import { isWindows, toAbsolute, toNativePath, toSlashes } from '../platform/paths.ts';
 
 const ASCII = /^[\x00-\x7f]*$/;
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;

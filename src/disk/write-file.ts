@@ -10,8 +10,8 @@
 import fs, { type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { DistprintError, errnoOf } from '../errors.ts';
+import { mayBeHeld } from '../platform/paths.ts';
 import { perform, runAsync, runSync, type Work, wait } from '../steps.ts';
-import { mayBeHeld } from './platform.ts';
 import { randomHex } from './random-name.ts';
 import { statOrNothing } from './stat.ts';
 

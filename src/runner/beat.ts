@@ -7,12 +7,12 @@ import type { Check } from '../change/detector.ts';
 import type { Places } from '../change/places.ts';
 import { findMovedProgram } from '../change/running-program.ts';
 import { tallyBeat } from '../change/tally.ts';
+import { isForeign, isSameProcess } from '../platform/process-id.ts';
 import { callHost } from './call-host.ts';
 import { considerHandOff, decideAnew } from './hand-off.ts';
 import { withoutCall } from './role/journal.ts';
 import { lives } from './role/liveness.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
-import { isForeign, isSameProcess } from './role/process-id.ts';
 import { type Running, update } from './running.ts';
 
 /** @returns what was seen; undefined where it did not look */

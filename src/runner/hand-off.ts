@@ -3,13 +3,13 @@
  * @module
  */
 
+import { leavesZombies } from '../platform/reap.ts';
 import { callHost } from './call-host.ts';
 import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './handoff/gate.ts';
 import { findExecBlocker } from './handoff/launch.ts';
 import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
-import { leavesZombies } from './handoff/reap.ts';
 import { type Running, update } from './running.ts';
 import { countHandOff } from './situation.ts';
 import { findSupervisor } from './supervisor/find-supervisor.ts';

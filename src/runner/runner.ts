@@ -10,13 +10,14 @@ import { repeat } from '../change/repeat.ts';
 import { EMPTY_TALLY } from '../change/tally.ts';
 import { DistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
+import { identifySelf, type ProcessId } from '../platform/process-id.ts';
+import { reapAll } from '../platform/reap.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { beat, whereToListen } from './beat.ts';
 import { expectReady } from './deadline.ts';
 import { decide, holdBackAlways, isMarked } from './hand-off.ts';
 import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
-import { reapAll } from './handoff/reap.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
 import { createMetricsWriter } from './metrics-writer.ts';
@@ -24,7 +25,6 @@ import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings 
 import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
-import { identify, type ProcessId } from './role/process-id.ts';
 import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
 import { type Identity, toArrivalMs, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
@@ -75,8 +75,8 @@ const claimed = new Set<string>();
  */
 export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> {
   const settings = toSettings(options);
-  const me = identifyHost();
   const lockBase = resolve(lockBaseOf(settings.stateFile));
+  const me = identifyHost(lockBase);
   if (claimed.has(lockBase)) {
     const message = `this process has already claimed ${lockBase}: call claimRunner once`;
     throw new DistprintError('ERR_DISTPRINT_RUNNING', message, { path: lockBase });
@@ -118,14 +118,17 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
 }
 
 /** @throws ERR_DISTPRINT_HOST */
-function identifyHost(): ProcessId {
+function identifyHost(lockBase: string): ProcessId {
   const refuse = (why: string) => new DistprintError('ERR_DISTPRINT_HOST', `this process can't be a runner: ${why}`);
   if (!isMainThread) throw refuse('claimRunner was called in a worker thread; call it in the main thread');
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   if (permission?.has('child') === false)
     throw refuse('Node runs with --permission and may start no child; add --allow-child-process');
-  const me = identify(process.pid);
-  if (me === undefined) throw refuse('it can not be identified: there is no /proc, and no ps(1)');
+  const me = identifySelf(lockBase);
+  if (me === undefined)
+    throw refuse(
+      'it can not be identified: there is no /proc, no ps(1), and on Windows no folder that it can write to',
+    );
   return me;
 }
 

@@ -12,9 +12,9 @@
  */
 
 import type { Globs } from '../disk/list.ts';
-import { toGlobSlashes } from '../disk/platform.ts';
 import { toRaw } from '../disk/raw-path.ts';
 import { DistprintError } from '../errors.ts';
+import { toGlobSlashes } from '../platform/paths.ts';
 
 /** What lies at a path; a package is a directory with a `package.json`. */
 export type Kind = 'package' | 'executable' | 'directory';

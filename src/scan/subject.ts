@@ -5,10 +5,10 @@
 
 import { type Stats, statSync } from 'node:fs';
 import type { Globs } from '../disk/list.ts';
-import { isNamedSo, spellAsOnDisk, toAbsolute } from '../disk/platform.ts';
 import { locate, toRaw, toRoot } from '../disk/raw-path.ts';
 import { type KnownId, statOrNothing } from '../disk/stat.ts';
 import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
+import { isNamedSo, spellAsOnDisk, toAbsolute } from '../platform/paths.ts';
 import { type Coverage, type CoverageOptions, checkGlobs, escapeGlob, type Kind, toGlobs } from './coverage.ts';
 import { readPackageJson } from './package-json.ts';
 

@@ -78,11 +78,11 @@ const NOT_RUN: Record<string, string> = {
     'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
   'apt-get install prometheus-node-exporter':
     'it changes the machine; test/fleet/ sets up the same in a folder of its own',
-  'disk  ->  scan': 'a drawing; below, its order is compared with rooms.test.ts',
+  'platform  ->  disk': 'a drawing; below, its order is compared with rooms.test.ts',
 };
 
 it('CONTRIBUTING.md draws the rooms in the order that is checked', () => {
-  const [, drawn = ''] = /^(disk .*)$/m.exec(readPage('CONTRIBUTING.md')) ?? [];
+  const [, drawn = ''] = /^(platform .*)$/m.exec(readPage('CONTRIBUTING.md')) ?? [];
   const [, checked = ''] = /const ROOMS = \[(.*?)\]/s.exec(readPage('test/rooms.test.ts')) ?? [];
   const rooms = [...checked.matchAll(/'([\w/]+)'/g)].map(([, room]) => room);
   expect(drawn.split(/ +-> +/)).toEqual(rooms);

@@ -1,8 +1,8 @@
 /** A runner is found where its files are gone, whatever runtime it runs on: abstract sockets are named in different ways. */
 
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { identify, type ProcessId } from '../../src/platform/process-id.ts';
 import { createPresence } from '../../src/runner/role/presence.ts';
-import { identify, type ProcessId } from '../../src/runner/role/process-id.ts';
 import { onlyWith } from '../helpers/needs.ts';
 import { openShop, openSite, PATIENT, type Shop } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';

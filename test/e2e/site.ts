@@ -32,9 +32,9 @@ import {
   scriptIn,
   type Workshop,
 } from '../../fixtures/releases.ts';
+import { identify, isAlive } from '../../src/platform/process-id.ts';
 import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
 import { type LockHolder, readHolder } from '../../src/runner/role/lock.ts';
-import { identify, isAlive } from '../../src/runner/role/process-id.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';

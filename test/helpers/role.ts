@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { identify, type ProcessId } from '../../src/platform/process-id.ts';
 import type { OwnState, RunnerState } from '../../src/runner/index.ts';
-import { identify, type ProcessId } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { fingerprintOf } from './manifest.ts';
 import { onlyWith } from './needs.ts';

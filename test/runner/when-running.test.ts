@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ProcessId } from '../../src/platform/process-id.ts';
 import { HANDOFF_VARIABLE, type Handoff } from '../../src/runner/handoff/protocol.ts';
 import { isRunnerRunningInstalledVersion, readRunnerStatus } from '../../src/runner/index.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
-import type { ProcessId } from '../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { launchRunner, type RunnerSetup, startRunner } from '../helpers/runner.ts';
 import { until } from '../helpers/wait.ts';

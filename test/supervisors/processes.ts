@@ -1,7 +1,7 @@
 /** All processes of the machine, those in other PID namespaces too, by the PIDs that are seen from here. */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { readStat } from '../../src/runner/role/proc.ts';
+import { readStat } from '../../src/platform/proc.ts';
 
 export interface Seen {
   readonly pid: number;

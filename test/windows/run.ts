@@ -21,7 +21,9 @@ const TIMEOUT_MS = 15 * 60_000;
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.windows.config.ts'];
 const words = process.argv.slice(2);
 
-console.log('left out on Windows: test/cli/run, which needs a runner, and test/runner: there is none on Windows yet');
+console.log(
+  'left out on Windows: test/cli/run, and test/runner, which is about POSIX systems: test/windows/runner.test.ts stands for it',
+);
 fetchPackages(packages);
 packSamples(packages);
 process.env.DISTPRINT_PACKAGES = packages;

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readCommandLine } from '../../../src/runner/role/proc.ts';
+import { readCommandLine } from '../../../src/platform/proc.ts';
 import { canDo } from '../acts.ts';
 import { type Compare, createPlace, eachOfTwo, noteTyped, removePlace } from '../context.ts';
 import { findMarked } from '../processes.ts';

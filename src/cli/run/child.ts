@@ -6,8 +6,9 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
+import { platform } from '../../platform/index.ts';
 import { type Launch, spawnAlike } from '../../runner/handoff/launch.ts';
-import { type Ended, endTree, findTree, markEnv } from './end-tree.ts';
+import { type Ended, endTree, markEnv } from './end-tree.ts';
 
 /** How a process ended. */
 export interface End {
@@ -124,7 +125,7 @@ export async function endRest(child: Child, stop: HowToStop): Promise<Ended> {
 }
 
 /** The PIDs of it and all that it started. */
-export const listTree = ({ pid, mark }: Child): number[] => (pid === undefined ? [] : findTree(pid, mark));
+export const listTree = ({ pid, mark }: Child): number[] => (pid === undefined ? [] : platform.findTree(pid, mark));
 
 /** Whether it ends in that time. */
 export async function endsWithin(child: Child, ms: number): Promise<boolean> {

@@ -3,13 +3,11 @@
  * @module
  */
 
-import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readLastPid, readStat } from '../../runner/role/proc.ts';
-import { identify, isAlive, type ProcessId } from '../../runner/role/process-id.ts';
-import { findTree, findYoungest } from './find-tree.ts';
+import { platform } from '../../platform/index.ts';
+import { readLastPid, readStat } from '../../platform/proc.ts';
+import { identify, isAlive, type ProcessId } from '../../platform/process-id.ts';
 
-export { findTree } from './find-tree.ts';
 export { createRunMark, type Mark, markEnv } from './mark.ts';
 
 export interface EndOptions {
@@ -37,11 +35,14 @@ const MAX_LOOK_MS = 100;
  * @param mark as `markEnv` gave it
  */
 export async function endTree(rootPid: number, mark: string, { signal, graceMs }: EndOptions): Promise<Ended> {
-  if (process.platform === 'win32') return endOnWindows(rootPid);
+  if (platform.killTree !== null) {
+    platform.killTree(rootPid);
+    return { killed: true, left: [] };
+  }
   const known = new Map<number, ProcessId>();
   /** One that was found once stays known, whatever then becomes of its parent and its environment. */
   function look(): number[] {
-    const found = new Set(findTree(rootPid, mark));
+    const found = new Set(platform.findTree(rootPid, mark));
     for (const [pid, id] of known) {
       if (!found.has(pid) && isAlive(id)) found.add(pid);
     }
@@ -59,12 +60,6 @@ export async function endTree(rootPid: number, mark: string, { signal, graceMs }
   return { killed: true, left: (await untilGone(find, KILL_MS, killAll)) ? [] : find() };
 }
 
-/** There are no signals, and nothing shows an environment: whoever lost its parent stays. */
-function endOnWindows(rootPid: number): Ended {
-  spawnSync('taskkill', ['/PID', String(rootPid), '/T', '/F'], { stdio: 'ignore' });
-  return { killed: true, left: [] };
-}
-
 /**
  * That nobody is there is believed when nobody was born during the look. Else one that forks and ends all the time may have escaped it,
  * so the youngest process of all is looked at, again and again.
@@ -74,7 +69,7 @@ function lookUntilQuiet(look: () => number[], mark: string): number[] {
   const found = look();
   if (found.length > 0 || readLastPid() === before) return found;
   for (let looks = 0; looks < MAX_LOOKS; looks++) {
-    const youngest = findYoungest(mark);
+    const youngest = platform.findYoungest(mark);
     if (youngest !== undefined) return [youngest];
   }
   return [];

@@ -8,18 +8,19 @@
 
 import { spawnSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
-import { existsSync, readdirSync, unlinkSync } from 'node:fs';
+import { existsSync, unlinkSync } from 'node:fs';
 import net, { isIP } from 'node:net';
 import { basename } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
+import { platform } from '../../platform/index.ts';
+import { readCommandName } from '../../platform/proc.ts';
+import { findWhoHasOpen, listTcp } from '../../platform/proc-net.ts';
 import { findGiven, type GivenSocket, listGiven, toSocketName } from '../../runner/handoff/given-sockets.ts';
 import { SHELL_NAME } from '../../runner/handoff/launch.ts';
 import { answers } from '../../runner/handoff/sockets.ts';
 import { escapeControls } from '../../runner/log.ts';
-import { readCommandName } from '../../runner/role/proc.ts';
-import { listOpenSockets, listTcp } from '../../runner/role/proc-net.ts';
 import { type Address, parseAddress } from './address.ts';
 
 export interface OpenSockets {
@@ -107,7 +108,7 @@ function refuseTwice(wanted: readonly { text: string; address: Address }[]): voi
 
 async function bind(text: string, address: Address): Promise<Handle> {
   const create = (net as unknown as { _createServerHandle?: CreateServerHandle })._createServerHandle;
-  if (create === undefined || process.platform === 'win32')
+  if (create === undefined || !platform.isPosix)
     throw refusal(
       text,
       'only Node opens a socket without accepting on it, and not on Windows; run distprint with Node elsewhere',
@@ -201,16 +202,7 @@ function whyNot(text: string, address: Address, code: string): DistprintError {
 
 function findOwner(port: number): string | undefined {
   const sockets = listTcp(port).filter(({ isListening }) => isListening);
-  const owns = (pid: number) => {
-    const open = listOpenSockets(pid);
-    return sockets.some(({ inode }) => open.has(inode));
-  };
-  const pid =
-    sockets.length === 0
-      ? undefined
-      : readdirSync('/proc')
-          .map(Number)
-          .find((each) => each > 0 && owns(each));
+  const pid = findWhoHasOpen(new Set(sockets.map(({ inode }) => inode)), () => true);
   return pid === undefined ? undefined : `PID ${pid} (${readCommandName(pid)})`;
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { listChildren, readStat } from '../../runner/role/proc.ts';
+import { listChildren, readStat } from '../../platform/proc.ts';
 import type { Child } from './child.ts';
 
 /** In milliseconds. */

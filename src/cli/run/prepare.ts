@@ -9,6 +9,7 @@ import { readOwnWords, realpathOrNothing } from '../../change/running-program.ts
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError, isDistprintError } from '../../errors.ts';
+import { platform } from '../../platform/index.ts';
 import { DEFAULT_LIMITS } from '../../runner/handoff/gate.ts';
 import { getLaunch, type Launch } from '../../runner/handoff/launch.ts';
 import { type CoverageOptions, escapeGlob } from '../../scan/coverage.ts';
@@ -47,7 +48,7 @@ export interface RunOptions {
 
 /** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
 export async function prepare(words: readonly string[], options: RunOptions, state: State): Promise<Prepared> {
-  if (process.platform === 'win32') {
+  if (!platform.isPosix) {
     throw new DistprintError('ERR_DISTPRINT_HOST', 'distprint run needs the signals and sessions of a POSIX system');
   }
   const cwd = process.cwd();

@@ -12,7 +12,8 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { toRaw } from '../../disk/raw-path.ts';
-import { listOpenSockets, listTcp, listUnix } from '../../runner/role/proc-net.ts';
+import { platform } from '../../platform/index.ts';
+import { listOpenSockets, listTcp, listUnix } from '../../platform/proc-net.ts';
 import type { Address } from './address.ts';
 
 export interface Asked {
@@ -85,7 +86,7 @@ const MAX_LOOK_MS = 50;
 
 /** Waits until somebody has accepted the connection. Null where that is the command itself, as far as it can be told. */
 async function whyNotOurs(socket: Socket, { address, pids, isAlone }: Asked): Promise<string | null> {
-  if (process.platform !== 'linux') return null; // what can't be told there was refused (whyAmbiguous)
+  if (!platform.seesWhoAccepts) return null; // what can't be told there was refused (whyAmbiguous)
   const isPath = 'path' in address;
   const giveUpMs = performance.now() + (isPath ? PATH_ACCEPT_MS : ANSWER_MS);
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {

@@ -13,6 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
+import type { Platform } from '../../platform/face.ts';
+import { platform } from '../../platform/index.ts';
 import { escapeControls } from '../../runner/log.ts';
 import { type Address, parseAddress } from './address.ts';
 import { probe } from './probe.ts';
@@ -79,9 +81,13 @@ function parseUrl(text: string, scheme: string): Ready {
  * Why a readiness would not tell the new process from the old one, in a sentence; null where it does.
  * @param isBeside whether the old one runs on until the new one is ready (`--restart start-first`)
  */
-export function whyAmbiguous(ready: Ready, isBeside: boolean, platform = process.platform): string | null {
+export function whyAmbiguous(
+  ready: Ready,
+  isBeside: boolean,
+  { seesWhoAccepts }: Pick<Platform, 'seesWhoAccepts'> = platform,
+): string | null {
   const isAsked = ready.kind === 'connection' || ready.kind === 'http';
-  if (!isAsked || !isBeside || platform === 'linux') return null;
+  if (!isAsked || !isBeside || seesWhoAccepts) return null;
   return `--ready ${escapeControls(ready.text)} with start-first: only Linux tells whether the old or the new process answers; give ipc, file:PATH or a /regular expression/`;
 }
 

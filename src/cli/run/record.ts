@@ -5,10 +5,10 @@
 
 import type { Verdict } from '../../change/detector.ts';
 import { toToken } from '../../manifest/manifest.ts';
+import { identify, type ProcessId } from '../../platform/process-id.ts';
 import type { Tried } from '../../runner/handoff/gate.ts';
 import { createJournal } from '../../runner/role/journal.ts';
 import { createPresence } from '../../runner/role/presence.ts';
-import { identify, type ProcessId } from '../../runner/role/process-id.ts';
 import { lockBaseOf, type OwnState, type RunnerState } from '../../runner/role/state-file.ts';
 import { takeFreeLock } from '../../runner/role/take-free-lock.ts';
 import { toCoverageOptions } from '../../scan/coverage.ts';

@@ -4,7 +4,7 @@
  */
 
 import { constants } from 'node:os';
-import { readStat } from '../../runner/role/proc.ts';
+import { readStat } from '../../platform/proc.ts';
 import type { End } from './child.ts';
 
 /** All that may be meant for the command. SIGUSR2 is ours: it restarts by hand. */

@@ -1,13 +1,14 @@
 /**
  * Ends what this process started when this process ends without doing so: by SIGKILL, say.
  *
- * A shell waits for the end of a pipe that this process alone holds open. Then it looks for the mark (mark.ts), on Linux in
- * /proc/PID/environ, elsewhere with ps(1). It needs nothing of this release, which may be gone from the disk by then.
+ * A shell waits for the end of a pipe that this process alone holds open. Then it looks for the mark (mark.ts).
+ * It needs nothing of this release, which may be gone from the disk by then.
  * @module
  */
 
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { FIND_MARKED } from '../../platform/find-marked.ts';
 
 export interface Watchdog {
   /** Undefined where there is no shell. */
@@ -32,27 +33,7 @@ signal=$1 looks=$2 told=
 IFS= read -r mark || exit 0
 read -r _
 
-marked() {
-  if [ -e /proc/self/environ ]; then
-    for file in $(grep -lszF -- "$mark" /proc/[0-9]*/environ); do
-      file=\${file#/proc/}
-      echo "\${file%/environ}"
-    done
-  else
-    case $(uname) in Darwin) how=-E ;; *) how=-e ;; esac
-    ps $how -A -ww -o pid=,command= | while read -r pid command; do
-      case $command in *" $mark"*) echo "$pid" ;; esac
-    done
-  fi
-}
-
-below() {
-  for pid in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
-    echo "$pid"
-    below "$pid"
-  done
-}
-
+${FIND_MARKED}
 while :; do
   found=$(for each in $(marked); do echo "$each"; below "$each"; done)
   [ -n "$found" ] || exit 0

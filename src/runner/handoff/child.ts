@@ -5,11 +5,12 @@
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { identify, type ProcessId } from '../role/process-id.ts';
+import { platform } from '../../platform/index.ts';
+import { identify, type ProcessId } from '../../platform/process-id.ts';
 import { type ExtraEnv, getLaunch, type SpawnAlikeOptions, spawnAlike } from './launch.ts';
-import { FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, parseReport, type Report } from './protocol.ts';
+import { ASK_FD, FIRST_SOCKET_FD, HANDOFF_VARIABLE, type Handoff, parseReport, type Report } from './protocol.ts';
 import { removeScratchOf } from './scratch.ts';
 
 /** Why a hand-off failed, for people. The predecessor goes on. */
@@ -54,9 +55,21 @@ export async function startChild(
   }));
   const child = start(
     { [HANDOFF_VARIABLE]: JSON.stringify({ ...handoff, sockets }) },
-    { stdio: [...own, ...descriptors], detached: true },
+    // On Windows, whoever is not detached ends with us, by a job object of libuv's.
+    {
+      stdio: [...own, ...(platform.isPosix ? descriptors : ['pipe' as const])],
+      detached: platform.isPosix || !isRehearsal,
+    },
   );
   const id = await whenSpawned(child);
+  if (!platform.isPosix)
+    return listenTo(
+      child,
+      id,
+      (signal) => endOnWindows(child, signal),
+      async () => removeScratchOf(id.pid),
+      stopped,
+    );
   if (!isRehearsal)
     return listenTo(
       child,
@@ -73,6 +86,12 @@ export async function startChild(
     return endWatchdog();
   };
   return listenTo(child, id, killAll, endRest, stopped);
+}
+
+/** SIGTERM would end it unheard: it is asked instead. */
+function endOnWindows(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (signal === 'SIGTERM') (child.stdio[ASK_FD] as Writable | null)?.write('end\n');
+  else if (child.pid !== undefined) platform.killTree?.(child.pid);
 }
 
 /** A rehearsal, and what it started before its claim. */
@@ -141,6 +160,8 @@ function listenTo(
   readLines(child.stdio[3] as Readable | null, (line) => {
     const said = parseReport(line);
     if (said !== undefined) heard.push(said);
+    // What we can't see ourselves, it may say: it is our child.
+    if (said?.at === 'loaded' && id.started === '') id = { ...id, started: said.started ?? '' };
     until.changed();
   });
   child.on('error', () => {});
@@ -160,7 +181,9 @@ function listenTo(
   stopped.addEventListener('abort', endIt, { once: true });
 
   return {
-    id,
+    get id() {
+      return id;
+    },
     async hear<At extends Report['at']>(at: At | readonly At[], timeoutMs: number) {
       const kinds: readonly Report['at'][] = [at].flat();
       const find = () => heard.find((each) => kinds.includes(each.at));

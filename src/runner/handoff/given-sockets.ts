@@ -6,7 +6,7 @@
 
 import { basename, resolve } from 'node:path';
 import { toRaw } from '../../disk/raw-path.ts';
-import { inodeOf, listTcp, listUnix } from '../role/proc-net.ts';
+import { inodeOf, listTcp, listUnix } from '../../platform/proc-net.ts';
 
 export const FIRST_GIVEN_FD = 3;
 

@@ -20,8 +20,9 @@ import {
   typedDirectory,
 } from '../../change/running-program.ts';
 import { toFsPath, toRaw, writePath } from '../../disk/raw-path.ts';
-import { readEnvironment, readWorkingDirectory } from '../role/proc.ts';
-import { whyNotDirectory, whyNotExecutable } from './executable.ts';
+import { whyNotDirectory, whyNotExecutable } from '../../platform/executable.ts';
+import { platform } from '../../platform/index.ts';
+import { readEnvironment, readWorkingDirectory } from '../../platform/proc.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
 /** All words are raw. */
@@ -44,6 +45,7 @@ const execve = (
 /** Why this process can't become another in place; null where it can. */
 export function findExecBlocker(): string | null {
   if (process.env.LISTEN_PID === String(process.pid)) return 'exec would close the sockets that it was started with';
+  if (!platform.isPosix) return 'Windows can not replace the code of a process in place';
   if (execve === undefined) return 'this runtime has no process.execve';
   if (cluster.isWorker) return 'a worker of node:cluster would lose its primary';
   return whyNoShell(launch);

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { identify, isSameProcess } from '../role/process-id.ts';
+import { identify, isSameProcess } from '../../platform/process-id.ts';
 import { canReport, peekHandoff } from './protocol.ts';
 
 /**

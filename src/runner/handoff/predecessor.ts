@@ -4,9 +4,9 @@
  * @module
  */
 
+import { listChildren } from '../../platform/proc.ts';
+import { isAlive, isSameProcess } from '../../platform/process-id.ts';
 import { acquire, grant, type LockHolder, readHolder } from '../role/lock.ts';
-import { listChildren } from '../role/proc.ts';
-import { isAlive, isSameProcess } from '../role/process-id.ts';
 import type { Strategy } from '../supervisor/strategy.ts';
 import { adopt, type SystemdUnit } from '../supervisor/systemd.ts';
 import { type Child, HandoffFailure, startChild } from './child.ts';

@@ -26,8 +26,10 @@
  */
 
 import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import * as v from 'valibot';
-import type { ProcessId } from '../role/process-id.ts';
+import { platform } from '../../platform/index.ts';
+import type { ProcessId } from '../../platform/process-id.ts';
 
 /** Of both processes. Each step is announced (`onStep`) before it is done; the state names the predecessor's. */
 export const STEPS = [
@@ -51,6 +53,8 @@ export type Step = (typeof STEPS)[number];
 export const HANDOFF_VARIABLE = 'DISTPRINT_HANDOFF';
 /** Where the new process reports. */
 export const REPORT_FD = 3;
+/** Where the predecessor asks the new process to end, on Windows: a signal would end it unheard. No socket is passed on there. */
+export const ASK_FD = 4;
 /** The first of the listening sockets that the new process is given. */
 export const FIRST_SOCKET_FD = 4;
 
@@ -95,6 +99,8 @@ export type Report =
   | {
       /** The program is loaded, and has called `claimRunner`. */
       readonly at: 'loaded';
+      /** As it names itself (process-id.ts), where its predecessor can't see that. */
+      readonly started?: string | undefined;
       readonly fingerprint: string;
       readonly version: string | null;
       /** Why its fingerprint may not be that of the code in memory. */
@@ -129,6 +135,7 @@ const handoffSchema: v.GenericSchema<unknown, Handoff> = v.object({
 const reportSchema: v.GenericSchema<unknown, Report> = v.variant('at', [
   v.object({
     at: v.literal('loaded'),
+    started: v.optional(v.string()),
     fingerprint: v.string(),
     version: v.nullable(v.string()),
     doubt: v.nullable(v.string()),
@@ -165,6 +172,10 @@ function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T | undefi
   }
 }
 
+/** Of inode(7), also where `fs.constants` has none of them. */
+const S_IFMT = 0o170000;
+const S_IFIFO = 0o010000;
+
 /**
  * Whether a predecessor listens on the report descriptor: runtimes give a child a socket for a pipe. Otherwise the number may be that of
  * a descriptor of the runtime's own, which must be left alone.
@@ -172,7 +183,7 @@ function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T | undefi
 export function canReport(): boolean {
   try {
     const stats = fstatSync(REPORT_FD);
-    return stats.isSocket() || stats.isFIFO();
+    return stats.isSocket() || (stats.mode & S_IFMT) === S_IFIFO; // isFIFO() says no to all on Windows
   } catch {
     return false; // nothing is open there
   }
@@ -185,6 +196,15 @@ export function report(said: Report): void {
   } catch {
     // EPIPE: nobody listens any more
   }
+}
+
+/** Ends this process as SIGTERM would, once the predecessor asks for it. */
+export function hearAsk(): void {
+  if (platform.isPosix) return;
+  const socket = new Socket({ fd: ASK_FD, writable: false });
+  socket.on('error', () => {}); // the predecessor has ended
+  socket.on('data', () => process.emit('SIGTERM') || process.exit(1));
+  socket.unref();
 }
 
 export function endReports(): void {

@@ -6,10 +6,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Detector } from '../../change/detector.ts';
 import { DistprintError } from '../../errors.ts';
+import { isAlive, isSameProcess, type ProcessId } from '../../platform/process-id.ts';
 import { acquire, type LockHolder, readHolder } from '../role/lock.ts';
-import { isAlive, isSameProcess, type ProcessId } from '../role/process-id.ts';
 import { type FreeLockClaim, takeFreeLock } from '../role/take-free-lock.ts';
-import { canReport, endReports, type Handoff, report, type Step } from './protocol.ts';
+import { canReport, endReports, type Handoff, hearAsk, report, type Step } from './protocol.ts';
 
 const GRANT_POLL_MS = 2;
 
@@ -45,7 +45,9 @@ export async function takeLock(claim: Claim): Promise<Claimed> {
   await announce('report');
   const { fingerprint, version } = detector.baseline;
   const goesOn = handoff.part === 'rehearsal' && canRehearse;
-  report({ at: 'loaded', fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector), goesOn });
+  const { started } = me;
+  report({ at: 'loaded', started, fingerprint, version, doubt: claim.elsewhere ?? sayDoubt(detector), goesOn });
+  if (goesOn || handoff.part === 'replacement') hearAsk();
   if (goesOn) return { holder: { process: me, generation: handoff.generation + 1 }, handoff };
   if (handoff.part === 'rehearsal') process.exit(0);
   const holder = await waitForGrant(handoff, me, lockBase);

@@ -27,7 +27,7 @@ export function removeScratchOf(pid: number): void {
 /** Never what another user made: removing a tree while its owner moves it may remove others. */
 function remove(folder: string): void {
   try {
-    if (lstatSync(folder).uid === process.getuid?.()) rmSync(folder, { recursive: true, force: true });
+    if (lstatSync(folder).uid === (process.getuid?.() ?? 0)) rmSync(folder, { recursive: true, force: true });
   } catch {
     // it is gone, or can't be removed
   }

@@ -11,6 +11,7 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { randomHex } from '../../disk/random-name.ts';
 import { lstatOrNothing } from '../../disk/stat.ts';
 import { errnoOf } from '../../errors.ts';
+import { platform } from '../../platform/index.ts';
 import { findGiven, listGiven } from './given-sockets.ts';
 import type { PassedSocket } from './protocol.ts';
 
@@ -197,9 +198,9 @@ function toAsked(options: ListenOptions): string {
 const isGiven = (options: ListenOptions): options is ListenOptions & { fd: number } =>
   (options as { fd?: unknown }).fd !== undefined;
 
-/** A Unix socket that has a name on disk; an abstract one starts with NUL. */
+/** A Unix socket that has a name on disk; an abstract one starts with NUL. Windows' pipes have none. */
 const isPath = (options: ListenOptions): options is ListenOptions & { path: string } =>
-  options.path !== undefined && !options.path.startsWith('\0');
+  options.path !== undefined && !options.path.startsWith('\0') && platform.isPosix;
 
 /**
  * Listens on a name of its own, which is then renamed to the path. So the path never stops answering, a stale socket is replaced, and

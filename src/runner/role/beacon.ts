@@ -12,7 +12,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { hashText } from '../../disk/hash.ts';
 import { errnoOf } from '../../errors.ts';
-import { isInContainer, isOfThisBoot, type ProcessId } from './process-id.ts';
+import { isInContainer, isOfThisBoot, type ProcessId } from '../../platform/process-id.ts';
 
 const toPath = (lockBase: string, { pid, started }: ProcessId) => `${lockBase}.${hashText(`${pid} ${started}`)}.sock`;
 

@@ -7,9 +7,9 @@
 import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DEFAULT_INTERVAL_MS } from '../../change/heartbeat.ts';
+import { isAlive, isForeign, isSameProcess } from '../../platform/process-id.ts';
 import { seesBeacon } from './beacon.ts';
 import { type LockHolder, readHolder, refuseClaim } from './lock.ts';
-import { isAlive, isForeign, isSameProcess } from './process-id.ts';
 import { lockBaseOf, type RunnerState, readState } from './state-file.ts';
 
 /** Whether this lock holder lives, as far as its PID or its state tells. Never throws. */

@@ -12,7 +12,7 @@ import { basename, dirname } from 'node:path';
 import { randomHex } from '../../disk/random-name.ts';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { DistprintError, errnoOf } from '../../errors.ts';
-import { isAlive, isForeign, isSameProcess, type ProcessId } from './process-id.ts';
+import { isAlive, isForeign, isSameProcess, type ProcessId } from '../../platform/process-id.ts';
 
 export interface LockHolder {
   readonly process: ProcessId;

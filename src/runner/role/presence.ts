@@ -7,13 +7,15 @@
  * @module
  */
 
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import { hashText } from '../../disk/hash.ts';
+import { platform } from '../../platform/index.ts';
+import { readOwner } from '../../platform/proc.ts';
+import { findWhoHasOpen, listUnix, type UnixSocket } from '../../platform/proc-net.ts';
+import type { ProcessId } from '../../platform/process-id.ts';
 import { lightBeacon, listenAside } from './beacon.ts';
-import { listOpenSockets, listUnix, type UnixSocket } from './proc-net.ts';
-import type { ProcessId } from './process-id.ts';
 import { lockBaseOf } from './state-file.ts';
 
 export interface Presence {
@@ -26,7 +28,7 @@ export interface Presence {
 }
 
 export function createPresence(stateFile: string, me: ProcessId): Presence {
-  if (process.platform !== 'linux') return { show: async () => {}, hide() {}, findOther: () => undefined };
+  if (!platform.hasAbstractSockets) return { show: async () => {}, hide() {}, findOther: () => undefined };
   const name = toName(stateFile);
   let server: Server | undefined;
   let beacon: Server | undefined;
@@ -61,12 +63,8 @@ function toRealPath(path: string): string {
 }
 
 function findOwner(name: string): number | undefined {
-  const sockets = findSockets(name);
-  if (sockets.size === 0) return undefined;
-  const isOpen = (pid: number) => [...listOpenSockets(pid)].some((inode) => sockets.has(inode));
-  return readdirSync('/proc')
-    .map(Number)
-    .find((pid) => pid > 0 && pid !== process.pid && isOurs(pid) && isOpen(pid));
+  // Root may look into everybody's processes.
+  return findWhoHasOpen(findSockets(name), (pid) => pid !== process.pid && readOwner(pid) === process.getuid?.());
 }
 
 /** Node 20 fills names with NULs, which are shown as `@`. */
@@ -77,9 +75,4 @@ function findSockets(name: string): Set<string> {
       .filter(isIt)
       .map(({ inode }) => inode),
   );
-}
-
-/** Root may look into everybody's processes. */
-function isOurs(pid: number): boolean {
-  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === process.getuid?.();
 }

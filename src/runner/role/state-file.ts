@@ -11,6 +11,8 @@ import type { Histogram } from '../../change/histogram.ts';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
+import { LIVE_FILE } from '../../platform/live-file.ts';
+import { isWindows } from '../../platform/paths.ts';
 import type { Kind } from '../../scan/coverage.ts';
 
 /** A time for people. Ours are ISO 8601; a host may write another form. */
@@ -136,11 +138,13 @@ export interface RunnerState {
 }
 
 /**
- * `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification).
+ * `$DISTPRINT_STATE_FILE`, else `distprint/runner.state.json` in the user's state directory (XDG Base Directory Specification; on
+ * Windows `%LOCALAPPDATA%`).
  * @throws ERR_DISTPRINT_OPTION where the user has no home directory
  */
 export function defaultStateFile(env: NodeJS.ProcessEnv = process.env): string {
-  return env.DISTPRINT_STATE_FILE || join(env.XDG_STATE_HOME || findHomeStates(), 'distprint', 'runner.state.json');
+  const folder = env.XDG_STATE_HOME || (isWindows && env.LOCALAPPDATA) || findHomeStates();
+  return env.DISTPRINT_STATE_FILE || join(folder, 'distprint', 'runner.state.json');
 }
 
 function findHomeStates(): string {
@@ -256,14 +260,23 @@ export function removeLeftovers(path: string): void {
   const [state, lock] = [basename(path), basename(lockBaseOf(path))];
   const isOfState = (name: string) =>
     name.startsWith(`${state}.`) && /^\.[\da-f]{16}\.tmp$/.test(name.slice(state.length));
-  const isOfLock = (name: string) => name.startsWith(`${lock}.`) && /\.(?:tmp|sock)$/.test(name);
+  const isOfLock = (name: string) =>
+    name.startsWith(`${lock}.`) && (/\.(?:tmp|sock)$/.test(name) || LIVE_FILE.test(name));
   try {
     for (const name of readdirSync(dirname(path))) {
       const file = join(dirname(path), name);
-      if (isOfState(name) || (isOfLock(name) && isOld(file))) rmSync(file, { force: true });
+      if (isOfState(name) || (isOfLock(name) && isOld(file))) remove(file);
     }
   } catch {
     // the folder can't be listed or written
+  }
+}
+
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // on Windows, somebody has it open: the live file of a process that lives (live-file.ts)
   }
 }
 

@@ -6,10 +6,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { defaultCacheFile } from '../../change/default-cache.ts';
 import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
+import { platform } from '../../platform/index.ts';
+import { isForeign } from '../../platform/process-id.ts';
 import { runSync } from '../../steps.ts';
 import { lives } from './liveness.ts';
 import { type LockHolder, readHolder } from './lock.ts';
-import { isForeign, isHidden } from './process-id.ts';
 import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
 
 /** Which runner to ask about. */
@@ -138,7 +139,7 @@ function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
 
 function seeLife(stateFile: string, holder: LockHolder): boolean | null {
   if (lives(stateFile, holder)) return true;
-  return !isForeign(holder.process) && isHidden(holder.process.pid) ? null : false;
+  return !isForeign(holder.process) && platform.isHidden(holder.process.pid) ? null : false;
 }
 
 /** Whether the state's process granted the lock to this holder, who has written none yet. */

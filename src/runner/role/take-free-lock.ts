@@ -5,10 +5,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { DistprintError, errnoOf } from '../../errors.ts';
+import { isAlive, isSameProcess, type ProcessId } from '../../platform/process-id.ts';
 import { waitOutForeign } from './liveness.ts';
 import { acquire, assertFree, type LockHolder, readHolder } from './lock.ts';
 import type { Presence } from './presence.ts';
-import { isAlive, isSameProcess, type ProcessId } from './process-id.ts';
 import { isRunnerRunningInstalledVersion } from './status.ts';
 
 /** What to do about a runner that runs. `replace` stops one that stays on other code. */

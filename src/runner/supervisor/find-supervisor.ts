@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
+import { platform } from '../../platform/index.ts';
 import { type Parent, readParent } from './parent.ts';
 import { doesSupervisordRestart } from './supervisord.ts';
 import { findSystemdUnit, type SystemdUnit } from './systemd.ts';
@@ -16,13 +17,14 @@ const run = promisify(execFile);
 /** `restarts`: whether it starts the process again after an exit with the status in question; null where that can't be told. */
 export type Supervisor =
   | { readonly kind: 'systemd'; readonly unit: SystemdUnit | null }
-  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc'; readonly restarts: boolean | null }
+  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc' | 'launchd'; readonly restarts: boolean | null }
   /** This process is PID 1 of a container. */
   | { readonly kind: 'container' }
-  | { readonly kind: 'launchd' }
   | { readonly kind: 'terminal' }
   /** A process that waits for this one: a shell, an init of a container, npm. */
   | { readonly kind: 'parent'; readonly name: string }
+  /** Windows does not show who waits for this process. */
+  | { readonly kind: 'unknown' }
   | { readonly kind: 'nobody' };
 
 /**
@@ -40,9 +42,11 @@ export async function findSupervisor(status: number, leaving?: number): Promise<
   const parent = readParent();
   const known = parent.isFoster ? undefined : await findKnown(parent, status);
   if (known !== undefined) return known;
-  if (process.platform === 'darwin' && ppid === 1 && env.XPC_SERVICE_NAME !== undefined) return { kind: 'launchd' };
+  const manager = await platform.findManager(env, status);
+  if (manager !== undefined) return manager;
   if (pid === 1) return { kind: 'container' };
   if ([0, 1, 2].some((fd) => isatty(fd))) return { kind: 'terminal' };
+  if (!platform.isPosix) return { kind: 'unknown' };
   return parent.waits && ppid !== leaving ? { kind: 'parent', name: parent.name } : { kind: 'nobody' };
 }
 
@@ -68,7 +72,7 @@ function doesPm2Restart(status: number): boolean | null {
 /** `run, want down` says that the service is to run once (runsv(8)). */
 function doesRunitRestart(): boolean | null {
   try {
-    return !readFileSync(`/proc/${process.ppid}/cwd/supervise/stat`, 'utf8').includes('want');
+    return !readFileSync(`${platform.pathOfDirectory(process.ppid)}/supervise/stat`, 'utf8').includes('want');
   } catch {
     return null;
   }
@@ -76,7 +80,9 @@ function doesRunitRestart(): boolean | null {
 
 async function doesS6Restart(): Promise<boolean | null> {
   try {
-    const { stdout } = await run('s6-svstat', ['-o', 'wantedup', `/proc/${process.ppid}/cwd`], { timeout: 5_000 });
+    const folder = platform.pathOfDirectory(process.ppid);
+    if (folder === undefined) return null;
+    const { stdout } = await run('s6-svstat', ['-o', 'wantedup', folder], { timeout: 5_000 });
     return stdout.trim() === 'true';
   } catch {
     return null;

@@ -6,7 +6,8 @@
  */
 
 import { basename } from 'node:path';
-import { listChildren, readCommandLine, readCommandName, readStat } from '../role/proc.ts';
+import { platform } from '../../platform/index.ts';
+import { listChildren, readStat } from '../../platform/proc.ts';
 
 export interface Parent {
   /** For people. */
@@ -26,8 +27,7 @@ const firstParent = process.ppid;
 
 export function readParent(): Parent {
   const { ppid } = process;
-  const command = readCommandName(ppid);
-  const words = readCommandLine(ppid)?.join(' ') ?? '';
+  const { command, words = '' } = platform.readFacts(ppid) ?? {};
   const isFoster = isOrphan();
   const waits = !(isFoster && ppid === 1) && !isInit(ppid, words) && !isInitOfAnother(ppid, words);
   const name = ppid === 0 ? 'a process outside this container' : `${command ?? 'process'} ${ppid}`;
@@ -40,10 +40,10 @@ export function readParent(): Parent {
  */
 function isOrphan(): boolean {
   if (process.ppid !== firstParent) return true;
-  const mine = readStat('self');
-  const parents = readStat(process.ppid);
+  const mine = platform.readFacts(process.pid)?.session;
+  const parents = platform.readFacts(process.ppid)?.session;
   if (mine === undefined || parents === undefined) return false;
-  return mine.session !== process.pid && mine.session !== parents.session;
+  return mine !== process.pid && mine !== parents;
 }
 
 /** As inits are started: `/sbin/init`, `init [2]`, `/lib/systemd/systemd --user`. `/init` may be any program. */

@@ -89,6 +89,8 @@ function canRespawn(supervisor: Supervisor): Option {
       return { safe: false, why: 'a replacement would leave the terminal' };
     case 'container':
       return { safe: false, why: 'the container ends with this process' };
+    case 'unknown':
+      return { safe: null, why: 'a service manager or a task may wait for this process, and would see its end' };
     case 'parent':
       return { safe: null, why: `${supervisor.name} may wait for this process, and would see its end` };
     default:
@@ -123,6 +125,8 @@ function saySupervisor(supervisor: Supervisor): string {
       return 'this process has a terminal';
     case 'parent':
       return `this process has a parent that is no known supervisor: ${supervisor.name}`;
+    case 'unknown':
+      return 'Windows does not show who supervises this process';
     case 'nobody':
       return 'nobody supervises this process';
     default:
@@ -138,10 +142,14 @@ function toAdvice(supervisor: Supervisor): string {
       return `restart it with supervisorctl; for next time, set autorestart=unexpected, or ${NEWER_RUNTIME}`;
     case 'pm2':
       return `restart it with pm2; for next time, set autorestart, or ${NEWER_RUNTIME}`;
+    case 'launchd':
+      return `restart it with launchctl kickstart -k; for next time, set KeepAlive, or ${NEWER_RUNTIME}`;
     case 'runit':
     case 's6':
     case 'openrc':
       return `restart the service; for next time, have it wanted up, or ${NEWER_RUNTIME}`;
+    case 'unknown':
+      return 'restart it by hand; for next time, set DISTPRINT_STRATEGY to respawn where nobody waits for it, to exit where a service manager starts it again (docs/windows.md)';
     case 'container':
       return `restart the container; for next time, ${NEWER_RUNTIME}`;
     default:

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadFastGlob } from '../../disk/on-demand.ts';
-import { readCommandLine, readWorkingDirectory } from '../role/proc.ts';
+import { readCommandLine, readWorkingDirectory } from '../../platform/proc.ts';
 
 /** After an exit with this status; null where the configuration can't be found. */
 export function doesSupervisordRestart(status: number, env: NodeJS.ProcessEnv = process.env): boolean | null {

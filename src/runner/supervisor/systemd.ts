@@ -8,7 +8,7 @@ import { execFile, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { readCgroups } from '../role/proc.ts';
+import { readCgroups } from '../../platform/proc.ts';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;

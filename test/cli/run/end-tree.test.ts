@@ -3,14 +3,16 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import { createRunMark, endTree, findTree, markEnv } from '../../../src/cli/run/end-tree.ts';
-import { findInPs } from '../../../src/cli/run/find-tree.ts';
-import { readStat } from '../../../src/runner/role/proc.ts';
-import { identify } from '../../../src/runner/role/process-id.ts';
+import { createRunMark, endTree, markEnv } from '../../../src/cli/run/end-tree.ts';
+import { platform } from '../../../src/platform/index.ts';
+import { readStat } from '../../../src/platform/proc.ts';
+import { identify } from '../../../src/platform/process-id.ts';
+import { findInPs } from '../../../src/platform/ps.ts';
 import { onlyWith } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 
+const { findTree } = platform;
 const it = onlyWith('Linux', process.platform === 'linux');
 const runMark = createRunMark();
 

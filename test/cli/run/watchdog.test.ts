@@ -2,12 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished } from 'vitest';
-import { createRunMark, endTree, findTree, markEnv } from '../../../src/cli/run/end-tree.ts';
+import { createRunMark, endTree, markEnv } from '../../../src/cli/run/end-tree.ts';
 import { startWatchdog } from '../../../src/cli/run/watchdog.ts';
+import { platform } from '../../../src/platform/index.ts';
 import { onlyWith } from '../../helpers/needs.ts';
 import { nodeCommand, repository } from '../../helpers/run.ts';
 import { until } from '../../helpers/wait.ts';
 
+const { findTree } = platform;
 const it = onlyWith('Linux', process.platform === 'linux');
 
 /** A process that starts a watchdog and a command, as the wrapper does, and says the watchdog's PID. */

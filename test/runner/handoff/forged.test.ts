@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { identify, type ProcessId } from '../../../src/platform/process-id.ts';
 import { HANDOFF_VARIABLE, type Handoff } from '../../../src/runner/handoff/protocol.ts';
 import { acquire, readHolder } from '../../../src/runner/role/lock.ts';
-import { identify, type ProcessId } from '../../../src/runner/role/process-id.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
 import { launchRunner, startRunner } from '../../helpers/runner.ts';
 import { makeTemp } from '../../helpers/temp.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { identify, isAlive, type ProcessId } from '../../../src/runner/role/process-id.ts';
+import { identify, isAlive, type ProcessId } from '../../../src/platform/process-id.ts';
 import { type RunnerProgram, startRunner } from '../../helpers/runner.ts';
 import { makeTemp, writeTree } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';

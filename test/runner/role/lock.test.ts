@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { identify, isAlive, type ProcessId } from '../../../src/platform/process-id.ts';
 import { acquire, grant, keepLock, type LockHolder, readHolder } from '../../../src/runner/role/lock.ts';
-import { identify, isAlive, type ProcessId } from '../../../src/runner/role/process-id.ts';
 import { built, type Program, startProgram } from '../../helpers/built.ts';
 import { errorOf } from '../../helpers/manifest.ts';
 import { isPosix, onlyWith } from '../../helpers/needs.ts';
@@ -24,7 +24,7 @@ const CLAIMANT = `
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { acquire } from ${JSON.stringify(built('runner/role/lock.js'))};
-import { identify } from ${JSON.stringify(built('runner/role/process-id.js'))};
+import { identify } from ${JSON.stringify(built('platform/process-id.js'))};
 const [base, start] = process.argv.slice(1);
 const me = identify(process.pid);
 const say = (what) => console.log(JSON.stringify(what));

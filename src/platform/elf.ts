@@ -1,37 +1,9 @@
 /**
- * Checks, before an exec, that it can't fail: Node 22 and 24 abort where `process.execve` fails, with nothing to catch.
- *
- * The ELF format: elf(5). Scripts: execve(2), "Interpreter scripts".
+ * The formats that Linux executes. The ELF format: elf(5). Scripts: execve(2), "Interpreter scripts".
  * @module
  */
 
-import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-
-/** Why the file can't be executed; null where nothing speaks against it. On Linux only, for the formats that Linux knows. */
-export function whyNotExecutable(file: string | Buffer): string | null {
-  try {
-    accessSync(file, constants.X_OK);
-    if (process.platform !== 'linux') return null;
-    const fd = openSync(file, 'r');
-    try {
-      return examine(fd, fstatSync(fd).size);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-/** Why nothing can be started there; null where it can. */
-export function whyNotDirectory(directory: string | Buffer): string | null {
-  try {
-    accessSync(directory, constants.X_OK);
-    return statSync(directory).isDirectory() ? null : `${directory} is no directory`;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
+import { accessSync, constants, readSync } from 'node:fs';
 
 /** Linux may still know it (binfmt_misc), and a shell takes it for a script. */
 export const OTHER_FORMAT = 'it is neither an ELF executable nor a script with an interpreter';
@@ -40,7 +12,8 @@ export const OTHER_FORMAT = 'it is neither an ELF executable nor a script with a
 const SCRIPT_LINE_BYTES = 256;
 const ELF = Buffer.from('\x7fELF', 'latin1');
 
-function examine(fd: number, size: number): string | null {
+/** Why Linux can't execute an open file; null where nothing speaks against it. */
+export function whyNotLinuxFormat(fd: number, size: number): string | null {
   const head = readAt(fd, 0, SCRIPT_LINE_BYTES);
   if (head.subarray(0, 4).equals(ELF)) return examineElf(fd, head, size);
   const interpreter = head.toString('latin1').match(/^#![ \t]*([^ \t\n]+)/)?.[1];

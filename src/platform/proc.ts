@@ -5,11 +5,15 @@
  * @module
  */
 
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 
 type Pid = number | 'self';
 
-function orUndefined<T>(read: () => T): T | undefined {
+const isLinux = process.platform === 'linux';
+
+/** What `read` gives. Undefined where it fails, and anywhere but on Linux. */
+export function orUndefined<T>(read: () => T): T | undefined {
+  if (!isLinux) return undefined; // on Windows, /proc is a folder that anybody may have made
   try {
     return read();
   } catch {
@@ -94,9 +98,25 @@ export function listChildren(pid: Pid): number[] {
 export const readLastPid = (): string | undefined =>
   orUndefined(() => readFileSync('/proc/loadavg', 'latin1').trimEnd().split(' ')[4]);
 
-/** Where a PID and its ticks mean anything: this start of this machine, and this PID namespace (pid_namespaces(7)). */
-export function readWorld(): string | undefined {
-  return orUndefined(() =>
+/** All that live and have ended, and that this user may see. */
+export const listPids = (): number[] =>
+  (orUndefined(() => readdirSync('/proc')) ?? []).map(Number).filter((pid) => pid > 0);
+
+/** The user who runs it. */
+export const readOwner = (pid: Pid): number | undefined =>
+  orUndefined(() => statSync(`/proc/${pid}`, { throwIfNoEntry: false }))?.uid;
+
+/** The executable that runs this process: it is kept, whatever became of its path, and nobody may write to it (proc_pid_exe(5)). */
+export const OWN_EXECUTABLE: string | undefined = isLinux ? '/proc/self/exe' : undefined;
+
+let world: string | undefined;
+
+/**
+ * Where a PID and its ticks mean anything: this start of this machine, and this PID namespace (pid_namespaces(7)). Neither changes.
+ */
+export function getWorld(): string | undefined {
+  world ??= orUndefined(() =>
     [readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), readlinkSync('/proc/self/ns/pid')].join('/'),
   );
+  return world;
 }

@@ -2,11 +2,11 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fromVirtual } from '../../src/disk/directory.ts';
-import { findSpelling, separatorsToSlashes, withoutNamespace } from '../../src/disk/platform.ts';
 import { isRacy } from '../../src/disk/stat.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../../src/disk/write-file.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
+import { findSpelling, separatorsToSlashes, withoutNamespace } from '../../src/platform/paths.ts';
 import { fingerprintOf, pathsOf } from '../helpers/manifest.ts';
 import { isWindows, isWine, onlyWith } from '../helpers/needs.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';

@@ -1,9 +1,9 @@
 /**
- * How paths and files differ by platform. Nothing else in these rooms asks for it.
+ * How paths and files differ by platform.
  * @module
  */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf } from '../errors.ts';
 
@@ -28,6 +28,16 @@ export const toAbsolute = (path: string): string => (isWindows ? withoutNamespac
 export function withoutNamespace(path: string): string {
   return path.replace(/^\\\\\?\\(?:UNC\\(?=[^\\])|(?=[a-z]:))/i, (prefix) => (prefix.length > 4 ? '\\\\' : ''));
 }
+
+/** Whether a command's word names a file by its path, rather than a program to be looked for. */
+export const isPath = (word: string): boolean => toSlashes(word).includes('/');
+
+/** What may stand behind a program's name in its file's name. */
+export const listProgramEndings = (env: NodeJS.ProcessEnv): string[] =>
+  isWindows ? ['', ...(env.PATHEXT ?? '.EXE;.CMD').split(';')] : [''];
+
+/** Without links. On Windows, the native one says which case a name has. @throws where nothing is there */
+export const toRealPath = (path: string): string => (isWindows ? realpathSync.native(path) : realpathSync(path));
 
 /**
  * A glob as fast-glob takes it, which takes a backslash for an escape. On Windows it is a separator, but before a character that a name

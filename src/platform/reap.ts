@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { listChildren, readStat } from '../role/proc.ts';
+import { listChildren, readStat } from './proc.ts';
 
 type Waitpid = (pid: number, status: null, options: number) => number;
 

@@ -2,13 +2,15 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { identify, isAlive, isSameProcess, type ProcessId } from '../../../src/runner/role/process-id.ts';
-import { built, startProgram } from '../../helpers/built.ts';
-import { isRoot, needs, onlyWith, succeeds } from '../../helpers/needs.ts';
-import { makeTemp } from '../../helpers/temp.ts';
-import { until } from '../../helpers/wait.ts';
+import { describe, expect, onTestFinished } from 'vitest';
+import { identify, isAlive, isSameProcess, type ProcessId } from '../../src/platform/process-id.ts';
+import { built, startProgram } from '../helpers/built.ts';
+import { isPosix, isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
+import { makeTemp } from '../helpers/temp.ts';
+import { until } from '../helpers/wait.ts';
 
+/** On Windows: test/windows/runner.test.ts. */
+const it = onlyWith('/proc or ps(1)', isPosix);
 const isLinux = process.platform === 'linux';
 const onLinux = onlyWith('Linux', isLinux);
 
@@ -28,7 +30,7 @@ const becomesSleep = (pid: number) => until('exec', () => (ps(pid, 'args') === '
 describe('a process', () => {
   it('is the same as long as it lives, whoever asks', async () => {
     const asked = startProgram(`
-      import { identify } from ${JSON.stringify(built('runner/role/process-id.js'))};
+      import { identify } from ${JSON.stringify(built('platform/process-id.js'))};
       console.log(JSON.stringify([identify(process.pid), identify(process.ppid)]));
       setInterval(() => {}, 1000);
     `);
@@ -118,7 +120,7 @@ describe('a process', () => {
     'of a container is none of ours that has its PID',
     async () => {
       const source = `
-      import { identify, isAlive } from ${JSON.stringify(built('runner/role/process-id.js'))};
+      import { identify, isAlive } from ${JSON.stringify(built('platform/process-id.js'))};
       const of = JSON.parse(process.argv[1]);
       console.log(JSON.stringify({ mine: identify(1), isAlive: isAlive(of), isMine: isAlive(identify(1)) }));
     `;
@@ -140,7 +142,7 @@ describe('where there is no /proc', () => {
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
       Object.defineProperty(process, 'platform', { value: 'darwin' });
-      const { identify, isAlive } = await import(${JSON.stringify(built('runner/role/process-id.js'))});
+      const { identify, isAlive } = await import(${JSON.stringify(built('platform/process-id.js'))});
       const child = spawn('sleep', ['60']);
       const me = identify(process.pid);
       const other = identify(child.pid);

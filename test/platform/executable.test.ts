@@ -1,10 +1,11 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { whyNotDirectory, whyNotExecutable } from '../../../src/runner/handoff/executable.ts';
-import { onlyWith } from '../../helpers/needs.ts';
-import { makeTemp } from '../../helpers/temp.ts';
+import { whyNotDirectory, whyNotExecutable } from '../../src/platform/executable.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
+import { makeTemp } from '../helpers/temp.ts';
 
+const onPosix = onlyWith('permissions to execute', isPosix);
 const onLinux = onlyWith('Linux: only its formats are examined', process.platform === 'linux');
 
 function makeFile(content: string | Buffer, mode = 0o755): string {
@@ -30,7 +31,7 @@ describe('what can not be executed is told apart', () => {
     expect(whyNotExecutable(join(makeTemp(), 'gone'))).toMatch(/ENOENT/);
   });
 
-  it('where it has no permission to be executed, for root too', () => {
+  onPosix('where it has no permission to be executed, for root too', () => {
     expect(whyNotExecutable(makeFile('#!/bin/sh\n', 0o644))).toMatch(/EACCES/);
   });
 

@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { listPids, orUndefined } from './proc.ts';
 
 export interface TcpSocket {
   /** Without a zone. An IPv4 address that is mapped into IPv6 is written as IPv4. */
@@ -54,34 +55,25 @@ const ACCEPTS = 0x10000;
 /** The inodes of the sockets that a process has open. Empty where that may not be seen. */
 export function listOpenSockets(pid: number | 'self'): Set<string> {
   const folder = `/proc/${pid}/fd`;
-  try {
-    return new Set(readdirSync(folder).flatMap((fd) => findInode(`${folder}/${fd}`) ?? []));
-  } catch {
-    return new Set(); // it has ended, or is another user's
-  }
+  const fds = orUndefined(() => readdirSync(folder)) ?? []; // it has ended, or is another user's
+  return new Set(fds.flatMap((fd) => findInode(`${folder}/${fd}`) ?? []));
 }
 
+/** A process that has one of these sockets open, among those that are in question. */
+export const findWhoHasOpen = (inodes: ReadonlySet<string>, isAsked: (pid: number) => boolean): number | undefined =>
+  inodes.size === 0
+    ? undefined
+    : listPids().find((pid) => isAsked(pid) && [...listOpenSockets(pid)].some((inode) => inodes.has(inode)));
+
 /** The inode of the socket that an entry of /proc/PID/fd leads to. */
-function findInode(entry: string): string | undefined {
-  try {
-    return /^socket:\[(\d+)\]$/.exec(readlinkSync(entry))?.[1];
-  } catch {
-    return undefined; // closed meanwhile
-  }
-}
+const findInode = (entry: string): string | undefined =>
+  orUndefined(() => /^socket:\[(\d+)\]$/.exec(readlinkSync(entry))?.[1]); // it may be closed meanwhile
 
 /** The inode of an open socket of this process. */
 export const inodeOf = (fd: number): string | undefined => findInode(`/proc/self/fd/${fd}`);
 
-function readTable(table: string, part: string): string[] {
-  try {
-    return readFileSync(table, 'latin1')
-      .split('\n')
-      .filter((line) => line.includes(part));
-  } catch {
-    return [];
-  }
-}
+const readTable = (table: string, part: string): string[] =>
+  (orUndefined(() => readFileSync(table, 'latin1').split('\n')) ?? []).filter((line) => line.includes(part));
 
 /** Four bytes a word, as the machine holds them in memory. */
 function toHost(hex: string): string {

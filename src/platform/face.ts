@@ -1,0 +1,57 @@
+/**
+ * What a platform is asked about processes. Each answers in a file of its own: linux.ts, macos.ts, bsd.ts, windows.ts.
+ * @module
+ */
+
+import type { LaunchdJob } from './launchd.ts';
+
+/** What is told of a process that another one is the child of. */
+export interface ProcessFacts {
+  /** The first 15 bytes of its command's name. */
+  readonly command: string | undefined;
+  /** Its command line, as one text. */
+  readonly words: string;
+  /** Its session's number. Undefined where that can't be told. */
+  readonly session: number | undefined;
+}
+
+export interface Platform {
+  /** When the process that has this PID started: opaque, to be compared only. Undefined where none has it, or only a zombie. */
+  readStarted(pid: number): string | undefined;
+  /** The same of this process, as the lock at `base` is to name it. */
+  readOwnStart(base: string): string | undefined;
+  /** Whether the process that started then, and has this PID, is still there. A stopped one is. */
+  lives(pid: number, started: string): boolean;
+  /** Whether this user may not look at the process that has this PID: which one it is can't be told. */
+  isHidden(pid: number): boolean;
+  readFacts(pid: number): ProcessFacts | undefined;
+  /** A path by which a process's working directory can be entered. Undefined where there is none. */
+  pathOfDirectory(pid: number): string | undefined;
+  /**
+   * The platform's own service manager, where it supervises this process.
+   * @param status the exit status that `restarts` is about
+   */
+  findManager(env: NodeJS.ProcessEnv, status: number): Promise<LaunchdJob | undefined>;
+  /**
+   * The PIDs of those that live, ascending: the first process of a command, those that have its mark in their environment, and whoever
+   * descends from one of them.
+   * @param rootPid counts only while it is a child of this process: its PID may be another's by now
+   * @param mark how the entry of the environment begins, ASCII
+   */
+  findTree(rootPid: number, mark: string): number[];
+  /** The process that was born last of all on this machine, if it has the mark. Undefined where that can't be told. */
+  findYoungest(mark: string): number | undefined;
+  /** Ends a process and its descendants at once, where there are no signals. Null where there are. */
+  readonly killTree: ((rootPid: number) => void) | null;
+  /** Why an open file can't be executed; null where nothing speaks against it. */
+  whyNotFormat(fd: number, size: number): string | null;
+  /** Whether a name that no file stands for can be listened on, which the kernel takes away with its process. */
+  readonly hasAbstractSockets: boolean;
+  /** Whether it can be seen which process has accepted a connection. */
+  readonly seesWhoAccepts: boolean;
+  /**
+   * Whether there are signals, which a process may hear before it ends; exec; listening sockets that a child inherits; parents that can be
+   * looked at.
+   */
+  readonly isPosix: boolean;
+}

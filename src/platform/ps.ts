@@ -1,0 +1,80 @@
+/**
+ * What ps(1) tells of processes, where there is no /proc of Linux's.
+ * @module
+ */
+
+import { execFileSync } from 'node:child_process';
+import { errnoOf } from '../errors.ts';
+import type { ProcessFacts } from './face.ts';
+
+/** Empty where ps fails: it exits with 1 where there is no such process. English, and without summer time. */
+export function runPs(...options: string[]): string {
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+  try {
+    return execFileSync('ps', options, { encoding: 'latin1', env, stdio: 'pipe', maxBuffer: 64 * 1024 * 1024 });
+  } catch {
+    return '';
+  }
+}
+
+const hasEnded = (state: string) => /^[ZX]/.test(state);
+
+/** @param text of `ps -o state=,lstart= -p PID` */
+export function parseStarted(text: string): string | undefined {
+  const [state = '', ...started] = text.trim().split(/\s+/);
+  return state === '' || hasEnded(state) ? undefined : started.join(' ');
+}
+
+export const readStarted = (pid: number): string | undefined =>
+  parseStarted(runPs('-o', 'state=,lstart=', '-p', String(pid)));
+
+/** `ucomm` is the name that the kernel keeps, of 15 or 16 bytes. Neither macOS nor the BSDs show a session's number: `sess` is an address. */
+export function readFacts(pid: number): ProcessFacts | undefined {
+  const command = runPs('-o', 'ucomm=', '-p', String(pid)).trim();
+  if (command === '') return undefined;
+  const words = runPs('-ww', '-o', 'command=', '-p', String(pid)).trim();
+  return { command: command.slice(0, 15), words, session: undefined };
+}
+
+let lastSeen = { who: '', untilMs: 0 };
+/** For so long, a process that was seen is believed to be the same. */
+const BELIEVED_MS = 1_000;
+
+/** A ps takes some milliseconds, and who waits looks every 2 ms. So its PID is looked at each time, and ps is asked once a second. */
+export function lives(pid: number, started: string): boolean {
+  if (!isThere(pid)) return false;
+  const who = `${pid} ${started}`;
+  if (lastSeen.who === who && performance.now() < lastSeen.untilMs) return true;
+  const isIt = readStarted(pid) === started;
+  if (isIt) lastSeen = { who, untilMs: performance.now() + BELIEVED_MS };
+  return isIt;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH'; // another user's is there too
+  }
+}
+
+/** @param text of ps: PID, parent, state, and the command with its environment, a line each */
+export function findInPs(text: string, rootPid: number, mark: string): number[] {
+  const lines = text.split('\n').flatMap((line) => {
+    const [, pid, parent, state = 'Z', command = ''] = line.match(/^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/) ?? [];
+    return hasEnded(state)
+      ? []
+      : [{ pid: Number(pid), parent: Number(parent), isMarked: command.includes(` ${mark}`) }];
+  });
+  const isRoot = (pid: number, parent: number) => pid === rootPid && parent === process.pid;
+  const tree = new Set<number>();
+  for (let before = -1; before !== tree.size; ) {
+    before = tree.size;
+    for (const { pid, parent, isMarked } of lines) {
+      if (isMarked || isRoot(pid, parent) || tree.has(parent)) tree.add(pid);
+    }
+  }
+  tree.delete(process.pid);
+  return [...tree].sort((a, b) => a - b);
+}
