@@ -31,8 +31,8 @@ const QUIET_MS = 2_500;
  */
 export async function expectMoves(run: Running, { touch, same, other, ask }: Moves): Promise<number[]> {
   const { pid: first } = await run.event('started');
-  const words = readWords(first);
   await until('the first answer', async () => ((await ask()).startsWith('one') ? true : undefined), 50, 60_000);
+  const words = readWords(first);
   await run.loaded();
   for (const act of [touch, same]) {
     await act();

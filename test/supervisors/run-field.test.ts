@@ -1,11 +1,11 @@
-import { appendFileSync, cpSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchTool } from '../e2e/tools.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { run } from '../helpers/run.ts';
 import { sleep, until } from '../helpers/wait.ts';
-import type { RunEvent } from '../helpers/wrapper.ts';
+import { readEvents } from '../helpers/wrapper.ts';
 import { ground } from './cell.ts';
 import { FIELD_RELEASE, fieldEnv } from './field.ts';
 import { hasAll, isRootHere } from './run-cell.ts';
@@ -48,12 +48,7 @@ describe.skipIf(!isHere)(
       writeFileSync(join(systemd.units, `${name}.service`), `${unit.join('\n')}\n`);
       await systemd.systemctl('daemon-reload');
       await systemd.systemctl('start', `${name}.service`);
-      const all = (event: string) =>
-        readFileSync(events, 'utf8')
-          .split('\n')
-          .slice(0, -1)
-          .map((line) => JSON.parse(line) as RunEvent)
-          .filter((each) => each.event === event);
+      const all = (event: string) => readEvents(events, event);
       return {
         all,
         event: (event: string, n = 1) => until(`${event} ${n} of ${name}`, () => all(event)[n - 1], 100, WITHIN_MS),
