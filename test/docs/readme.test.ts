@@ -72,6 +72,8 @@ const NOT_RUN: Record<string, string> = {
   'distprint [fingerprint] <path>...': 'the usage; compared with --help in fields.test.ts',
   'distprint run [options] --': 'the usage; the options are compared with --help in fields.test.ts',
   'distprint run -- node dist/server.js ': 'they do not end; test/cli/run has each',
+  'npx distprint run -- node dist/server.js ': 'they do not end; test/cli/run has each',
+  'const given = process.env.LISTEN_PID': 'test/e2e/listen.test.ts runs each in its server',
   '[Service]\nExecStart=/usr/bin/distprint run': 'a unit; the programs in it are not here',
   'distprint manifest 1 ': 'the format with its explanations; manifest.test.ts has it to the byte',
   '$ distprint status\nrunner     process':
