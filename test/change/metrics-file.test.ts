@@ -8,10 +8,15 @@ import { isDistprintError } from '../../src/errors.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
+const HAS_ENDED = /^(?!.*beat_interval)/s;
+
 function start(metricsFile: string) {
   const root = makePackage({ 'dist/a.js': 'alpha' });
   const stop = new AbortController();
-  onTestFinished(() => stop.abort());
+  onTestFinished(async () => {
+    stop.abort();
+    await tells(HAS_ENDED); // else the last text comes into a folder that is being removed
+  });
   let beats = 0;
   startHeartbeat({
     detector: createDetector({ path: root, settleMs: 50 }),
@@ -53,7 +58,7 @@ it('tells no interval once it was ended: nobody is to wait for a beat', async ()
   const { stop, tells } = start(join(makeTemp(), 'web.prom'));
   await tells(/beat_interval/);
   stop.abort();
-  const last = await tells(/^(?!.*beat_interval)/s);
+  const last = await tells(HAS_ENDED);
   expect(last).toContain('distprint_last_beat_timestamp_seconds{source="web"} ');
 });
 
