@@ -13,6 +13,10 @@ const DOORS = ['index', 'drop-in', 'runner/index', 'cli/main'];
 const XXHASH = dirname(dirname(createRequire(import.meta.url).resolve('xxhash-wasm')));
 const PACKAGES = ['commander', 'fast-glob', 'ms', 'picocolors', 'valibot'];
 
+/** The drop-in has no heartbeat, and does not load it. */
+const HEARTBEAT = /src[\\/].*[\\/](?:heartbeat|histogram|metrics|tally)\.ts$/;
+const ENGINE = /src[\\/](?:platform[\\/](?:paths|proc)\.|(?:disk|scan|manifest|change|steps|errors)\b)/;
+
 export default defineConfig({
   input: Object.fromEntries(DOORS.map((door) => [door, `src/${door}.ts`])),
   platform: 'node',
@@ -29,10 +33,8 @@ export default defineConfig({
     // What the doors share is one file: each more takes a fresh process half a millisecond.
     codeSplitting: {
       groups: [
-        {
-          name: 'engine',
-          test: /src[\\/](?:platform[\\/](?:paths|proc)\.|(?:disk|scan|manifest|change|steps|errors)\b)/,
-        },
+        { name: 'engine', test: (id) => ENGINE.test(id) && !HEARTBEAT.test(id), priority: 1 },
+        { name: 'heartbeat', test: HEARTBEAT },
         ...PACKAGES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })),
       ],
     },

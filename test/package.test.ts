@@ -41,7 +41,7 @@ describe('the published package', { timeout: SLOW }, () => {
     const known = [
       /^dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$/,
       /^dist\/THIRD-PARTY-LICENSES$/,
-      /^docs\/[\w-]+\.(?:md|svg)$/,
+      /^docs\/(?:[\w-]+\.(?:md|svg)|fleet\/[\w.-]+\.(?:yml|json))$/,
       /^fixtures\/supervisors\/\w+\/[\w-]+(?:\.\w+)*$/,
       /^(?:package\.json|LICENSE|(?:README|CHANGELOG|CONTRIBUTING)\.md)$/,
     ];
@@ -77,6 +77,19 @@ describe('the published package', { timeout: SLOW }, () => {
       code: 0,
       said: expect.stringContaining('node16 (from ESM): 🟢 (ESM)'),
     });
+  });
+
+  it('loads of its files, for the drop-in, those that it needs', () => {
+    const dist = join(temp, 'project/dist');
+    const imports = (file: string) =>
+      [...readFileSync(join(dist, file), 'utf8').matchAll(/^import .*"(\.[^"]+)";$/gm)].map(([, to = '']) =>
+        normalize(join(dirname(file), to)),
+      );
+    const loaded = new Set(['drop-in.js']);
+    for (const file of loaded) for (const each of imports(file)) loaded.add(each);
+    const needed = ['drop-in.js', 'chunks/engine.js', 'chunks/rolldown-runtime.js'];
+    expect([...loaded].sort()).toEqual(needed.sort());
+    expect(readFileSync(join(dist, 'chunks/engine.js'), 'utf8')).not.toContain('startHeartbeat');
   });
 
   it('brings nobody else: what it uses is in it, and so are the licences of that', () => {

@@ -28,11 +28,13 @@ interface Source {
   readonly executable?: string;
 }
 
+export const NEXT = 'next@16.4.6';
+
 const SOURCES: readonly Source[] = [
   { name: 'hapi', spec: '@twsxtd/hapi-linux-x64@0.30.7', executable: 'bin/hapi' },
   { name: 'typescript', spec: 'typescript@5.9.3' },
   { name: 'n8n-workflow', spec: 'n8n-workflow@2.41.0' },
-  { name: 'next', spec: 'next@16.4.6' },
+  { name: 'next', spec: NEXT },
 ];
 
 /** All four, or three: n8n-workflow lies between two others in every way. Missing ones are fetched. */

@@ -19,6 +19,8 @@ const PATIENCE = 0.02;
  * file in the tree that does not count, say) can't wake the next one for ever.
  */
 const GROWTH = 1.25;
+/** But an event waits no longer for its look: what has come last may be the end of an upgrade. */
+const LONGEST_PATIENCE_MS = 2_000;
 
 export interface Pace {
   /** An event was heard. */
@@ -58,7 +60,8 @@ export function createPace(): Pace {
       const isNew = seen !== undefined && (seen.fingerprint === null || seen.fingerprint !== fingerprint);
       fingerprint = seen?.fingerprint ?? fingerprint;
       inVain = isNew || !look.isWoken ? 0 : inVain + 1;
-      const patienceMs = inVain > 0 ? GATHER_MS * GROWTH ** Math.min(inVain, 100) : PATIENCE * (nowMs - movingSinceMs);
+      const longMs = inVain > 0 ? GATHER_MS * GROWTH ** inVain : PATIENCE * (nowMs - movingSinceMs);
+      const patienceMs = Math.min(longMs, LONGEST_PATIENCE_MS);
       const { user, system } = process.cpuUsage(look.cpu);
       const workMs = Math.min(nowMs - look.begunMs, (user + system) / 1000);
       restUntilMs = nowMs + Math.max(REST * workMs, look.isWoken ? patienceMs : 0);

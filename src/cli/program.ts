@@ -16,6 +16,7 @@ import type { FingerprintCliOptions } from './fingerprint.ts';
 import type { ManifestCliOptions } from './manifest.ts';
 import type { RunOptions } from './run/prepare.ts';
 import type { StateFileOptions } from './state-file.ts';
+import type { StatusCliOptions } from './status.ts';
 import type { WatchOptions } from './watch.ts';
 
 export function createProgram(): Command {
@@ -250,6 +251,7 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
     )
     .option('--rs', 'read the terminal for rs + Enter also while the command runs, whose stdin is then /dev/null')
     .option('--state <file>', 'keep a state file, for distprint status --state <file>')
+    .option('--metrics-file <file>', "tell Prometheus, by node_exporter's textfile collector")
     .option('--verbose', 'say more')
     .option('--quiet', 'say nothing but errors')
     .option('--json <file|fd>', 'append each event as a JSON object to this file or descriptor')
@@ -289,6 +291,7 @@ function addStatus(program: Command): void {
       `Examples:
   distprint status
   distprint status --state /var/lib/app/runner.state.json --json
+  distprint status --openmetrics                  for Prometheus
 
 Exit codes:
   0  a runner runs what is installed (or no conclusion is possible, or the operator disabled the hand-off)
@@ -297,7 +300,8 @@ Exit codes:
     ),
   )
     .description('say which runner runs, on what code, and what became of new code')
-    .action(async (options: StateFileOptions) => (await import('./status.ts')).status(options));
+    .addOption(new Option('--openmetrics', 'print metrics for Prometheus: docs/fleet.md').conflicts('json'))
+    .action(async (options: StatusCliOptions) => (await import('./status.ts')).status(options));
 }
 
 function addDoctor(program: Command): void {

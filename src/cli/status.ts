@@ -3,19 +3,40 @@
  * @module
  */
 
+import { resolve } from 'node:path';
+import { toMetricsText } from '../change/metrics.ts';
+import { toRunnerMetrics } from '../runner/role/metrics.ts';
 import type { RunnerStatus } from '../runner/role/status.ts';
-import { colors, DIFFERENT, print, printJson, SAME, TROUBLE, VERDICT_COLOURS } from './output.ts';
+import { colors, complain, DIFFERENT, print, printJson, SAME, TROUBLE, VERDICT_COLOURS } from './output.ts';
 import { readStatus, type StateFileOptions, toShownStrings } from './state-file.ts';
+
+export interface StatusCliOptions extends StateFileOptions {
+  openmetrics?: boolean;
+}
 
 /**
  * Exit code 0: a runner runs what is installed, or no conclusion is possible, or the operator disabled the hand-off.
  * 1: no runner runs, or it runs old code, or code that is not proven. 2: the state cannot be read or trusted.
  */
-export function status(options: StateFileOptions): void {
+export function status(options: StatusCliOptions): void {
   const found = readStatus(options);
-  if (options.json) printJson(found);
+  if (options.openmetrics) printMetrics(found);
+  else if (options.json) printJson(found);
   else for (const line of toStatusLines(toShownStrings(found))) print(line);
   process.exitCode = toStatusCode(found);
+}
+
+function printMetrics({ stateFile, state, isRunning, installed, problem }: RunnerStatus): void {
+  if (problem !== null) complain(new Error(problem));
+  const told = {
+    source: resolve(stateFile),
+    name: installed?.name ?? null,
+    installed: installed?.fingerprint == null ? null : installed,
+    verdict: installed?.verdict ?? null,
+    tally: null,
+    isRunning,
+  };
+  process.stdout.write(toMetricsText(toRunnerMetrics(state, told)));
 }
 
 function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): number {

@@ -6,6 +6,7 @@
 import type { Check } from '../change/detector.ts';
 import type { Places } from '../change/places.ts';
 import { findMovedProgram } from '../change/running-program.ts';
+import { tallyBeat } from '../change/tally.ts';
 import { isForeign, isSameProcess } from '../platform/process-id.ts';
 import { callHost } from './call-host.ts';
 import { considerHandOff, decideAnew } from './hand-off.ts';
@@ -36,7 +37,9 @@ export const whereToListen = async (running: Running): Promise<Places | null> =>
 async function look(running: Running): Promise<Check | undefined> {
   if (isBlind(running)) return undefined;
   follow(running);
+  const begunMs = performance.now();
   const check = await running.detector.check();
+  running.tally = tallyBeat(running.tally, check, performance.now() - begunMs);
   update(running, { verdict: check.verdict });
   if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
   if (check.verdict === 'changed') {

@@ -11,6 +11,7 @@ import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
 import type { Step } from './handoff/protocol.ts';
 import { type Running, update } from './running.ts';
+import { countHandOff } from './situation.ts';
 import { findSupervisor } from './supervisor/find-supervisor.ts';
 import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
 import { becomeChild, type SystemdUnit } from './supervisor/systemd.ts';
@@ -124,6 +125,8 @@ async function move(
     const reason = (error as Error).message;
     const before = { handOffs, tried, postponedSinceMs };
     update(running, recordFailure(before, target, reason, settings.limits, Date.now(), Math.random()));
+    const { handOffSeconds } = running.situation;
+    update(running, { handOffSeconds: countHandOff(handOffSeconds, 'failed', handingOff.sinceMs, Date.now()) });
     settings.log(`hand-off to ${sayTarget(target)} failed, ${sayStaying(running)}: ${reason}`);
   } finally {
     update(running, { handingOff: null });

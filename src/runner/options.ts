@@ -77,6 +77,10 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
   stateFields?: (started: Started) => Readonly<Record<string, unknown>>;
   /** How the arguments are shown in the state: without secrets, say. The replay does not use it. */
   redact?: (args: readonly string[]) => readonly string[];
+  /**
+   * A file in the folder of node_exporter's textfile collector, `….prom`, written with each state: docs/fleet.md. Default: none.
+   */
+  metricsFile?: string;
   /** Told what an operator would want to know, a line each. Default: stderr. */
   log?: (line: string) => void;
   /** Called, and awaited, before each step of the protocol that this process takes. Default: nothing. */
@@ -102,6 +106,7 @@ export interface Settings {
   readonly version: string | undefined;
   readonly stateFields: (started: Started) => Readonly<Record<string, unknown>>;
   readonly redact: (args: readonly string[]) => readonly string[];
+  readonly metricsFile: string | undefined;
   readonly log: (line: string) => void;
   readonly onStep: (step: Step) => unknown;
 }
@@ -138,6 +143,7 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     version: options.version,
     stateFields: options.stateFields ?? (() => ({})),
     redact: options.redact ?? ((args) => args),
+    metricsFile: options.metricsFile,
     log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };

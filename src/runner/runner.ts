@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Detector } from '../change/detector.ts';
 import { repeat } from '../change/repeat.ts';
+import { EMPTY_TALLY } from '../change/tally.ts';
 import { DistprintError } from '../errors.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { identifySelf, type ProcessId } from '../platform/process-id.ts';
@@ -19,13 +20,14 @@ import { leaveOut } from './handoff/launch.ts';
 import { type Handoff, report, type Step, takeHandoff } from './handoff/protocol.ts';
 import { prove, takeLock } from './handoff/replacement.ts';
 import { createSockets, type Sockets } from './handoff/sockets.ts';
+import { createMetricsWriter } from './metrics-writer.ts';
 import { type HostHooks, type RunnerOptions, type Settings, toHooks, toSettings } from './options.ts';
 import { createRehearsal } from './rehearsal.ts';
 import { createJournal } from './role/journal.ts';
 import { createPresence, type Presence } from './role/presence.ts';
 import { assertOwnFolder, lockBaseOf, removeLeftovers } from './role/state-file.ts';
 import { createSay, type Running, update } from './running.ts';
-import { type Identity, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
+import { type Identity, toArrivalMs, toFirstSituation, toHandingOff, toReadySituation, toState } from './situation.ts';
 import { notify } from './supervisor/systemd.ts';
 import { type Watched, watch } from './watched.ts';
 
@@ -159,7 +161,9 @@ function start(
     settings.stateFile,
     (before) => toState(running.identity, lock.holder, running.situation, running.hostFields, before),
     say,
+    createMetricsWriter(settings.metricsFile, () => running, say),
   );
+  const before = journal.read()?.distprint;
   const running: Running = {
     settings,
     identity,
@@ -178,7 +182,9 @@ function start(
     predecessor: handoff?.part === 'replacement' ? handoff.from.pid : undefined,
     decidedFor: { parent: process.ppid, leavesZombies: false },
     hostFields: settings.stateFields(identity.started),
-    situation: toFirstSituation(identity.started, journal.read()?.distprint, settings, Date.now()),
+    situation: toFirstSituation(identity.started, before, settings, Date.now()),
+    arrivalMs: toArrivalMs(before, handoff !== undefined, identity.started),
+    tally: EMPTY_TALLY,
   };
   const step = handoff?.part === 'exec' ? 'exec' : 'granted';
   if (handoff !== undefined) update(running, { handingOff: toHandingOff(step, identity.started) });
@@ -223,7 +229,7 @@ async function becomeReady(
   running.hostFields = { ...running.hostFields, ...fields };
   await running.isMarked; // from now on, its files may be replaced
   sockets.dropUnused();
-  running.situation = toReadySituation(running.situation, identity.started);
+  running.situation = toReadySituation(running.situation, identity.started, running.arrivalMs);
   if (handoff?.part === 'replacement') {
     await settings.onStep('serve');
     update(running, { handingOff: toHandingOff('serve', identity.started) });

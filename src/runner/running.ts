@@ -4,6 +4,7 @@
  */
 
 import type { Detector } from '../change/detector.ts';
+import type { Tally } from '../change/tally.ts';
 import type { HeldLock } from './handoff/predecessor.ts';
 import type { Sockets } from './handoff/sockets.ts';
 import type { HostHooks, Settings } from './options.ts';
@@ -36,10 +37,14 @@ export interface Running extends Pick<Watched, 'detectAt' | 'elsewhere'> {
   /** What the host adds to the state. */
   hostFields: Readonly<Record<string, unknown>>;
   situation: Situation;
+  /** When the hand-off began by which this process came to be. Null where it came by none. */
+  readonly arrivalMs: number | null;
+  /** Of the beats of this process. */
+  tally: Tally;
 }
 
 /** Logs what stays true over many beats once. */
-export type Say = (topic: 'lock' | 'state' | 'aside' | 'target' | 'host' | 'events', line: string) => void;
+export type Say = (topic: 'lock' | 'state' | 'aside' | 'target' | 'host' | 'events' | 'metrics', line: string) => void;
 
 export function createSay(log: (line: string) => void): Say {
   const lastSaid = new Map<string, string>();

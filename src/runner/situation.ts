@@ -3,11 +3,12 @@
  * @module
  */
 
+import { createHistogram, observe } from '../change/histogram.ts';
 import type { CoverageOptions } from '../scan/coverage.ts';
 import { EMPTY_HISTORY, type History, type Limits, withoutFuture } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import type { LockHolder } from './role/lock.ts';
-import type { OwnState, RunnerState } from './role/state-file.ts';
+import type { HandOffSeconds, OwnState, RunnerState } from './role/state-file.ts';
 import type { Decision } from './supervisor/strategy.ts';
 
 /** What started. Never changes. */
@@ -42,6 +43,7 @@ export interface Situation extends History {
   readonly decision: Decision;
   readonly handingOff: OwnState['handingOff'];
   readonly heldBack: OwnState['heldBack'];
+  readonly handOffSeconds: HandOffSeconds;
 }
 
 /** At the claim, with the history that the runner before it left. */
@@ -59,8 +61,36 @@ export function toFirstSituation(
     decision: { strategy: 'none', supervisor: 'nobody', reasons: ['not ready yet'], advice: null },
     handingOff: null,
     heldBack: null,
+    handOffSeconds: before?.handOffSeconds ?? { succeeded: NONE_YET, failed: NONE_YET },
     ...withoutFuture({ handOffs, tried, postponedSinceMs }, limits, nowMs),
   };
+}
+
+const NONE_YET = createHistogram([0.3, 1, 3, 10, 30, 100, 300]);
+
+/**
+ * When the hand-off began by which this process came to be. Null where it came by none.
+ * @param before what the runner before it said last
+ */
+export function toArrivalMs(
+  before: OwnState | undefined,
+  isHandedOver: boolean,
+  { fingerprint }: Started,
+): number | null {
+  const last = before?.handingOff ?? null;
+  const isOfIt = isHandedOver || last?.step === 'exit'; // after which a supervisor started it, and nobody said why
+  return isOfIt && last?.target === fingerprint ? last.sinceMs : null;
+}
+
+/** @param sinceMs when it began */
+export function countHandOff(
+  before: HandOffSeconds,
+  outcome: keyof HandOffSeconds,
+  sinceMs: number,
+  nowMs: number,
+): HandOffSeconds {
+  const seconds = Math.max(0, nowMs - sinceMs) / 1000; // the clock may have been set back
+  return { ...before, [outcome]: observe(before[outcome], seconds) };
 }
 
 /** As the new process says it, from its claim until it is proven. */
@@ -69,9 +99,11 @@ export function toHandingOff(step: Step, { fingerprint }: Started): OwnState['ha
 }
 
 /** Once it is ready: what failed before has succeeded now. */
-export function toReadySituation(situation: Situation, { fingerprint }: Started): Situation {
+export function toReadySituation(situation: Situation, { fingerprint }: Started, arrivalMs: number | null): Situation {
   const tried = situation.tried?.fingerprint === fingerprint ? null : situation.tried;
-  return { ...situation, ready: true, tried };
+  const { handOffSeconds: before } = situation;
+  const handOffSeconds = arrivalMs === null ? before : countHandOff(before, 'succeeded', arrivalMs, Date.now());
+  return { ...situation, ready: true, tried, handOffSeconds };
 }
 
 /**

@@ -212,7 +212,7 @@ describe('distprint watch listens', () => {
     expect(await watch.stop('SIGINT')).toMatchObject({ code: 0 });
   });
 
-  onlyWith('hard links', isPosix)('and says on stderr that an event got lost', async () => {
+  onlyWith('directories that may be listened to', isPosix)('and says on stderr that an event got lost', async () => {
     const root = makePackage(files);
     const other = join(makeTemp(), 'other.js');
     linkSync(join(root, 'dist/b.js'), other);

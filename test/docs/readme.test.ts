@@ -72,10 +72,14 @@ const NOT_RUN: Record<string, string> = {
   'distprint [fingerprint] <path>...': 'the usage; compared with --help in fields.test.ts',
   'distprint run [options] --': 'the usage; the options are compared with --help in fields.test.ts',
   'distprint run -- node dist/server.js ': 'they do not end; test/cli/run has each',
+  'npx distprint run -- node dist/server.js ': 'they do not end; test/cli/run has each',
+  'const given = process.env.LISTEN_PID': 'test/e2e/listen.test.ts runs each in its server',
   '[Service]\nExecStart=/usr/bin/distprint run': 'a unit; the programs in it are not here',
   'distprint manifest 1 ': 'the format with its explanations; manifest.test.ts has it to the byte',
   '$ distprint status\nrunner     process':
     'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
+  'apt-get install prometheus-node-exporter':
+    'it changes the machine; test/fleet/ sets up the same in a folder of its own',
   'platform  ->  disk': 'a drawing; below, its order is compared with rooms.test.ts',
 };
 
@@ -86,8 +90,9 @@ it('CONTRIBUTING.md draws the rooms in the order that is checked', () => {
   expect(drawn.split(/ +-> +/)).toEqual(rooms);
 });
 
-describe('a block that is no console and no example', () => {
-  const others = BLOCKS.filter(({ language }) => language !== 'console' && language !== 'ts');
+/** test/fleet/ asks each query of a real Prometheus. */
+describe('a block that is no console, no example and no query', () => {
+  const others = BLOCKS.filter(({ language }) => !['console', 'ts', 'promql'].includes(language));
 
   it.each(others)('$page:$line is known, with the reason why it is not run', ({ code }) => {
     expect(Object.keys(NOT_RUN).filter((start) => code.startsWith(start))).toHaveLength(1);

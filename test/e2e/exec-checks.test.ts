@@ -2,6 +2,7 @@
 
 import { copyFileSync, renameSync, rmSync, truncateSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { needs } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
@@ -74,6 +75,7 @@ describe.concurrent('around the release of the host', () => {
     context.onTestFinished(() => watcher.close());
     site.swap('1.0.1');
     await site.until('the exec', () => site.holder()?.generation === 2);
+    await nextTurn(); // what the kernel has told by now is heard
     watcher.close();
     expect(temporary.size).toBeGreaterThan(1);
     await site.until('none to be left', () => !site.filesOfState().some((file) => temporary.has(file)));

@@ -5,6 +5,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { openSockets, withListenPid } from '../../src/cli/run/listen.ts';
+import { blocksOf, codeIn, readPage } from '../docs/pages.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
@@ -12,23 +13,9 @@ import { nodeCommand, plainEnv, repository, run } from '../helpers/run.ts';
 import { makeTemp, writeTree } from '../helpers/temp.ts';
 import { fetchBun, fetchNode, fetchTool } from './tools.ts';
 
-/** As docs/run.md shows it. What it leaves to its reader, `answer` and `PORT`, stands before it. */
-const NODE_HTTP = `
-const given = process.env.LISTEN_PID === String(process.pid);
-server.listen(given ? { fd: 3 } : { port: 4000 });
-`;
-const FASTIFY = `
-const given = process.env.LISTEN_PID === String(process.pid);
-await app.listen(given ? { fd: 3 } : { port: 4000 });
-`;
-const FASTIFY_UNIX = `
-await app.ready();
-app.server.listen({ fd: 3 });
-`;
-const BUN = `
-const given = process.env.LISTEN_PID === String(process.pid);
-createTcpServer((socket) => server.emit('connection', socket)).listen(given ? { fd: 3 } : { port: 4000 });
-`;
+/** As docs/run.md shows them. What it leaves to its reader stands before them. */
+const [NODE_HTTP, FASTIFY, BUN] = blocksOf('docs/run.md', 'js').map(({ code }) => code);
+const [FASTIFY_UNIX] = codeIn(/^On a Unix socket, .*$/m.exec(readPage('docs/run.md'))?.[0] ?? '');
 
 const END = (close: string) => `process.on('SIGTERM', () => ${close});\n`;
 

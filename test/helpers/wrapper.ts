@@ -22,6 +22,16 @@ export interface RunEvent {
   readonly [more: string]: unknown;
 }
 
+/** What was told with `--json`: all, or those of one name. */
+export function readEvents(json: string, name?: string): RunEvent[] {
+  try {
+    const all = readFileSync(json, 'utf8').split('\n').slice(0, -1);
+    return all.map((line) => JSON.parse(line) as RunEvent).filter(({ event }) => name === undefined || event === name);
+  } catch {
+    return []; // nothing has happened yet
+  }
+}
+
 export interface WrapperOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -52,16 +62,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
     await closed;
     clearTimeout(timer);
   });
-  const events = (name?: string): RunEvent[] => {
-    try {
-      const all = readFileSync(json, 'utf8').split('\n').slice(0, -1);
-      return all
-        .map((line) => JSON.parse(line) as RunEvent)
-        .filter(({ event }) => name === undefined || event === name);
-    } catch {
-      return []; // nothing has happened yet
-    }
-  };
+  const events = (name?: string) => readEvents(json, name);
   return {
     child,
     pid: child.pid as number,

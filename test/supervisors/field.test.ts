@@ -5,14 +5,13 @@ import { createDetector } from '../../src/index.ts';
 import { fetchTool } from '../e2e/tools.ts';
 import { settled, sleep, until } from '../helpers/wait.ts';
 import { ground } from './cell.ts';
-import { startField } from './field.ts';
+import { FIELD_RELEASE, startField } from './field.ts';
 import { isThere } from './processes.ts';
 
-const RELEASE = '@twsxtd/hapi-linux-x64@0.30.7';
-const published = fetchTool(RELEASE);
+const published = fetchTool(FIELD_RELEASE);
 
 it.skipIf(published === undefined)(
-  `the field's own runner (${RELEASE}) replaces itself when its executable is touched; a detector of ours says that it is current`,
+  `the field's own runner (${FIELD_RELEASE}) replaces itself when its executable is touched; a detector of ours says that it is current`,
   async ({ onTestFinished }) => {
     const field = await startField(join(published as string, 'bin/hapi'), join(ground.folder, 'field'));
     onTestFinished(() => field.end());

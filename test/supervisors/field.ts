@@ -18,6 +18,18 @@ export interface Field {
 
 const WITHIN_MS = 60_000;
 
+export const FIELD_RELEASE = '@twsxtd/hapi-linux-x64@0.30.7';
+
+/** What its hub and its runner are told, with a home of their own. */
+export const fieldEnv = (home: string, port: number) => ({
+  HOME: home,
+  HAPI_HOME: home,
+  HAPI_LISTEN_PORT: String(port),
+  HAPI_API_URL: `http://127.0.0.1:${port}`,
+  CLI_API_TOKEN: 'a-token-for-this-test-alone',
+  HAPI_RUNNER_HEARTBEAT_INTERVAL: '1000',
+});
+
 export async function startField(published: string, folder: string): Promise<Field> {
   const executable = join(folder, 'hapi'); // a copy: it is going to be touched
   const home = join(folder, 'home');
@@ -25,15 +37,7 @@ export async function startField(published: string, folder: string): Promise<Fie
   for (const path of [home, workspace]) mkdirSync(path, { recursive: true });
   cpSync(published, executable);
   const port = await findFreePort();
-  const env = {
-    ...cleanEnv,
-    HOME: home,
-    HAPI_HOME: home,
-    HAPI_LISTEN_PORT: String(port),
-    HAPI_API_URL: `http://127.0.0.1:${port}`,
-    CLI_API_TOKEN: 'a-token-for-this-test-alone',
-    HAPI_RUNNER_HEARTBEAT_INTERVAL: '1000',
-  };
+  const env = { ...cleanEnv, ...fieldEnv(home, port) };
   const output = openSync(join(folder, 'log'), 'a');
   const started: ChildProcess[] = [];
   const start = (...words: string[]) => {

@@ -43,6 +43,7 @@ export interface RunOptions {
   quiet?: boolean;
   json?: string;
   state?: string;
+  metricsFile?: string;
 }
 
 /** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
@@ -105,8 +106,12 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
 }
 
 /** What we write ourselves is no reason to restart. */
-function toCoverage({ include, exclude = [], json, state }: RunOptions, paths: readonly string[], cwd: string) {
-  const own = [json, state?.replace(/(?:\.json)?$/, '')].filter((file) => file !== undefined);
+function toCoverage(
+  { include, exclude = [], json, state, metricsFile }: RunOptions,
+  paths: readonly string[],
+  cwd: string,
+) {
+  const own = [json, state?.replace(/(?:\.json)?$/, ''), metricsFile].filter((file) => file !== undefined);
   const ours = own.flatMap((file) =>
     paths
       .map((path) => relative(path, resolve(cwd, file)))

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Verdict } from '../../change/detector.ts';
 import { toToken } from '../../manifest/manifest.ts';
 import { identify, type ProcessId } from '../../platform/process-id.ts';
 import type { Tried } from '../../runner/handoff/gate.ts';
@@ -11,7 +12,7 @@ import { createPresence } from '../../runner/role/presence.ts';
 import { lockBaseOf, type OwnState, type RunnerState } from '../../runner/role/state-file.ts';
 import { takeFreeLock } from '../../runner/role/take-free-lock.ts';
 import { toCoverageOptions } from '../../scan/coverage.ts';
-import { isRunning, type Wrapper } from './wrapper.ts';
+import { isRunning, type State, type Wrapper } from './wrapper.ts';
 
 export interface Record {
   write(): void;
@@ -56,7 +57,7 @@ export async function startRecord(wrapper: Wrapper, stateFile: string, argv: rea
 }
 
 /** Null before the first start. Of several watched paths, it is about the first. */
-function toOwnState(
+export function toOwnState(
   { state, watched, intervalMs, startsBeside }: Wrapper,
   me: ProcessId,
   generation: number,
@@ -81,7 +82,7 @@ function toOwnState(
     handoffDisabled: false,
     intervalMs,
     ready: isRunning(state) && current.isReady,
-    verdict: look?.state ?? null,
+    verdict: toVerdict(state),
     decision: {
       strategy: startsBeside ? 'start-first' : 'stop-first',
       supervisor: 'distprint run',
@@ -98,6 +99,13 @@ function toOwnState(
     handOffs: history.handOffs,
     postponedSinceMs: null,
   };
+}
+
+/** What a beat of a runner would conclude. Null before the first look. */
+export function toVerdict({ look, current }: State): Verdict | null {
+  if (look === null) return null;
+  if (look.state !== 'settled') return look.state === 'missing' ? 'missing' : 'settling';
+  return look.content?.key === current?.content?.key && current?.sawOther === false ? 'current' : 'changed';
 }
 
 /** The last moment that a date can name stands for never. */

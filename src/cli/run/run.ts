@@ -11,6 +11,7 @@ import { EMPTY_HISTORY, withoutFuture } from '../../runner/handoff/gate.ts';
 import { decide } from './decide.ts';
 import { onEnd, onSignal } from './ending.ts';
 import { lookForBeat } from './looks.ts';
+import { type MetricsRecord, startMetrics } from './metrics.ts';
 import { prepare, type RunOptions } from './prepare.ts';
 import { type Record, startRecord } from './record.ts';
 import { startAnew, startFirst } from './restart.ts';
@@ -28,14 +29,19 @@ export async function runCommand(words: readonly string[], options: RunOptions):
   const prepared = await prepare(words, options, state);
   const over = new AbortController();
   let record: Record | undefined;
+  let metrics: MetricsRecord | undefined;
   const wrapper: Wrapper = {
     ...prepared,
     ...createWaiting(),
-    say: withAfter(prepared.say, () => record?.write()),
+    say: withAfter(prepared.say, () => {
+      record?.write();
+      metrics?.write();
+    }),
     state,
     finish(how) {
       over.abort();
       clearInterval(alive);
+      metrics?.end();
       prepared.restoreModes();
       prepared.closeSockets();
       endAlike(how);
@@ -47,6 +53,7 @@ export async function runCommand(words: readonly string[], options: RunOptions):
     prepared.closeSockets();
     throw error;
   }
+  if (options.metricsFile !== undefined) metrics = startMetrics(wrapper, options.metricsFile, words);
   const alive = setInterval(() => {}, MAX_TIMER_MS); // while no command runs
   hear(wrapper, over.signal);
   await startFirst(wrapper);

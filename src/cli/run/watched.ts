@@ -3,11 +3,12 @@
  * @module
  */
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { defaultCacheFile } from '../../change/default-cache.ts';
 import { createObserver, type Observation } from '../../change/observer.ts';
 import { createPlaces, type Place, type Places } from '../../change/places.ts';
 import type { Sighting } from '../../change/settle.ts';
+import { toRaw, writePath } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { diffManifests, type ManifestDiff } from '../../manifest/diff.ts';
 import { toManifest } from '../../manifest/manifest.ts';
@@ -140,10 +141,9 @@ export function createWatched(
       const diffs: ManifestDiff[] = [];
       for (const [i, tree] of to.trees.entries())
         diffs.push(await runAsync(diffTrees(from.trees[i] as Sighting, tree)));
-      const prefix = (i: number, path: string) =>
-        paths.length === 1 ? path : join((paths[i] as WatchedPath).path, path);
+      const isOne = paths.length === 1;
       const changed = diffs.flatMap(({ added, removed, changed }, i) =>
-        [...changed, ...added, ...removed].map((path) => prefix(i, path)),
+        [...changed, ...added, ...removed].map((path) => toShown((paths[i] as WatchedPath).path, path, isOne)),
       );
       return { paths: changed, from: from.version, to: to.version };
     },
@@ -176,6 +176,12 @@ function mergePlaces(each: readonly Places[]): Places {
     all.set(id, { at: place.at, names: isAll ? null : new Set([...names, ...place.names]) });
   }
   return all;
+}
+
+/** An executable is listed as `.`, which tells people nothing. */
+function toShown(root: string, path: string, isOne: boolean): string {
+  if (!isOne) return join(root, path);
+  return path === '.' ? writePath(toRaw(basename(root))) : path;
 }
 
 function* diffTrees(from: Sighting, to: Sighting): Work<ManifestDiff> {

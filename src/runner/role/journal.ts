@@ -21,11 +21,13 @@ export interface Journal {
 /**
  * @param toState what to write, given what the file says
  * @param say told of trouble, each time it is met
+ * @param alsoWrite given each state that is written. It never rejects, and is not called where another process holds the lock.
  */
 export function createJournal(
   stateFile: string,
   toState: (before: RunnerState | null) => RunnerState,
   say: (topic: 'state' | 'aside', line: string) => void,
+  alsoWrite: (state: RunnerState) => Promise<void> = async () => {},
 ): Journal {
   let writing: Promise<void> = Promise.resolve();
   let isClosed = false;
@@ -35,7 +37,14 @@ export function createJournal(
 
   function write(): Promise<void> {
     const done = writing.then(async () => {
-      if (!isClosed) await writeState(stateFile, toState(readBefore()));
+      if (isClosed) return;
+      const state = toState(readBefore());
+      const also = alsoWrite(state);
+      try {
+        await writeState(stateFile, state);
+      } finally {
+        await also; // who waits for the end of all writing is about to leave
+      }
     });
     writing = done.catch(() => {});
     return done;

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, type Stats, statSync } from
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
+import type { Histogram } from '../../change/histogram.ts';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
@@ -18,6 +19,12 @@ import type { Kind } from '../../scan/coverage.ts';
 const Time = v.union([v.string(), v.number()]);
 const Pid = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Ms = v.pipe(v.number(), v.finite());
+
+const Counted = v.object({
+  bounds: v.pipe(v.array(v.number()), v.readonly()),
+  counts: v.pipe(v.array(v.number()), v.readonly()),
+  sum: v.number(),
+});
 
 const Tried = v.object({
   fingerprint: v.string(),
@@ -65,6 +72,8 @@ const Own = v.looseObject({
   heldBack: v.nullable(v.object({ target: v.string(), gate: v.string(), reason: v.string() })),
   tried: v.nullable(Tried),
   handOffs: v.pipe(v.array(Ms), v.readonly()),
+  /** A release from before it was counted has none. */
+  handOffSeconds: v.optional(v.object({ succeeded: Counted, failed: Counted })),
   postponedSinceMs: v.nullable(Ms),
 });
 
@@ -78,6 +87,9 @@ const State = v.looseObject({
 });
 
 // Spelled out: inferred types would need those of valibot, which is not installed with the package.
+
+/** How long hand-offs took, by their outcome. */
+export type HandOffSeconds = Readonly<Record<'succeeded' | 'failed', Histogram>>;
 
 /** The part of the state under `distprint`. Times are milliseconds since 1970. */
 export interface OwnState {
@@ -110,6 +122,7 @@ export interface OwnState {
     retryAtMs: number;
   } | null;
   handOffs: readonly number[];
+  handOffSeconds?: HandOffSeconds | undefined;
   postponedSinceMs: number | null;
   [unknown: string]: unknown;
 }

@@ -41,7 +41,11 @@ export interface RunnerStatus {
   /** What is installed now. With `settling` and `missing` nothing can be concluded. */
   readonly installed: {
     readonly verdict: 'current' | 'changed' | 'settling' | 'missing';
+    /** Of package.json. */
+    readonly name: string | null;
     readonly version: string | null;
+    /** Null with `settling` and `missing`. */
+    readonly fingerprint: string | null;
   } | null;
 }
 
@@ -151,9 +155,12 @@ function lookAt({ distprint: own }: RunnerState, { cacheFile }: StatusOptions): 
   const cache = cacheFile ?? (kind === 'executable' ? defaultCacheFile(own.path) : undefined);
   const observer = createObserver({ root: own.path, coverage, settleMs: DEFAULT_SETTLE_MS, cacheFile: cache });
   const seen = runSync(observer.look((fingerprint) => fingerprint === own.fingerprint));
-  if (!('tree' in seen)) return { verdict: seen.state === 'missing' ? 'missing' : 'settling', version: null };
-  const { version } = seen.tree.pass.subject;
-  if (seen.state === 'settling') return { verdict: 'settling', version };
-  if (own.heldBack?.gate === 'program') return { verdict: 'changed', version }; // its fingerprint is not of what runs
-  return { verdict: seen.tree.fingerprint === own.fingerprint ? 'current' : 'changed', version };
+  const unknown = { name: null, version: null, fingerprint: null };
+  if (!('tree' in seen)) return { verdict: seen.state === 'missing' ? 'missing' : 'settling', ...unknown };
+  const { name, version } = seen.tree.pass.subject;
+  if (seen.state === 'settling') return { verdict: 'settling', name, version, fingerprint: null };
+  const { fingerprint } = seen.tree;
+  // Behind the gate `program` its fingerprint is not of what runs.
+  const isSame = own.heldBack?.gate !== 'program' && fingerprint === own.fingerprint;
+  return { verdict: isSame ? 'current' : 'changed', name, version, fingerprint };
 }

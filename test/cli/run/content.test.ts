@@ -175,7 +175,7 @@ describe('distprint run restarts for content', () => {
 
   it('not for the files that it writes itself', async () => {
     const root = makePackage({ 'server.js': serverOf('one') });
-    const own = ['--json', join(root, 'events.jsonl'), '--state', 'own.state.json'];
+    const own = ['--json', join(root, 'events.jsonl'), '--state', 'own.state.json', '--metrics-file', 'own.prom'];
     const run = startWrapper([...own, '--verbose'], ['node', 'server.js'], { cwd: root });
     await run.loaded();
     writeFileSync(join(root, 'server.js'), serverOf('two'));

@@ -18,8 +18,8 @@ import { until } from '../../helpers/wait.ts';
 const itOnLinux = onlyWith('abstract sockets', process.platform === 'linux');
 const itAsRoot = onlyWith('root', isRoot && process.platform === 'linux');
 
-/** No beat writes what is deleted in the meantime. */
-const SELDOM = { intervalMs: 3_600_000 };
+/** No beat writes what is deleted in the meantime: none comes by its interval, and none is woken. */
+const SELDOM = [{ intervalMs: 3_600_000 }, { env: { DISTPRINT_DISABLE_HANDOFF: '1' } }] as const;
 
 async function expectRefused(stateFile: string, byPid: number): Promise<void> {
   const second = launchRunner({ stateFile });
@@ -30,7 +30,7 @@ async function expectRefused(stateFile: string, byPid: number): Promise<void> {
 
 describe('a runner whose files are gone', () => {
   itOnLinux('still is the one runner: a second start is refused, and free once it has ended', async () => {
-    const first = await startRunner(SELDOM);
+    const first = await startRunner(...SELDOM);
     const { stateFile } = first;
     rmSync(dirname(stateFile), { recursive: true });
     await expectRefused(stateFile, first.pid);

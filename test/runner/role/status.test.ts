@@ -131,10 +131,20 @@ describe('isRunnerRunningInstalledVersion', () => {
     const stateFile = makeRole({}, root);
     writeFileSync(join(root, 'dist/a.js'), 'new');
     expect(isInstalled(stateFile)).toBe(true);
-    expect(readRunnerStatus({ stateFile }).installed).toEqual({ verdict: 'settling', version: '1.2.3' });
+    expect(readRunnerStatus({ stateFile }).installed).toEqual({
+      verdict: 'settling',
+      name: 'example',
+      version: '1.2.3',
+      fingerprint: null,
+    });
     rmSync(root, { recursive: true });
     expect(isInstalled(stateFile)).toBe(true);
-    expect(readRunnerStatus({ stateFile }).installed).toEqual({ verdict: 'missing', version: null });
+    expect(readRunnerStatus({ stateFile }).installed).toEqual({
+      verdict: 'missing',
+      name: null,
+      version: null,
+      fingerprint: null,
+    });
   });
 
   it('is true where it is alive and its state says nothing that can be trusted', () => {

@@ -1,0 +1,91 @@
+/**
+ * `npm run compare`: distprint run beside the tools that do a like job, on one real project.
+ *
+ *   npm run compare                        everything
+ *   npm run compare -- --quick             fewer rounds: to see that it works, not to quote
+ *   npm run compare -- --case latency      one of the cases below (repeatable)
+ *   npm run compare -- --tool nodemon      one of the tools (repeatable)
+ *   npm run compare -- --write             writes docs/compare.md; needs all cases and tools
+ *   npm run compare -- --json              one JSON document instead of tables
+ *
+ * Exit codes: 0, 1 ours misses a target, 2 trouble.
+ */
+
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { runStages } from './acts.ts';
+import { benchBroken } from './cases/broken.ts';
+import { benchIdle } from './cases/idle.ts';
+import { benchLatency } from './cases/latency.ts';
+import { benchListen } from './cases/listen.ts';
+import { benchShell } from './cases/shell.ts';
+import { type Case, openCompare } from './context.ts';
+import { describeRun, formatTables, toPage } from './page.ts';
+import type { Row } from './results.ts';
+import { getStages } from './stages.ts';
+
+/** These share sessions: stages.ts. */
+const ACTS = [
+  'touched',
+  'rsynced',
+  'checked-out',
+  'regenerated',
+  'rebuilt',
+  'new-build',
+  'installed',
+  'half-installed',
+];
+
+const CASES: Readonly<Record<string, Case>> = {
+  broken: benchBroken,
+  listen: benchListen,
+  latency: benchLatency,
+  idle: benchIdle,
+  shell: benchShell,
+};
+
+const PAGE = new URL('../../docs/compare.md', import.meta.url);
+
+function parseFlags() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      case: { type: 'string', multiple: true },
+      tool: { type: 'string', multiple: true },
+    },
+  });
+  const names = [...ACTS, ...Object.keys(CASES)];
+  const unknown = values.case?.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`--case ${unknown}: there are ${names.join(', ')}`);
+  if (values.write && (values.case ?? values.tool) !== undefined) {
+    throw new Error('--write: the page shows all cases and all tools; leave --case and --tool out');
+  }
+  return values;
+}
+
+async function main(): Promise<number> {
+  const { quick, write, json, case: cases, tool: only } = parseFlags();
+  const rows: Row[] = [];
+  const bench = openCompare({ quick, only, report: (row) => rows.push(row) });
+  for (const reason of bench.skipped) bench.say(`skipped: ${reason}`);
+  await runStages(bench, getStages(bench, cases));
+  for (const [name, run] of Object.entries(CASES)) {
+    if (cases === undefined || cases.includes(name)) await run(bench);
+  }
+  const about = describeRun(bench);
+  if (write) writeFileSync(PAGE, toPage(bench, rows, about));
+  const missed = rows.filter(({ isMet }) => isMet === false);
+  if (json) console.log(JSON.stringify({ about, rows, missed }, null, 2));
+  else console.log(formatTables(bench, rows, missed));
+  return missed.length > 0 ? 1 : 0;
+}
+
+try {
+  // exit, not exitCode: a handle left open must not keep a finished run.
+  process.exit(await main());
+} catch (error) {
+  console.error(error instanceof Error ? `compare: ${error.message}` : error);
+  process.exit(2);
+}
