@@ -19,7 +19,10 @@ export function runPs(...options: string[]): string {
 
 const hasEnded = (state: string) => /^[ZX]/.test(state);
 
-/** @param text of `ps -o state=,lstart= -p PID` */
+/**
+ * Of a whole second: no ps tells more. A PID comes back only after some 100,000 others, which no machine starts within a second.
+ * @param text of `ps -o state=,lstart= -p PID`
+ */
 export function parseStarted(text: string): string | undefined {
   const [state = '', ...started] = text.trim().split(/\s+/);
   return state === '' || hasEnded(state) ? undefined : started.join(' ');
