@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -115,7 +115,7 @@ async function startServer(options: object = {}) {
     await ended;
   });
   await until('the server', () => said.find(({ ready }) => ready !== undefined));
-  return { install, port, said, stateFile, pid: child.pid as number, ended };
+  return { root, install, port, said, stateFile, pid: child.pid as number, ended };
 }
 
 function kill(pid: number): void {
@@ -168,3 +168,36 @@ itOnWindows('a replacement that failed is asked to end before it is killed', LON
   expect(await ask(port)).toBe('1.0.0');
   expect(readRunnerStatus({ stateFile }).holder?.process.pid).toBe(pid);
 });
+
+itOnWindows('a rehearsal that hears nothing is killed, with what it started', LONG, async () => {
+  const { install, port, said, root } = await startServer({ readyTimeoutMs: 2_000 });
+  const pids = join(root, '..', `${basename(root)}.pids`);
+  install('2.0.0');
+  writeTree(root, { 'dist/release.js': toDeaf(pids) });
+  await until('the failure', () => said.find(({ log }) => /hand-off to .* failed/.test(log ?? '')), 10, 60_000);
+  const [rehearsal = 0, child = 0] = JSON.parse(readFileSync(pids, 'utf8')) as number[];
+  for (const pid of [rehearsal, child]) {
+    expect(pid).toBeGreaterThan(0);
+    await until(`the end of ${pid}`, () => (isThere(pid) ? undefined : true));
+  }
+  expect(await ask(port)).toBe('1.0.0');
+});
+
+/** A release that starts a child, writes both PIDs, and then blocks its thread before its claim. */
+const toDeaf = (file: string) => `
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+writeFileSync(${JSON.stringify(file)}, JSON.stringify([process.pid, pid]));
+Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+export default '2.0.0';
+`;
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
