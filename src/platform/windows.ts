@@ -26,6 +26,7 @@ export const windows: Platform = {
   lives: (_, started) => isLiveFileHeld(started),
   isHidden: () => false,
   readFacts: () => undefined,
+  hasChildren: () => false, // nobody asks: that is about exec
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
   findTree: () => [],
