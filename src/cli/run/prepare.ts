@@ -57,7 +57,7 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
   const ambiguous = ready === null ? null : whyAmbiguous(ready, options.restart === 'start-first');
   if (ambiguous !== null) throw new DistprintError('ERR_DISTPRINT_OPTION', ambiguous);
   const { paths, coverage, program } = findPaths(words, options, cwd);
-  const lacks = () => (program === undefined || isThere(program) ? null : `${program} is not there yet`);
+  const lacks = () => (program === undefined ? null : whyNoProgram(program));
   const watched = createWatched(
     paths,
     coverage,
@@ -153,7 +153,13 @@ function findProgram(words: readonly string[], cwd: string): string | undefined 
 
 /** As Node finds it: `node app` stands for app.js or app/index.js. */
 const SUFFIXES = ['', '.js', '.json', '.node', '/index.js', '/package.json'];
-const isThere = (program: string) => SUFFIXES.some((suffix) => statOrNothing(program + suffix)?.isFile() === true);
+
+/** An emptied one is about to be written, or could not be: the disk is full. It would end at once, with success. */
+function whyNoProgram(program: string): string | null {
+  const found = SUFFIXES.map((suffix) => statOrNothing(program + suffix)).filter((stats) => stats?.isFile() === true);
+  if (found.some((stats) => Number(stats?.size) > 0)) return null;
+  return found.length === 0 ? `${program} is not there yet` : `${program} is empty`;
+}
 
 function toWatchedPath(path: string, settleMs: number): WatchedPath {
   if (path !== '/' && realpathOrNothing(path) !== '/') return { path, settleMs };

@@ -63,6 +63,18 @@ describe('distprint run restarts for content', () => {
     expect((await run.event('restarted')).changed?.paths).toEqual(['dist/server.js']);
   });
 
+  it('not for a script that was emptied, as on a full disk: the old process runs on', async () => {
+    const root = server();
+    const run = startWrapper(['--verbose'], serve, { cwd: root });
+    await run.loaded();
+    writeFileSync(join(root, 'dist/server.js'), '');
+    await sleep(QUIET_MS);
+    expect(run.events().map(({ event }) => event)).toEqual(['started']);
+    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
+    await run.event('restarted');
+    await run.line('two');
+  });
+
   it('once for a build that deletes, and writes anew for seconds', async () => {
     const root = server();
     build(root, 'one', 60);
