@@ -7,7 +7,8 @@
  */
 
 import { closeSync, openSync, read, readSync, type Stats } from 'node:fs';
-import { DistprintError, errnoOf, leadsNowhere, unreadable } from '../errors.ts';
+import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
+import { saysSocket } from '../platform/paths.ts';
 import { PAUSE, perform, runSync, type Work } from '../steps.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
 import { isRacy, type KnownId, sameId, statOpen } from './stat.ts';
@@ -131,7 +132,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
 
 /** The error for a file that was listed and is gone now. Undefined if `error` says something else. */
 export function vanished(error: unknown, path: string): DistprintError | undefined {
-  if (!leadsNowhere(error) && errnoOf(error) !== 'ENXIO') return undefined;
+  if (!leadsNowhere(error) && !saysSocket(error)) return undefined;
   return new DistprintError('ERR_DISTPRINT_UNSTABLE', `${path} was gone before it could be read`, {
     path,
     cause: error,

@@ -4,7 +4,7 @@
  */
 
 import type { Platform } from './face.ts';
-import { findInPs, lives, readFacts, readStarted, runPs } from './ps.ts';
+import { findInPs, hasChildren, lives, readFacts, readStarted, runPs } from './ps.ts';
 
 export const bsd: Platform = {
   readStarted,
@@ -12,6 +12,7 @@ export const bsd: Platform = {
   lives,
   isHidden: () => false,
   readFacts,
+  hasChildren,
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
   findTree: (rootPid, mark) => findInPs(runPs('-e', '-A', '-ww', '-o', 'pid=,ppid=,stat=,command='), rootPid, mark),

@@ -25,6 +25,8 @@ export interface Platform {
   /** Whether this user may not look at the process that has this PID: which one it is can't be told. */
   isHidden(pid: number): boolean;
   readFacts(pid: number): ProcessFacts | undefined;
+  /** Whether this process has children that live. */
+  hasChildren(): boolean;
   /** A path by which a process's working directory can be entered. Undefined where there is none. */
   pathOfDirectory(pid: number): string | undefined;
   /**

@@ -67,6 +67,7 @@ export const linux: Platform = {
   lives: (pid, started) => readStarted(pid) === started,
   isHidden,
   readFacts,
+  hasChildren: () => listChildren('self').some((pid) => readStat(pid)?.state !== 'Z'),
   pathOfDirectory: (pid) => `/proc/${pid}/cwd`,
   findManager: async () => undefined, // systemd is asked itself
   findTree,

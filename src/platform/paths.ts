@@ -83,6 +83,10 @@ export function findSpelling(directory: string, path: string): string {
 /** HFS+ decomposes what it is given (NFD). */
 const fold = (name: string) => name.normalize('NFC').toLowerCase();
 
+/** Whether a file can't be opened because it is a socket: ENXIO on Linux, EOPNOTSUPP on macOS and the BSDs, which libuv calls ENOTSUP (open(2)). */
+export const saysSocket = (error: unknown): boolean =>
+  ['ENXIO', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoOf(error) ?? '');
+
 /**
  * Whether another program may be the reason, for a moment: on Windows a virus scanner holds a file (EBUSY), and one that was deleted while
  * somebody reads it can't be opened (EPERM), nor one that is read be replaced (EPERM, EACCES).

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { errnoOf } from '../errors.ts';
 import type { ProcessFacts } from './face.ts';
 
@@ -19,7 +19,10 @@ export function runPs(...options: string[]): string {
 
 const hasEnded = (state: string) => /^[ZX]/.test(state);
 
-/** @param text of `ps -o state=,lstart= -p PID` */
+/**
+ * Of a whole second: no ps tells more. A PID comes back only after some 100,000 others, which no machine starts within a second.
+ * @param text of `ps -o state=,lstart= -p PID`
+ */
 export function parseStarted(text: string): string | undefined {
   const [state = '', ...started] = text.trim().split(/\s+/);
   return state === '' || hasEnded(state) ? undefined : started.join(' ');
@@ -34,6 +37,17 @@ export function readFacts(pid: number): ProcessFacts | undefined {
   if (command === '') return undefined;
   const words = runPs('-ww', '-o', 'command=', '-p', String(pid)).trim();
   return { command: command.slice(0, 15), words, session: undefined };
+}
+
+export function hasChildren(): boolean {
+  const ps = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,state='], { encoding: 'latin1', maxBuffer: 64 * 1024 * 1024 });
+  return listChildrenIn(ps.stdout ?? '', process.pid).some((pid) => pid !== ps.pid);
+}
+
+/** @param text of ps: PID, parent and state, a line each. Those that live. */
+export function listChildrenIn(text: string, parent: number): number[] {
+  const lines = text.split('\n').map((line) => line.trim().split(/\s+/));
+  return lines.filter(([, of, state = 'Z']) => Number(of) === parent && !hasEnded(state)).map(([pid]) => Number(pid));
 }
 
 let lastSeen = { who: '', untilMs: 0 };

@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { listChildren, readStat } from './proc.ts';
+import { platform } from './index.ts';
 
 type Waitpid = (pid: number, status: null, options: number) => number;
 
@@ -14,7 +14,7 @@ let waitpid: Waitpid | null | undefined;
 
 /** Whether children would be zombies after exec. */
 export function leavesZombies(): boolean {
-  return listChildren('self').some((pid) => readStat(pid)?.state !== 'Z') && loadWaitpid() === null;
+  return platform.hasChildren() && loadWaitpid() === null;
 }
 
 /** Each once it has ended. None where this runtime can't. */

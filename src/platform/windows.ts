@@ -7,17 +7,31 @@ import { spawnSync } from 'node:child_process';
 import type { Platform } from './face.ts';
 import { holdLiveFile, isLiveFileHeld } from './live-file.ts';
 
+/** With its descendants, where taskkill can: Wine's knows no `/T`, and a Nano Server has none. What Node started without `detached` ends with it anyway. */
+function killTree(rootPid: number): void {
+  spawnSync('taskkill', ['/PID', String(rootPid), '/T', '/F'], { stdio: 'ignore', timeout: TASKKILL_MS });
+  try {
+    process.kill(rootPid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
+
+/** A machine under load takes a second. */
+const TASKKILL_MS = 10_000;
+
 export const windows: Platform = {
   readStarted: () => undefined,
   readOwnStart: holdLiveFile,
   lives: (_, started) => isLiveFileHeld(started),
   isHidden: () => false,
   readFacts: () => undefined,
+  hasChildren: () => false, // nobody asks: that is about exec
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
   findTree: () => [],
   findYoungest: () => undefined,
-  killTree: (rootPid) => void spawnSync('taskkill', ['/PID', String(rootPid), '/T', '/F'], { stdio: 'ignore' }),
+  killTree,
   whyNotFormat: () => null,
   hasAbstractSockets: false,
   seesWhoAccepts: false,

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { platform } from '../platform/index.ts';
 import { leavesZombies } from '../platform/reap.ts';
 import { callHost } from './call-host.ts';
 import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './handoff/gate.ts';
@@ -25,7 +26,13 @@ export async function decide(running: Running): Promise<SystemdUnit | null> {
   const execBlocker = running.sockets.areGiven()
     ? 'exec would close the socket that was given to it'
     : findExecBlocker();
-  const decision = decideStrategy(strategy, { supervisor, execBlocker, exitStatus, ...given });
+  const decision = decideStrategy(strategy, {
+    supervisor,
+    execBlocker,
+    hasExec: platform.isPosix,
+    exitStatus,
+    ...given,
+  });
   update(running, { decision });
   return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 }

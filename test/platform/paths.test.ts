@@ -6,11 +6,35 @@ import { isRacy } from '../../src/disk/stat.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../../src/disk/write-file.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { parseManifest, serializeManifest } from '../../src/manifest/manifest.ts';
-import { findSpelling, separatorsToSlashes, withoutNamespace } from '../../src/platform/paths.ts';
+import { findSpelling, saysSocket, separatorsToSlashes, withoutNamespace } from '../../src/platform/paths.ts';
 import { fingerprintOf, pathsOf } from '../helpers/manifest.ts';
-import { isWindows, isWine, onlyWith } from '../helpers/needs.ts';
+import { isPosix, isWindows, isWine, onlyWith } from '../helpers/needs.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
+import { makeSocket } from '../helpers/specials.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
+
+describe('a file that a socket took the place of', () => {
+  it.each([
+    ['ENXIO', true],
+    ['EOPNOTSUPP', true],
+    ['ENOTSUP', true],
+    ['EACCES', false],
+  ])('is told by %s: %s', (code, isSocket) => {
+    expect(saysSocket(Object.assign(new Error(code), { code, syscall: 'open' }))).toBe(isSocket);
+  });
+
+  onlyWith('Unix sockets', isPosix)('is told where this test runs', async () => {
+    const path = join(makeDirectory({}), 's');
+    await makeSocket(path);
+    const open = () => openSync(path, 'r');
+    expect(open).toThrow();
+    try {
+      open();
+    } catch (error) {
+      expect(saysSocket(error)).toBe(true);
+    }
+  });
+});
 
 describe('a path of Windows', () => {
   it.each([

@@ -1,7 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { findInPs, lives, parseStarted, readFacts, readStarted } from '../../src/platform/ps.ts';
+import {
+  findInPs,
+  hasChildren,
+  listChildrenIn,
+  lives,
+  parseStarted,
+  readFacts,
+  readStarted,
+} from '../../src/platform/ps.ts';
 import { hasProgram, onlyWith } from '../helpers/needs.ts';
 
 const itWithPs = onlyWith('ps', hasProgram('ps'));
@@ -32,6 +40,21 @@ describe('what ps says', () => {
     ].join('\n');
     expect(findInPs(text, 5000, 'MARK_1=')).toEqual([5000, 5001, 5002]);
     expect(findInPs(text, 5002, 'MARK_9=')).toEqual([]); // no child of ours
+  });
+
+  it('of children: those of one parent that live', () => {
+    const text = '    1     0 Ss\n   20     1 S\n   21    20 R+\n   22    20 Z\n  210    20 S\n';
+    expect(listChildrenIn(text, 20)).toEqual([21, 210]);
+  });
+
+  itWithPs('of our children, but ps', async () => {
+    expect(hasChildren()).toBe(false);
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    expect(hasChildren()).toBe(true);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(hasChildren()).toBe(false);
   });
 
   itWithPs('of this process', () => {

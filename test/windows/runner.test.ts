@@ -1,13 +1,21 @@
-import { readdirSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { expect } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished } from 'vitest';
 import { isLiveFileHeld } from '../../src/platform/live-file.ts';
 import { isAlive } from '../../src/platform/process-id.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { readRunnerStatus } from '../../src/runner/role/status.ts';
+import { built } from '../helpers/built.ts';
+import { findFreePort } from '../helpers/free-port.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
+import { plainEnv } from '../helpers/run.ts';
 import { launchRunner, startRunner } from '../helpers/runner.ts';
+import { makeTemp, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
 const LONG = { timeout: 120_000 };
@@ -60,3 +68,136 @@ itOnWindows('a replacement that is late ends, and the old process serves on', LO
   expect({ isRunning, pid: holder?.process.pid }).toEqual({ isRunning: true, pid: runner.pid });
   expect(listLiveFiles(runner.stateFile)).toHaveLength(1);
 });
+
+/** Serves its version. At SIGTERM it says so, and ends. */
+const SERVER = `
+import { createServer } from 'node:http';
+import { writeSync } from 'node:fs';
+import release from './release.js';
+import { claimRunner } from ${JSON.stringify(built('runner/index.js'))};
+const { port, ...options } = JSON.parse(process.env.RUNNER);
+const say = (what) => writeSync(1, JSON.stringify(what) + '\\n');
+const runner = await claimRunner({ ...options, log: (log) => say({ log }) });
+process.once('SIGTERM', () => {
+  say({ asked: release });
+  process.exit(0);
+});
+if (release.endsWith('-late')) await new Promise((resolve) => setTimeout(resolve, 60_000));
+await runner.listen(createServer((_, response) => response.end(release)), { host: '127.0.0.1', port });
+await runner.ready();
+say({ ready: process.pid });
+`;
+
+async function startServer(options: object = {}) {
+  const root = makeTemp();
+  const install = (version: string) =>
+    writeTree(root, {
+      'package.json': { name: 'daemon', version, type: 'module', bin: 'dist/main.js' },
+      'dist/main.js': SERVER,
+      'dist/release.js': `export default '${version}';`,
+    });
+  install('1.0.0');
+  const port = await findFreePort();
+  const stateFile = join(makeTemp(), 'state/runner.state.json');
+  const setup = { strategy: 'respawn', intervalMs: 30, settleMs: 100, proveMs: 100, stateFile, port, ...options };
+  const child = spawn(process.execPath, [join(root, 'dist/main.js')], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...plainEnv, RUNNER: JSON.stringify(setup) },
+  });
+  const ended = once(child, 'exit');
+  const said: { ready?: number; asked?: string; log?: string }[] = [];
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => said.push(JSON.parse(line)));
+  onTestFinished(async () => {
+    for (const { ready } of said) if (ready !== undefined && ready !== child.pid) kill(ready);
+    child.kill();
+    await ended;
+  });
+  await until('the server', () => said.find(({ ready }) => ready !== undefined));
+  return { root, install, port, said, stateFile, pid: child.pid as number, ended };
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
+
+/** What it serves; undefined where nobody does. */
+const ask = (port: number): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const failed = () => resolve(undefined);
+    const answered = async (answer: IncomingMessage) => resolve(Buffer.concat(await answer.toArray()).toString());
+    get({ host: '127.0.0.1', port, agent: false }, (answer) => void answered(answer).catch(failed)).on('error', failed);
+  });
+
+itOnWindows('respawn passes no socket on: the port is silent until the replacement listens', LONG, async () => {
+  const { install, port, ended } = await startServer();
+  const answers: { version: string; fromMs: number; untilMs: number }[] = [];
+  let isOver = false;
+  const asking = (async () => {
+    while (!isOver) {
+      const fromMs = performance.now();
+      const version = await ask(port);
+      if (version !== undefined) answers.push({ version, fromMs, untilMs: performance.now() });
+    }
+  })();
+  install('2.0.0');
+  expect((await ended)[0]).toBe(0);
+  await until('the new code', () => answers.find(({ version }) => version === '2.0.0'));
+  isOver = true;
+  await asking;
+  const versions = answers.map(({ version }) => version);
+  expect(versions.lastIndexOf('1.0.0')).toBeLessThan(versions.indexOf('2.0.0'));
+  const gaps = answers.slice(1).map(({ untilMs }, i) => untilMs - (answers[i]?.untilMs ?? 0));
+  process.stderr.write(
+    `the longest silence of the port: ${Math.round(Math.max(...gaps))} ms, of ${answers.length} answers\n`,
+  );
+  expect(Math.max(...gaps)).toBeLessThan(5_000); // no time-out of a start
+});
+
+itOnWindows('a replacement that failed is asked to end before it is killed', LONG, async () => {
+  const { install, port, said, stateFile, pid } = await startServer({ readyTimeoutMs: 4_000 });
+  install('2.0.0-late');
+  await until('the question', () => said.find(({ asked }) => asked !== undefined), 10, 60_000);
+  expect(said.find(({ asked }) => asked !== undefined)).toEqual({ asked: '2.0.0-late' });
+  await until('the failure', () => said.find(({ log }) => /hand-off to .* failed/.test(log ?? '')));
+  expect(await ask(port)).toBe('1.0.0');
+  expect(readRunnerStatus({ stateFile }).holder?.process.pid).toBe(pid);
+});
+
+itOnWindows('a rehearsal that hears nothing is killed, with what it started', LONG, async () => {
+  const { install, port, said, root } = await startServer({ readyTimeoutMs: 2_000 });
+  const pids = join(root, '..', `${basename(root)}.pids`);
+  install('2.0.0');
+  writeTree(root, { 'dist/release.js': toDeaf(pids) });
+  await until('the failure', () => said.find(({ log }) => /hand-off to .* failed/.test(log ?? '')), 10, 60_000);
+  const [rehearsal = 0, child = 0] = JSON.parse(readFileSync(pids, 'utf8')) as number[];
+  for (const pid of [rehearsal, child]) {
+    expect(pid).toBeGreaterThan(0);
+    await until(`the end of ${pid}`, () => (isThere(pid) ? undefined : true));
+  }
+  expect(await ask(port)).toBe('1.0.0');
+});
+
+/** A release that starts a child, writes both PIDs, and then blocks its thread before its claim. */
+const toDeaf = (file: string) => `
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+writeFileSync(${JSON.stringify(file)}, JSON.stringify([process.pid, pid]));
+Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+export default '2.0.0';
+`;
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

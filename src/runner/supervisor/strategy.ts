@@ -18,6 +18,8 @@ export interface Facts {
   readonly supervisor: Supervisor;
   /** Why this process can't become the new code in place. Null where it can. */
   readonly execBlocker: string | null;
+  /** Whether another runtime could, on this platform. Default true. */
+  readonly hasExec?: boolean;
   /** Whether this process has children that nobody would wait for after exec. */
   readonly leavesZombies: boolean;
   /** The exit status of strategy `exit`. */
@@ -44,7 +46,7 @@ export function decideStrategy(wanted: Strategy | 'auto', facts: Facts): Decisio
     strategy,
     supervisor: supervisor.kind,
     reasons: [saySupervisor(supervisor), ...reasons],
-    advice: strategy === 'none' && wanted !== 'none' ? toAdvice(supervisor) : null,
+    advice: strategy === 'none' && wanted !== 'none' ? toAdvice(supervisor, facts.hasExec ?? true) : null,
   });
 
   if (wanted === 'none') return decide('none', 'strategy none was asked for');
@@ -134,7 +136,7 @@ function saySupervisor(supervisor: Supervisor): string {
   }
 }
 
-function toAdvice(supervisor: Supervisor): string {
+function toAdvice(supervisor: Supervisor, hasExec: boolean): string {
   switch (supervisor.kind) {
     case 'systemd':
       return `restart the unit by hand; for next time, set Restart=on-failure, or NotifyAccess=all, or ${NEWER_RUNTIME}`;
@@ -153,6 +155,7 @@ function toAdvice(supervisor: Supervisor): string {
     case 'container':
       return `restart the container; for next time, ${NEWER_RUNTIME}`;
     default:
+      if (!hasExec) return 'restart it by hand; for next time, start it as docs/windows.md says';
       return `restart it by hand; for next time, ${NEWER_RUNTIME}, or run it under a supervisor`;
   }
 }

@@ -135,6 +135,15 @@ describe('the strategy', () => {
   });
 });
 
+describe('on a platform without exec', () => {
+  it.each(['terminal', 'unknown'] as const)('the advice to a process of %s names no runtime', (name) => {
+    const facts = { supervisor: SUPERVISORS[name], execBlocker: 'no exec', exitStatus: 75, leavesZombies: false };
+    const { strategy, advice } = decideStrategy('auto', { ...facts, hasExec: false });
+    expect({ strategy, advice }).toEqual({ strategy: 'none', advice: expect.stringContaining('docs/windows.md') });
+    expect(advice).not.toContain('Node >=');
+  });
+});
+
 describe('with children that exec would leave as zombies', () => {
   it.each(TABLE)('under %s: the exit, where the supervisor starts it again and leaves them alone', (...row) => {
     const [name, autoNow, autoOnOld] = row;
