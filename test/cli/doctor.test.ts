@@ -1,11 +1,11 @@
-import { describe, expect } from 'vitest';
-import { gone, itWithRunner } from '../helpers/role.ts';
+import { describe, expect, it } from 'vitest';
+import { gone } from '../helpers/role.ts';
 import { ask, EXEC, HELD, makeStates, NONE, OPTED_OUT } from '../helpers/states.ts';
 
 const { make, makeDamaged, none } = makeStates();
 
 describe('distprint doctor exits with 0 if the runner would move to new code, 1 if not or not now, 2 if there is nobody to ask', () => {
-  itWithRunner.each<[string, () => string, number, string]>([
+  it.each<[string, () => string, number, string]>([
     ['that can', () => make({ own: { decision: EXEC } }), 0, 'strategy exec, supervisor nobody\n- it can\n'],
     [
       'that cannot',

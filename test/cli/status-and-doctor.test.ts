@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { distprint } from '../helpers/cli.ts';
-import { itWithRunner, writeRole } from '../helpers/role.ts';
+import { writeRole } from '../helpers/role.ts';
 import { startRunner } from '../helpers/runner.ts';
 import { ask, EXEC, HELD, makeStates, NONE, OTHER } from '../helpers/states.ts';
 import { makeTemp } from '../helpers/temp.ts';
@@ -11,7 +11,7 @@ const { installed, make, none } = makeStates();
 const tried = { fingerprint: 'x', version: null, reason: 'it died', failures: 1, atMs: 0, retryAtMs: 0 };
 
 describe('distprint status and distprint doctor', () => {
-  itWithRunner('with --json say it in one object, with the same exit codes', async () => {
+  it('with --json say it in one object, with the same exit codes', async () => {
     const stateFile = make({ own: { ...OTHER, decision: NONE, heldBack: HELD, tried } });
     const status = await ask('status', stateFile, '--json');
     expect(status.code).toBe(1);
@@ -30,7 +30,7 @@ describe('distprint status and distprint doctor', () => {
     expect({ code: nobody.code, ...JSON.parse(nobody.stdout) }).toEqual({ code: 2, problem: 'no runner runs' });
   });
 
-  itWithRunner('look where DISTPRINT_STATE_FILE says, and else in the state directory of the user', async () => {
+  it('look where DISTPRINT_STATE_FILE says, and else in the state directory of the user', async () => {
     const stateFile = make({ own: { decision: EXEC } });
     const there = await distprint(['doctor'], { env: { DISTPRINT_STATE_FILE: stateFile } });
     expect(there.code).toBe(0);
@@ -41,7 +41,7 @@ describe('distprint status and distprint doctor', () => {
     expect((await distprint(['status'], { env })).code).toBe(0);
   });
 
-  itWithRunner('are coloured for who forces it, and never with NO_COLOR', async () => {
+  it('are coloured for who forces it, and never with NO_COLOR', async () => {
     const words = (command: string) => [command, '--state', make({ own: { ...OTHER, decision: NONE } })];
     for (const command of ['status', 'doctor']) {
       expect((await distprint(words(command), { env: { FORCE_COLOR: '1' } })).stdout).toContain('\x1b[');
@@ -50,7 +50,7 @@ describe('distprint status and distprint doctor', () => {
     }
   });
 
-  itWithRunner('let nothing through to a terminal that would act on it', async () => {
+  it('let nothing through to a terminal that would act on it', async () => {
     const evil = 'a\x1b[2J\rb\nc';
     const own = {
       path: `/${evil}`,
@@ -71,7 +71,7 @@ describe('distprint status and distprint doctor', () => {
 });
 
 describe('of a real runner, distprint status and distprint doctor', () => {
-  itWithRunner('an opt-out at its start is honoured by who has no such variable', async () => {
+  it('an opt-out at its start is honoured by who has no such variable', async () => {
     const env = { DISTPRINT_DISABLE_HANDOFF: '1' };
     const { stateFile, upgrade } = await startRunner({}, { env });
     upgrade('2.0.0');
@@ -83,7 +83,7 @@ describe('of a real runner, distprint status and distprint doctor', () => {
     expect((await ask('doctor', stateFile)).code).toBe(1);
   });
 
-  itWithRunner('they show no secret that is redacted', async () => {
+  it('they show no secret that is redacted', async () => {
     const { stateFile } = await startRunner({ redacted: 'hush' }, { args: ['--token=hush'] });
     for (const command of ['status', 'doctor'] as const) {
       const shown = [await ask(command, stateFile), await ask(command, stateFile, '--json')];

@@ -1,17 +1,17 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { gone, itWithRunner } from '../helpers/role.ts';
+import { gone } from '../helpers/role.ts';
 import { ask, HELD, makeStates, OTHER } from '../helpers/states.ts';
 
 const { make, makeDamaged, none } = makeStates();
 const isOne = (text: string) => text.split('\n').filter((line) => line.endsWith(' 1') && !line.includes('build_info'));
 
 describe('distprint status --openmetrics', () => {
-  itWithRunner('tells of a runner, with the exit code of status', async () => {
+  it('tells of a runner, with the exit code of status', async () => {
     const stateFile = make({ own: { ...OTHER, heldBack: HELD } });
     const { code, stdout, stderr } = await ask('status', stateFile, '--openmetrics');
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
-    const source = `source="${resolve(stateFile)}"`;
+    const source = `source="${resolve(stateFile).replaceAll('\\', '\\\\')}"`;
     expect(isOne(stdout)).toEqual([
       `distprint_verdict{${source},verdict="changed"} 1`,
       `distprint_running{${source}} 1`,
@@ -39,7 +39,7 @@ describe('distprint status --openmetrics', () => {
     expect(stdout).toMatch(/^# HELP .*\n# TYPE distprint_running gauge\ndistprint_running{.*} 0\n# EOF\n$/);
   });
 
-  itWithRunner('says on stderr why a state cannot be read, and stays a text that can', async () => {
+  it('says on stderr why a state cannot be read, and stays a text that can', async () => {
     const { code, stdout, stderr } = await ask('status', makeDamaged(), '--openmetrics');
     expect(code).toBe(2);
     expect(stderr).toContain('is damaged');

@@ -1,11 +1,11 @@
-import { describe, expect } from 'vitest';
-import { gone, itWithRunner } from '../helpers/role.ts';
+import { describe, expect, it } from 'vitest';
+import { gone } from '../helpers/role.ts';
 import { ask, makeStates, OPTED_OUT, OTHER } from '../helpers/states.ts';
 
 const { make, makeDamaged, none } = makeStates();
 
 describe('distprint status exits with 0 if a runner runs what is installed, 1 if not, 2 if its state cannot be trusted', () => {
-  itWithRunner.each<[string, () => string, number, RegExp]>([
+  it.each<[string, () => string, number, RegExp]>([
     [
       'on what is installed',
       () => make(),
@@ -57,7 +57,7 @@ describe('distprint status exits with 0 if a runner runs what is installed, 1 if
     expect(ran.stdout).toMatch(says);
   });
 
-  itWithRunner('says what is under way, what is held back and what failed', async () => {
+  it('says what is under way, what is held back and what failed', async () => {
     const own = {
       handingOff: { step: 'prove', target: 'abc', sinceMs: 0 },
       heldBack: { target: 'abc', gate: 'breaker', reason: 'too many' },

@@ -1,17 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { identify, type ProcessId } from '../../src/platform/process-id.ts';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { identifySelf, type ProcessId } from '../../src/platform/process-id.ts';
 import type { OwnState, RunnerState } from '../../src/runner/index.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { fingerprintOf } from './manifest.ts';
-import { onlyWith } from './needs.ts';
 import { makeState } from './runner.ts';
 
 /** The process that runs this test: a runner that is alive, as far as its lock and its state tell. */
-export const me: ProcessId = identify(process.pid) ?? { pid: process.pid, started: '1' };
-export const itWithRunner = onlyWith('a runner, which Windows does not have yet', identify(process.pid) !== undefined);
+export const me: ProcessId = identifySelf(join(tmpdir(), 'test')) as ProcessId;
 /** A process that has ended, whose PID is another's now. */
-export const gone: ProcessId = { ...me, started: me.started.replace(/\d+$/, '0') };
+export const gone: ProcessId = { ...me, started: me.started.replace(/\w+$/, '0') };
 
 export interface Written {
   holder?: ProcessId;
