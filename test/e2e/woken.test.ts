@@ -26,7 +26,8 @@ for (const manager of managers) {
       const { project, root } = await install(manager, from);
       const watching = await watch(root, {}, { intervalMs: NEVER_MS, wake: true });
       await manage(manager, project, 'add', `yaml@${to}`);
-      await watching.until('changed');
+      // A manager that goes on for 2 s after its last file has been overtaken.
+      if (watching.changed.length === 0) await watching.until('changed');
       await settle();
       expect(fingerprintOf(root)).toBe(final);
       expect(watching.changed).toMatchObject([{ fingerprint: final, versions: { started: from, installed: to } }]);
