@@ -48,9 +48,13 @@ it('hand-offs are counted by outcome, from process to process', async () => {
   await counted('failed', 1);
   await counted('succeeded', 2);
   expect(read(metricsFile, 'build_info')[0]).toContain('version="3.0.0"');
-  const { succeeded, failed } = runner.state().distprint.handOffSeconds ?? {};
-  expect(succeeded?.sum).toBeGreaterThan(0);
-  expect(failed?.sum).toBeGreaterThan(1.4);
+  // The state is written on its own.
+  const { succeeded, failed } = await until('the state to tell it', () => {
+    const seconds = runner.state().distprint.handOffSeconds;
+    return seconds !== undefined && seconds.failed.sum > 0 ? seconds : undefined;
+  });
+  expect(succeeded.sum).toBeGreaterThan(0);
+  expect(failed.sum).toBeGreaterThan(1.4);
 });
 
 it('a runner lives on where the file cannot be written, says so once, and writes again when it can', async () => {
