@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasInEnvironment, listChildren, readStat } from '../../src/platform/proc.ts';
+import { hasEnded, hasInEnvironment, listChildren, listPids, readStat } from '../../src/platform/proc.ts';
 
 const NAME = 'DISTPRINT_COMPARE';
 const OF_THIS_RUN = `${process.pid}-`;
@@ -18,13 +18,12 @@ export const toMarked = (mark: string): Record<string, string> => ({ [NAME]: mar
 
 /** The PIDs of those that live. */
 export function findMarked(mark: string): number[] {
-  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  return pids.filter((pid) => pid !== process.pid && isAlive(pid) && hasInEnvironment(pid, `${NAME}=${mark}`));
+  return listPids().filter((pid) => pid !== process.pid && isAlive(pid) && hasInEnvironment(pid, `${NAME}=${mark}`));
 }
 
 export function isAlive(pid: number): boolean {
   const stat = readStat(pid);
-  return stat !== undefined && !/^[ZX]/.test(stat.state);
+  return stat !== undefined && !hasEnded(stat.state);
 }
 
 /**

@@ -4,10 +4,10 @@
  */
 
 import picocolors from 'picocolors';
-import { toRaw, writePath } from '../disk/raw-path.ts';
+import { writeText } from '../disk/raw-path.ts';
 import { isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
 import { isWindows, toNativePath } from '../platform/paths.ts';
-import { escapeControls } from '../runner/log.ts';
+import { escapeControls, toJsonLine } from '../runner/log.ts';
 
 /** Exit codes, as diff(1) has them. */
 export const SAME = 0;
@@ -23,9 +23,8 @@ export const colors = colorsFor(process.stdout);
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`);
 
-/** One object a line. JSON itself lets C1 control characters through, which some terminals obey. */
-export const printJson = (value: unknown) =>
-  print(JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`));
+/** One object a line. */
+export const printJson = (value: unknown) => print(toJsonLine(value));
 
 /** Says on stderr, in one line, what went wrong, and sets the exit code. */
 export function complain(error: unknown): void {
@@ -53,7 +52,7 @@ export function toSumLine(digest: string, path: string): string {
 
 /** A path, name or version, safe on a terminal and safe to tell from another. */
 export const toShown = (text: string) => {
-  const written = writePath(toRaw(text));
+  const written = writeText(text);
   return isWindows ? written.replaceAll('\\\\', '\\') : written; // most likely a separator
 };
 

@@ -4,7 +4,7 @@
  */
 
 import type { Platform } from './face.ts';
-import { findInPs, hasChildren, lives, readFacts, readStarted, runPs } from './ps.ts';
+import { findTreeBy, hasChildren, lives, readFacts, readStarted } from './ps.ts';
 
 export const bsd: Platform = {
   readStarted,
@@ -15,7 +15,7 @@ export const bsd: Platform = {
   hasChildren,
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
-  findTree: (rootPid, mark) => findInPs(runPs('-e', '-A', '-ww', '-o', 'pid=,ppid=,stat=,command='), rootPid, mark),
+  findTree: findTreeBy('-e'),
   findYoungest: () => undefined,
   killTree: null,
   whyNotFormat: () => null,

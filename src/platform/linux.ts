@@ -8,6 +8,7 @@ import { whyNotLinuxFormat } from './elf.ts';
 import type { Platform, ProcessFacts } from './face.ts';
 import {
   getWorld,
+  hasEnded,
   hasInEnvironment,
   listChildren,
   listPids,
@@ -16,8 +17,6 @@ import {
   readLastPid,
   readStat,
 } from './proc.ts';
-
-const hasEnded = (state: string) => state === 'Z' || state === 'X';
 
 /** The boot ID, the PID namespace and the clock ticks since boot, none of which follows the wall clock. */
 function readStarted(pid: number): string | undefined {

@@ -75,6 +75,9 @@ export interface Stat {
   readonly startTicks: string;
 }
 
+/** Of a state as `stat` shows it, and ps(1), which adds letters. */
+export const hasEnded = (state: string): boolean => /^[ZX]/.test(state);
+
 export function readStat(pid: Pid): Stat | undefined {
   return orUndefined(() => {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');

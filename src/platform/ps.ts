@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { errnoOf } from '../errors.ts';
 import type { ProcessFacts } from './face.ts';
+import { hasEnded } from './proc.ts';
 
 /** Empty where ps fails: it exits with 1 where there is no such process. English, and without summer time. */
 export function runPs(...options: string[]): string {
@@ -16,8 +17,6 @@ export function runPs(...options: string[]): string {
     return '';
   }
 }
-
-const hasEnded = (state: string) => /^[ZX]/.test(state);
 
 /**
  * Of a whole second: no ps tells more. A PID comes back only after some 100,000 others, which no machine starts within a second.
@@ -72,6 +71,12 @@ function isThere(pid: number): boolean {
     return errnoOf(error) !== 'ESRCH'; // another user's is there too
   }
 }
+
+/** @param environment what has ps show it: `-e`, and on macOS `-E`, where `-e` is all processes */
+export const findTreeBy =
+  (environment: '-e' | '-E') =>
+  (rootPid: number, mark: string): number[] =>
+    findInPs(runPs(environment, '-A', '-ww', '-o', 'pid=,ppid=,stat=,command='), rootPid, mark);
 
 /** @param text of ps: PID, parent, state, and the command with its environment, a line each */
 export function findInPs(text: string, rootPid: number, mark: string): number[] {

@@ -4,24 +4,31 @@
  */
 
 import { writeSync } from 'node:fs';
-import { toRaw, writePath } from '../disk/raw-path.ts';
+import { writeText } from '../disk/raw-path.ts';
 
 /**
  * A message on one line, with nothing that a terminal would obey: names and versions come from a package.json, and a newline in one
  * could forge a line of its own.
  */
-export const escapeControls = (message: string) => message.replace(/\p{Cc}/gu, (control) => writePath(toRaw(control)));
+export const escapeControls = (message: string) => message.replace(/\p{Cc}/gu, writeText);
+
+/** JSON on one line. JSON itself lets C1 control characters through, which some terminals obey. */
+export const toJsonLine = (value: unknown) =>
+  JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 
 /** Each line goes to the host, else to stderr. */
 export function createLog(hosts: ((line: string) => void) | undefined): (line: string) => void {
-  const log = hosts ?? logToStderr;
+  const log = hosts ?? ((line) => writeLine(2, `distprint: ${line}`));
   return (line) => log(escapeControls(line));
 }
 
-/** Not through `process.stderr`: once its reader is gone, a write there ends the process. */
-function logToStderr(line: string): void {
+/**
+ * Not through Node's streams: once the reader is gone, a write there ends the process; and they make a pipe non-blocking, for all who share
+ * it.
+ */
+export function writeLine(fd: number, line: string): void {
   try {
-    writeSync(2, `distprint: ${line}\n`);
+    writeSync(fd, `${line}\n`);
   } catch {
     // EPIPE, EAGAIN: nobody reads
   }

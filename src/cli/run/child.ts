@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
 import { platform } from '../../platform/index.ts';
 import { type Launch, spawnAlike } from '../../runner/handoff/launch.ts';
-import { type Ended, endTree, markEnv } from './end-tree.ts';
+import { type Ended, endTree } from './end-tree.ts';
+import { markEnv } from './mark.ts';
 
 /** How a process ended. */
 export interface End {

@@ -8,8 +8,6 @@ import { platform } from '../../platform/index.ts';
 import { readLastPid, readStat } from '../../platform/proc.ts';
 import { identify, isAlive, type ProcessId } from '../../platform/process-id.ts';
 
-export { createRunMark, type Mark, markEnv } from './mark.ts';
-
 export interface EndOptions {
   readonly signal: NodeJS.Signals;
   /** How long they may take after the signal, before SIGKILL. */

@@ -6,6 +6,7 @@
 import { createMetricsFile } from '../../change/metrics-file.ts';
 import { toRunnerMetrics } from '../../runner/role/metrics.ts';
 import { type Record, toOwnState } from './record.ts';
+import { createNoteOnce } from './say.ts';
 import type { Wrapper } from './wrapper.ts';
 
 export interface MetricsRecord extends Record {
@@ -17,12 +18,7 @@ export interface MetricsRecord extends Record {
 const GENERATION = 1;
 
 export function startMetrics(wrapper: Wrapper, path: string, argv: readonly string[]): MetricsRecord {
-  const said = new Set<string>();
-  const file = createMetricsFile(path, (reason) => {
-    const isNew = !said.has(reason);
-    said.add(reason); // first: to tell of it writes again
-    if (isNew) wrapper.say.tell({ event: 'note', reason });
-  });
+  const file = createMetricsFile(path, createNoteOnce(wrapper.say));
 
   function toMetrics() {
     const { look, leaving } = wrapper.state;

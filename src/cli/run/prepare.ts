@@ -20,7 +20,7 @@ import { createSay } from './say.ts';
 import { isOnTerminal, keepModes } from './terminal.ts';
 import { startWatchdog } from './watchdog.ts';
 import { createWatched, type WatchedPath } from './watched.ts';
-import { SETTLE_INSTALLED_MS, SETTLE_OWN_MS, whatToWatch } from './what-to-watch.ts';
+import { liesInNodeModules, SETTLE_INSTALLED_MS, SETTLE_OWN_MS, whatToWatch } from './what-to-watch.ts';
 import { type Prepared, type State, startedOn, vouchedFor } from './wrapper.ts';
 
 /** As the command line gives them. Durations are milliseconds. */
@@ -171,9 +171,7 @@ function toWatchedPath(path: string, settleMs: number): WatchedPath {
 
 /** A project's own build is written in one go. An install, or one large file, has pauses. */
 function usualSettleMs(path: string): number {
-  return path.includes('/node_modules/') || statOrNothing(path)?.isFile() === true
-    ? SETTLE_INSTALLED_MS
-    : SETTLE_OWN_MS;
+  return liesInNodeModules(path) || statOrNothing(path)?.isFile() === true ? SETTLE_INSTALLED_MS : SETTLE_OWN_MS;
 }
 
 /** Its words to the byte, in the directory and with the environment that we were given. */

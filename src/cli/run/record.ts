@@ -12,6 +12,7 @@ import { createPresence } from '../../runner/role/presence.ts';
 import { lockBaseOf, type OwnState, type RunnerState } from '../../runner/role/state-file.ts';
 import { takeFreeLock } from '../../runner/role/take-free-lock.ts';
 import { toCoverageOptions } from '../../scan/coverage.ts';
+import { createNoteOnce } from './say.ts';
 import { isRunning, type State, type Wrapper } from './wrapper.ts';
 
 export interface Record {
@@ -28,11 +29,7 @@ export async function startRecord(wrapper: Wrapper, stateFile: string, argv: rea
   const me: ProcessId = identify(process.pid) ?? { pid: process.pid, started: '' };
   const lockBase = lockBaseOf(stateFile);
   const presence = createPresence(stateFile, me);
-  const said = new Set<string>();
-  const log = (reason: string) => {
-    if (!said.has(reason)) wrapper.say.tell({ event: 'note', reason });
-    said.add(reason);
-  };
+  const log = createNoteOnce(wrapper.say);
   const claim = {
     me,
     lockBase,

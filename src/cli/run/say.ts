@@ -4,9 +4,9 @@
  */
 
 import { openSync, writeSync } from 'node:fs';
-import { toRaw, writePath } from '../../disk/raw-path.ts';
+import { writeText } from '../../disk/raw-path.ts';
 import { DistprintError } from '../../errors.ts';
-import { escapeControls } from '../../runner/log.ts';
+import { escapeControls, toJsonLine, writeLine } from '../../runner/log.ts';
 import { type End, sayEnd } from './child.ts';
 import type { Difference } from './watched.ts';
 
@@ -79,7 +79,7 @@ export interface HowToSay {
 export function createSay({ quiet, verbose, json }: HowToSay): Say {
   const fd = json === undefined ? undefined : openJson(json);
   const keep = (event: RunEvent) => {
-    if (fd !== undefined) write(fd, toJson({ time: new Date().toISOString(), ...event }));
+    if (fd !== undefined) writeLine(fd, toJsonLine({ time: new Date().toISOString(), ...event }));
   };
   return {
     tell(event) {
@@ -109,16 +109,17 @@ export const withAfter = (say: Say, after: () => void): Say => ({
   },
 });
 
-const print = (line: string) => write(2, `distprint: ${escapeControls(line)}`);
-
-/** Not through Node's streams: they would make a pipe that the command shares non-blocking, and end this process once nobody reads it. */
-function write(fd: number, line: string): void {
-  try {
-    writeSync(fd, `${line}\n`);
-  } catch {
-    // EPIPE, EAGAIN: nobody reads
-  }
+/** Tells of each trouble once, however often it is met. */
+export function createNoteOnce(say: Say): (reason: string) => void {
+  const said = new Set<string>();
+  return (reason) => {
+    if (said.has(reason)) return;
+    said.add(reason); // first: what comes after an event (withAfter) may meet it again
+    say.tell({ event: 'note', reason });
+  };
 }
+
+const print = (line: string) => writeLine(2, `distprint: ${escapeControls(line)}`);
 
 function openJson(json: string): number {
   try {
@@ -130,16 +131,12 @@ function openJson(json: string): number {
   }
 }
 
-/** JSON itself lets C1 control characters through, which some terminals obey. */
-const toJson = (value: unknown) =>
-  JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
-
 function toLine(event: RunEvent): string {
   switch (event.event) {
     case 'waiting':
       return `waits: ${event.reason}`;
     case 'started':
-      return `started process ${event.pid}${event.version === null ? '' : ` of version ${toShown(event.version)}`}`;
+      return `started process ${event.pid}${event.version === null ? '' : ` of version ${writeText(event.version)}`}`;
     case 'restarted': {
       const times = `the restart took ${round(event.tookMs)}`;
       const waited = event.changed === null ? '' : `waited ${round(event.settledInMs)} for the build, `;
@@ -158,8 +155,6 @@ function toLine(event: RunEvent): string {
   }
 }
 
-const toShown = (text: string) => writePath(toRaw(text));
-
 const MAX_PATHS = 3;
 
 function sayChanged(changed: Difference | null, why: Why): string {
@@ -167,7 +162,7 @@ function sayChanged(changed: Difference | null, why: Why): string {
   const { paths, from, to } = changed;
   const few = paths.slice(0, MAX_PATHS).join(', ');
   const more = paths.length > MAX_PATHS ? ` and ${paths.length - MAX_PATHS} more` : '';
-  const versions = from === to ? '' : `, ${toShown(from ?? 'none')} -> ${toShown(to ?? 'none')}`;
+  const versions = from === to ? '' : `, ${writeText(from ?? 'none')} -> ${writeText(to ?? 'none')}`;
   return `${few === '' ? 'it may have loaded what was there in between' : `${few}${more} changed`}${versions}`;
 }
 

@@ -8,7 +8,7 @@ import { defaultCacheFile } from '../../change/default-cache.ts';
 import { createObserver, type Observation } from '../../change/observer.ts';
 import { createPlaces, type Place, type Places } from '../../change/places.ts';
 import type { Sighting } from '../../change/settle.ts';
-import { toRaw, writePath } from '../../disk/raw-path.ts';
+import { writeText } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { diffManifests, type ManifestDiff } from '../../manifest/diff.ts';
 import { toManifest } from '../../manifest/manifest.ts';
@@ -181,7 +181,7 @@ function mergePlaces(each: readonly Places[]): Places {
 /** An executable is listed as `.`, which tells people nothing. */
 function toShown(root: string, path: string, isOne: boolean): string {
   if (!isOne) return join(root, path);
-  return path === '.' ? writePath(toRaw(basename(root))) : path;
+  return path === '.' ? writeText(basename(root)) : path;
 }
 
 function* diffTrees(from: Sighting, to: Sighting): Work<ManifestDiff> {

@@ -43,7 +43,7 @@ export const SETTLE_INSTALLED_MS = 2_000;
 export function whatToWatch(command: readonly string[], env: NodeJS.ProcessEnv, cwd: string): WhatToWatch {
   const { file, isScript, words } = findCode(command, env, cwd);
   const real = realpathOrNothing(file);
-  const isInstalled = !isScript || (real ?? file).includes(`${sep}node_modules${sep}`);
+  const isInstalled = !isScript || liesInNodeModules(real ?? file);
   if (isInstalled) refuseSecond(file, words, cwd);
   if (!isScript) return { path: file, program: file, settleMs: SETTLE_INSTALLED_MS };
   const path = findPackageAround(dirname(file));
@@ -58,6 +58,9 @@ export function whatToWatch(command: readonly string[], env: NodeJS.ProcessEnv, 
     ...coverBuild(path, real ?? file, isInstalled),
   };
 }
+
+/** A package manager put it there. */
+export const liesInNodeModules = (path: string): boolean => path.includes(`${sep}node_modules${sep}`);
 
 interface Code {
   /** Absolute, with its links to directories. */
