@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { makeTempToRemove, removeTree } from './temp-dir.ts';
@@ -10,6 +10,13 @@ export function makeTemp(): string {
   const path = makeTempToRemove();
   onTestFinished(() => removeTree(path));
   return path;
+}
+
+/** Takes a directory away that others write into: file by file, it would not be empty at the end. */
+export function removeAtOnce(path: string): void {
+  const away = `${path}.away`;
+  renameSync(path, away);
+  rmSync(away, { recursive: true });
 }
 
 /** Content by relative path. An object is written as JSON. */

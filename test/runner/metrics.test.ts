@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toArrivalMs } from '../../src/runner/situation.ts';
 import { makeState, startRunner } from '../helpers/runner.ts';
-import { makeTemp, writeTree } from '../helpers/temp.ts';
+import { makeTemp, removeAtOnce, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
 /** What a file tells of these metrics, in whatever label. */
@@ -59,7 +59,7 @@ it('hand-offs are counted by outcome, from process to process', async () => {
 
 it('a runner lives on where the file cannot be written, says so once, and writes again when it can', async () => {
   const metricsFile = newFile();
-  rmSync(dirname(metricsFile), { recursive: true });
+  removeAtOnce(dirname(metricsFile));
   const runner = await startRunner({ metricsFile });
   await runner.beats(5);
   const told = runner.logs().filter((line) => line.includes('metrics'));

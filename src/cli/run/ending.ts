@@ -19,7 +19,7 @@ export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void>
   await endRest(run.child, stop);
   wrapper.restoreModes();
   const pid = run.child.pid ?? null;
-  if (state.leaving !== null || isAfterSignal(wrapper, run, how)) {
+  if (await isToEnd(wrapper, run, how)) {
     say.record({ event: 'ended', pid, next: 'exit', ...how });
     return wrapper.finish(how);
   }
@@ -38,6 +38,17 @@ export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void>
   state.startAgainAtMs = performance.now() + inMs;
   setTimeout(wrapper.poke, inMs + 1);
 }
+
+/** Whether its end is ours, whatever `--on-exit` says. */
+async function isToEnd(wrapper: Wrapper, run: Run, how: End): Promise<boolean> {
+  const { state, onExit } = wrapper;
+  const isSo = () => state.leaving !== null || isAfterSignal(wrapper, run, how);
+  if (!isSo() && onExit !== 'exit') await wrapper.until(isSo, LATE_SIGNAL_MS);
+  return isSo();
+}
+
+/** In milliseconds. What stood still may hear of the command's end before it hears of the signal that caused it: each thread takes one. */
+const LATE_SIGNAL_MS = 200;
 
 function whatNext({ state, onExit }: Wrapper, run: Run, how: End): After {
   // What can't be started the first time was asked for wrongly.

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { makePackage, makeTemp } from '../../helpers/temp.ts';
+import { makePackage, makeTemp, removeAtOnce } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 import { serverOf, startWrapper } from '../../helpers/wrapper.ts';
 
@@ -50,7 +50,7 @@ it('a command that ended by itself leaves an interval: its heartbeat is missed',
 
 it('a file that cannot be written is told of once, and ends nothing', async () => {
   const file = join(makeTemp(), 'web.prom');
-  rmSync(dirname(file), { recursive: true });
+  removeAtOnce(dirname(file));
   const { root, wrapper } = start(file);
   await wrapper.loaded();
   await until('the note', () => wrapper.stderr().includes("metrics can't be written") || undefined);

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { readHolder } from '../../../src/runner/role/lock.ts';
@@ -6,6 +5,7 @@ import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
 import { fingerprintOf } from '../../helpers/manifest.ts';
 import { startRunner } from '../../helpers/runner.ts';
 import { ask } from '../../helpers/states.ts';
+import { removeAtOnce } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 
 it('a replacement says that it is not proven, and distprint status with it, until it is', async () => {
@@ -27,7 +27,7 @@ it('a replacement whose state folder is deleted before it is proven takes over a
   const runner = await startRunner({ strategy: 'respawn', proveMs: 300, intervalMs: 2_000 });
   runner.upgrade('2.0.0');
   await until('the replacement to be ready', () => runner.state().distprint.handingOff?.step === 'serve' || undefined);
-  rmSync(dirname(runner.stateFile), { recursive: true });
+  removeAtOnce(dirname(runner.stateFile));
   expect(await runner.ended).toBe(0);
   expect(runner.logs().filter((line) => line.includes('failed'))).toEqual([]);
   const holder = await until('its lock', () => readHolder(lockBaseOf(runner.stateFile)));

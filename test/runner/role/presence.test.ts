@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { readHolder } from '../../../src/runner/role/lock.ts';
@@ -12,7 +12,7 @@ import { me } from '../../helpers/role.ts';
 import { plainEnv } from '../../helpers/run.ts';
 import { launchRunner, startRunner } from '../../helpers/runner.ts';
 import { itWithDisk, makeSmallDisk, remount } from '../../helpers/small-disk.ts';
-import { makeTemp } from '../../helpers/temp.ts';
+import { makeTemp, removeAtOnce } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 
 const itOnLinux = onlyWith('abstract sockets', process.platform === 'linux');
@@ -32,7 +32,7 @@ describe('a runner whose files are gone', () => {
   itOnLinux('still is the one runner: a second start is refused, and free once it has ended', async () => {
     const first = await startRunner(...SELDOM);
     const { stateFile } = first;
-    rmSync(dirname(stateFile), { recursive: true });
+    removeAtOnce(dirname(stateFile));
     await expectRefused(stateFile, first.pid);
     expect(readHolder(lockBaseOf(stateFile))).toBeUndefined();
     process.kill(first.pid, 'SIGKILL');
