@@ -89,14 +89,12 @@ async function watchOnce(work: () => unknown): Promise<Watched> {
 }
 
 /** @param onRead told of the bytes that another thread has read */
-function wrap(
-  around: (name: keyof typeof KINDS, call: Call) => Call,
-  onRead: (length: number) => unknown,
-): () => void {
+function wrap(around: (name: keyof typeof KINDS, call: Call) => Call, onRead: (length: number) => unknown): () => void {
   const functions = fs as unknown as Record<string, Call>;
   const names = [...(Object.keys(KINDS) as (keyof typeof KINDS)[]), 'read' as const];
   const originals = names.map((name) => [name, functions[name] as Call] as const);
-  for (const [name, call] of originals) functions[name] = name === 'read' ? toCountedRead(call, onRead) : around(name, call);
+  for (const [name, call] of originals)
+    functions[name] = name === 'read' ? toCountedRead(call, onRead) : around(name, call);
   syncBuiltinESMExports();
   return () => {
     for (const [name, call] of originals) functions[name] = call;

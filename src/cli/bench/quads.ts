@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Clock, type Contender, clockFor, type Limit, type Plan, planAll, quantile, sample } from './measure.ts';
+import { type Clock, type Contender, clockFor, type Limit, type Plan, planAll, sample } from './measure.ts';
 
 /** One ratio for each quad. */
 export interface Quads {
@@ -54,12 +54,4 @@ async function fastest(side: Side, { repeats }: Plan, startClock: () => Clock): 
   let ms = Infinity;
   for (let i = 0; i < times; i++) ms = Math.min(ms, await sample(side, repeats, startClock));
   return ms;
-}
-
-/** Three ratios of four are above it. A slower build lifts them all; load lifts some. */
-export const toJudged = (ratios: readonly number[]): number => quantile(ratios, 0.25);
-
-/** Whether head is slower than the bound allows, and the machine is steady enough to say so. */
-export function isSlower({ ratios, noise }: Quads, maxSlower: number): boolean {
-  return toJudged(ratios) > 1 + maxSlower && !(toJudged(noise) > 1 + maxSlower);
 }

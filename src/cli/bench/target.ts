@@ -49,7 +49,8 @@ function sayEmpty(path: string, hasDist: boolean): DistprintError {
  * @throws ERR_DISTPRINT_COVERAGE where the two are no two builds of one thing
  */
 export function insistOnOneThing(base: Target, head: Target): void {
-  const say = ({ path, kind, name }: Target) => `${path} is ${name === null ? `a plain ${kind}` : `the package ${name}`}`;
+  const say = ({ path, kind, name }: Target) =>
+    `${path} is ${name === null ? `a plain ${kind}` : `the package ${name}`}`;
   if (base.kind === head.kind && base.name === head.name) return;
   throw new DistprintError(
     'ERR_DISTPRINT_COVERAGE',
