@@ -61,7 +61,7 @@ interface Effort {
 }
 
 const FULL: Effort = { rounds: 41, roundsMs: 3_000, quads: 21, quadsMs: 5_000, warmUpMs: 250, stalls: 15 };
-const QUICK: Effort = { rounds: 15, roundsMs: 600, quads: 9, quadsMs: 1_000, warmUpMs: 100, stalls: 7 };
+const QUICK: Effort = { rounds: 15, roundsMs: 500, quads: 11, quadsMs: 1_000, warmUpMs: 100, stalls: 7 };
 /** Fewer rounds have no quartiles to speak of. */
 const AT_LEAST = 5;
 
@@ -226,38 +226,30 @@ async function measureStalls(side: Side, { say }: BenchOptions, effort: Effort):
 }
 
 async function compare(base: Side, head: Side, options: BenchOptions, effort: Effort): Promise<Record<Work, Ratio>> {
-  const again = await prepare(base.target, 'again', options);
-  await settle(again);
   const ratios: Partial<Record<Work, Ratio>> = {};
-  for (const work of WORKS) ratios[work] = await compareWork(work, { base, again, head }, options, effort);
+  for (const work of WORKS) ratios[work] = await compareWork(work, base, head, options, effort);
   return ratios as Record<Work, Ratio>;
 }
 
 /** What is over the bound is measured once more, and the quads of both tries count. */
 async function compareWork(
   work: Work,
-  { base, again, head }: Record<'base' | 'again' | 'head', Side>,
+  base: Side,
+  head: Side,
   { limits, say }: BenchOptions,
   effort: Effort,
 ): Promise<Ratio> {
+  const sides = [toContender(work, base, 'base'), toContender(work, head, 'head')] as const;
   const limit: Limit = {
     limitMs: effort.quadsMs,
     atLeast: AT_LEAST,
     warmUpMs: effort.warmUpMs,
     onRound: (done, quads) => say(`${WORK_NAMES[work]} of both`, done, quads),
   };
-  const measure = () =>
-    measureQuads(
-      toContender(work, base, 'base'),
-      toContender(work, again, 'again'),
-      toContender(work, head, 'head'),
-      effort.quads,
-      limit,
-    );
-  const first = await measure();
+  const first = await measureQuads(...sides, effort.quads, limit);
   const ratio = toRatio(first);
   if (!judgeRatio(work, ratio, 1 + limits.maxSlower).over) return ratio;
-  const second = await measure();
+  const second = await measureQuads(...sides, effort.quads, limit);
   return toRatio({ ratios: [...first.ratios, ...second.ratios], noise: [...first.noise, ...second.noise] });
 }
 

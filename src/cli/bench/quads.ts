@@ -3,7 +3,7 @@
  *
  * A quad is A B B A: a machine that gets slower bit by bit slows both alike. Every second quad is B A A B, so that nobody always comes
  * first. A sample is the fastest of three repeats, since load can only make one slower. Each quad gives one ratio, of neighbours in time.
- * After it comes a quad of A against A, by a second detector: how far its ratios are from 1 is the noise of this machine.
+ * It also gives one of A to A, the later by the earlier: how far that is from 1 is the noise of this machine.
  * @module
  */
 
@@ -17,39 +17,38 @@ export interface Quads {
   readonly noise: readonly number[];
 }
 
-/** One build, measured by one detector. */
-type Side = Contender;
-
 const REPEATS = 3;
 
-/** @param quads so many, and as many of A against A */
-export async function measureQuads(base: Side, again: Side, head: Side, quads: number, limit: Limit): Promise<Quads> {
-  const sides = [base, again, head];
-  const plans = await planAll(sides, limit.warmUpMs);
-  const startClock = clockFor(sides);
-  const time = (side: Side) => fastest(side, plans.get(side) as Plan, startClock);
+export async function measureQuads(base: Contender, head: Contender, quads: number, limit: Limit): Promise<Quads> {
+  const plans = await planAll([base, head], limit.warmUpMs);
+  const startClock = clockFor([base, head]);
+  const time = (side: Contender) => fastest(side, plans.get(side) as Plan, startClock);
   const ratios: number[] = [];
   const noise: number[] = [];
   const startedMs = performance.now();
   for (let quad = 0; quad < quads; quad++) {
     if (quad >= limit.atLeast && performance.now() - startedMs > limit.limitMs) break;
-    ratios.push(await measureQuad(base, head, time, quad % 2 === 0));
-    noise.push(await measureQuad(base, again, time, quad % 2 === 0));
+    const { a, b } = await measureQuad(base, head, quad % 2 === 0, time);
+    ratios.push((b[0] + b[1]) / (a[0] + a[1]));
+    noise.push(a[1] / a[0]);
     limit.onRound?.(quad + 1, quads);
   }
   return { ratios, noise };
 }
 
-/** The time of `b` by that of `a`. */
-async function measureQuad(a: Side, b: Side, time: (side: Side) => Promise<number>, aFirst: boolean): Promise<number> {
-  const [outer, inner] = aFirst ? [a, b] : [b, a];
-  const [first, second, third, fourth] = [await time(outer), await time(inner), await time(inner), await time(outer)];
-  const ratio = (second + third) / (first + fourth);
-  return aFirst ? ratio : 1 / ratio;
+type Pair = readonly [number, number];
+
+/** The times of A and of B, in order. */
+async function measureQuad(a: Contender, b: Contender, isOuter: boolean, time: (side: Contender) => Promise<number>) {
+  const [outer, inner] = isOuter ? [a, b] : [b, a];
+  const first = await time(outer);
+  const inside: Pair = [await time(inner), await time(inner)];
+  const outside: Pair = [first, await time(outer)];
+  return isOuter ? { a: outside, b: inside } : { a: inside, b: outside };
 }
 
-/** A process that starts anew is its own repeat: its time says enough, and three would take too long. */
-async function fastest(side: Side, { repeats }: Plan, startClock: () => Clock): Promise<number> {
+/** A process that starts anew is no faster the next time, and three would take too long. */
+async function fastest(side: Contender, { repeats }: Plan, startClock: () => Clock): Promise<number> {
   const times = typeof side.run === 'function' ? REPEATS : 1;
   let ms = Infinity;
   for (let i = 0; i < times; i++) ms = Math.min(ms, await sample(side, repeats, startClock));
