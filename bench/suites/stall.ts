@@ -1,5 +1,9 @@
 /**
- * The longest time for which asynchronous work holds the event loop (src/cli/bench/stall.ts says how it is measured).
+ * The longest time for which asynchronous work holds the event loop.
+ *
+ * `perf_hooks.monitorEventLoopDelay` at its resolution of 1 ms: a timer of libuv fires each millisecond and records how long ago it
+ * last fired. So a stall of 4 ms shows as 4 to 5 ms, and an idle loop as 1.1; nothing is subtracted.
+ * The histogram is read a few milliseconds after the work has ended, so that it includes the last stretch.
  *
  * Each run gives its longest stall; the quartile rule (claims.ts) judges those. Beside them stand the longest of all runs, and the
  * stalls of an idle loop: on a shared machine the scheduler alone causes these.
@@ -8,9 +12,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { median } from '../../src/cli/bench/measure.ts';
-import { AFTERMATH_MS, measureStall } from '../../src/cli/bench/stall.ts';
 import type { Bench } from '../context.ts';
 import { atMost } from '../results/claims.ts';
 import { toRow, toSpread } from '../results/table.ts';
@@ -18,6 +22,8 @@ import type { Corpus } from '../subjects/corpora.ts';
 import { copyCorpus, generateTree, waitUntilNotRacy } from '../subjects/trees.ts';
 
 const TARGET = atMost(5);
+/** By then the histogram's timer has fired again. */
+const AFTERMATH_MS = 5;
 
 export async function benchStall(bench: Bench): Promise<void> {
   const copies = bench.corpora.map((corpus) => copyCorpus(bench.lib, corpus, 'git'));
@@ -85,4 +91,16 @@ async function benchCopy(bench: Bench, { name, path, options }: Corpus): Promise
     const head = { table: TABLE, corpus: name, what };
     report(toRow(head, stalls, 'ms', TARGET, `${toSpread(stalls)}, ${note}`));
   }
+}
+
+/** Milliseconds. */
+async function measureStall(work: () => Promise<unknown>): Promise<number> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  await sleep(AFTERMATH_MS);
+  histogram.reset();
+  await work();
+  await sleep(AFTERMATH_MS);
+  histogram.disable();
+  return histogram.max / 1e6;
 }

@@ -2,7 +2,7 @@
  * Whether a build is within its limits.
  *
  * Each limit is held against the lower quartile: three rounds of four must be over it. Load makes single rounds slow; what costs more
- * lifts them all. A stall counts only where the idle loop has none, and a slower build only where A against A is not slower too.
+ * lifts them all. A slower build counts only where A against A is not slower too.
  * @module
  */
 
@@ -14,10 +14,9 @@ export function judge({ times, stalls, ratios }: Measured, limits: Limits): Judg
   const { budgetMs, maxShare, maxStallMs, maxSlower } = limits;
   const share = times.beat.lower / budgetMs;
   const stall = stalls.beat.lower;
-  const isSteady = !(stalls.idle.lower > maxStallMs);
   return [
     { what: 'share', value: share, limit: maxShare, over: share > maxShare },
-    { what: 'stall', value: stall, limit: maxStallMs, over: stall > maxStallMs && isSteady },
+    { what: 'stall', value: stall, limit: maxStallMs, over: stall > maxStallMs },
     ...(ratios === undefined ? [] : WORKS.map((work) => judgeRatio(work, ratios[work], 1 + maxSlower))),
   ];
 }

@@ -32,7 +32,7 @@ import {
   WORKS,
   type Work,
 } from './report.ts';
-import { AFTERMATH_MS, measureStall } from './stall.ts';
+import { measureStall } from './stall.ts';
 import { insistOnOneThing, openTarget, type Target } from './target.ts';
 
 export interface BenchOptions {
@@ -207,22 +207,18 @@ async function measureCpu(work: Work, { answer }: Side, { run }: Contender): Pro
   return { user: user / 1000 / runs, system: system / 1000 / runs };
 }
 
-async function measureStalls(side: Side, { say }: BenchOptions, effort: Effort): Promise<Report['stalls']> {
-  const stalls = { cold: [] as number[], beat: [] as number[], idle: [] as number[] };
-  const { target, detector } = side;
-  for (let run = -1; run < effort.stalls; run++) {
-    const startedMs = performance.now();
-    const beat = await measureStall(() => detector.check());
-    const tookMs = performance.now() - startedMs - 2 * AFTERMATH_MS;
-    const idle = await measureStall(() => sleep(Math.max(1, tookMs)));
-    const cold = await measureStall(() => buildManifest(target.path, target.coverage));
+async function measureStalls(
+  { target, detector }: Side,
+  { say }: BenchOptions,
+  effort: Effort,
+): Promise<Report['stalls']> {
+  const stalls = { cold: [] as number[], beat: [] as number[] };
+  for (let run = 0; run < effort.stalls; run++) {
+    stalls.beat.push(await measureStall(() => detector.check()));
+    stalls.cold.push(await measureStall(() => buildManifest(target.path, target.coverage)));
     say('stalls', run + 1, effort.stalls);
-    if (run < 0) continue; // warm-up
-    stalls.beat.push(beat);
-    stalls.idle.push(idle);
-    stalls.cold.push(cold);
   }
-  return { cold: toSpread(stalls.cold), beat: toSpread(stalls.beat), idle: toSpread(stalls.idle) };
+  return { cold: toSpread(stalls.cold), beat: toSpread(stalls.beat) };
 }
 
 async function compare(base: Side, head: Side, options: BenchOptions, effort: Effort): Promise<Record<Work, Ratio>> {

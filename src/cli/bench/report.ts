@@ -92,7 +92,7 @@ export interface Report extends Build {
   readonly limits: Limits;
   readonly times: Readonly<Record<Work, Times>>;
   /** Milliseconds. */
-  readonly stalls: Readonly<Record<'cold' | 'beat' | 'idle', Spread>>;
+  readonly stalls: Readonly<Record<'cold' | 'beat', Spread>>;
   /** Milliseconds. */
   readonly spent: Readonly<Record<'cold' | 'beat', Spent>>;
   readonly baseline: (Build & { readonly ratios: Readonly<Record<Work, Ratio>> }) | null;

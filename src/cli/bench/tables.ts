@@ -65,7 +65,7 @@ function toStalls({ stalls }: Report): Table {
   const row = (name: string, spread: Spread) => [name, toTime(spread.median), quartiles(spread, toTime)];
   return {
     head: ['longest stall of the event loop', 'median', 'quartiles'],
-    rows: [row('beat', stalls.beat), row('cold build', stalls.cold), row('idle loop', stalls.idle)],
+    rows: [row('beat', stalls.beat), row('cold build', stalls.cold)],
   };
 }
 
