@@ -33,7 +33,7 @@ import {
   type Work,
 } from './report.ts';
 import { measureStall } from './stall.ts';
-import { insistOnOneThing, openTarget, type Target } from './target.ts';
+import { openBaseline, openTarget, type Target } from './target.ts';
 
 export interface BenchOptions {
   readonly path: string;
@@ -66,18 +66,19 @@ const QUICK: Effort = { rounds: 15, roundsMs: 500, quads: 11, quadsMs: 1_000, wa
 const AT_LEAST = 5;
 
 /**
- * @throws what `openTarget` and `insistOnOneThing` throw; ERR_DISTPRINT_UNSTABLE where something changes meanwhile
+ * @throws what `openTarget` and `openBaseline` throw; ERR_DISTPRINT_UNSTABLE where something changes meanwhile
  */
 export async function measureBuild(options: BenchOptions): Promise<Report> {
   const { path, coverage, baseline, limits, quick } = options;
   const effort = quick ? QUICK : FULL;
-  const head = await prepare(await openTarget(path, coverage), 'head', options);
-  const base =
-    baseline === undefined ? undefined : await prepare(await openTarget(baseline, coverage), 'base', options);
-  if (base !== undefined) insistOnOneThing(base.target, head.target);
+  const target = await openTarget(path, coverage);
+  const baseTarget = baseline === undefined ? undefined : await openBaseline(baseline, target);
+  const head = prepare(target, 'head', options);
+  const base = baseTarget && prepare(baseTarget, 'base', options);
+  const sides = base === undefined ? [head] : [base, head];
 
   const cold = await timeWork('cold', head, options, effort);
-  for (const side of [head, ...(base === undefined ? [] : [base])]) await settle(side);
+  for (const side of sides) await settle(side);
   const watched = await watch(head);
   const times = {
     cold,
@@ -86,7 +87,7 @@ export async function measureBuild(options: BenchOptions): Promise<Report> {
   };
   const stalls = await measureStalls(head, options, effort);
   const ratios = base && (await compare(base, head, options, effort));
-  for (const side of [head, ...(base === undefined ? [] : [base])]) await insistThatUnchanged(side);
+  for (const side of sides) await insistThatUnchanged(side);
 
   const judged = judge({ times, stalls, ratios }, limits);
   return {
@@ -111,7 +112,7 @@ interface Side {
   readonly stats: () => Answer;
 }
 
-async function prepare(target: Target, name: string, { library, scratch }: BenchOptions): Promise<Side> {
+function prepare(target: Target, name: string, { library, scratch }: BenchOptions): Side {
   const cacheFile = join(scratch, `${name}.cache`);
   return {
     target,

@@ -4,7 +4,7 @@
  */
 
 import { resolve } from 'node:path';
-import { DistprintError } from '../../errors.ts';
+import { DistprintError, isDistprintError } from '../../errors.ts';
 import { toBuiltManifest } from '../../manifest/build.ts';
 import type { CoverageOptions, Kind } from '../../scan/coverage.ts';
 import { scan } from '../../scan/scan.ts';
@@ -46,15 +46,25 @@ function sayEmpty(path: string, hasDist: boolean): DistprintError {
 }
 
 /**
- * @throws ERR_DISTPRINT_COVERAGE where the two are no two builds of one thing
+ * The build that `head` is compared with.
+ * @throws what `openTarget` throws; ERR_DISTPRINT_COVERAGE where the two are no two builds of one thing
  */
-export function insistOnOneThing(base: Target, head: Target): void {
+export async function openBaseline(path: string, head: Target): Promise<Target> {
+  const base = await openTarget(path, head.coverage).catch((error: unknown) => {
+    throw isDistprintError(error, 'ERR_DISTPRINT_NOT_FOUND') ? sayNoBuild(error, path) : error;
+  });
+  if (base.kind === head.kind && base.name === head.name) return base;
   const say = ({ path, kind, name }: Target) =>
     `${path} is ${name === null ? `a plain ${kind}` : `the package ${name}`}`;
-  if (base.kind === head.kind && base.name === head.name) return;
   throw new DistprintError(
     'ERR_DISTPRINT_COVERAGE',
     `--baseline: ${say(base)}, ${say(head)}; give two builds of one package`,
-    { path: base.path },
+    { path },
   );
+}
+
+/** A ref of git is what people try first. */
+function sayNoBuild(error: DistprintError, path: string): DistprintError {
+  const advice = `give the path of a build; for a git ref, build it first: git worktree add ../base ${path}`;
+  return new DistprintError('ERR_DISTPRINT_NOT_FOUND', `--baseline ${error.message}; ${advice}`, { path });
 }
