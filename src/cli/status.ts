@@ -50,7 +50,15 @@ function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): n
 }
 
 /** Who runs, since when, on what code, and what became of new code. */
-function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
+function toStatusLines({
+  stateFile,
+  isRunning,
+  holder,
+  state,
+  problem,
+  installed,
+  executable,
+}: RunnerStatus): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string) => void lines.push(label(name, value));
   if (isRunning === null) add('runner', colors.yellow('unknown'));
@@ -64,6 +72,8 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
   if (state.httpPort !== undefined) add('port', String(state.httpPort));
   add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
   add('watches', own.path);
+  if (executable !== null && executable.state !== 'installed')
+    add('executable', `${executable.path} was ${executable.state} since the process started`);
   add('started', [own.version, own.fingerprint].filter((part) => part !== null).join(' '));
   if (installed !== null)
     add(
