@@ -13,6 +13,7 @@ import { countMost, type Rollout, rollOut, wasOffline } from './fleet.ts';
 
 const MINUTE = 60_000;
 const SPREADS = [0, 10 * MINUTE, 60 * MINUTE];
+const sayMinutes = (ms: number) => (ms === 0 ? 'none' : `${ms / MINUTE} min`);
 
 function main(): void {
   const { values } = parseArgs({
@@ -23,10 +24,10 @@ function main(): void {
   console.log(`${machines} machines, seed ${seed}`);
   console.log(`\nA good release, pushed to all within a second:\n`);
   const good = SPREADS.flatMap((spreadMs) => [false, true].map((isBusy) => ({ machines, seed, spreadMs, isBusy })));
-  printTable(['spreadMs', 'hosts', 'most within 1 s', 'most within 10 s', '100 % after'], good.map(toGoodRow));
+  printTable(['spread', 'hosts', 'most within 1 s', 'most within 10 s', '100 % after'], good.map(toGoodRow));
   console.log(`\nA release that fails each rehearsal, taken back after 5 minutes:\n`);
   const bad = SPREADS.map((spreadMs) => ({ machines, seed, spreadMs, isBusy: false, badUntilMs: 5 * MINUTE }));
-  printTable(['spreadMs', 'tried it', 'attempts', 'ever offline'], bad.map(toBadRow));
+  printTable(['spread', 'tried it', 'attempts', 'ever offline'], bad.map(toBadRow));
 }
 
 function toCount(option: string, text: string): number {
@@ -40,14 +41,14 @@ function toGoodRow(rollout: Rollout): string[] {
   const began = fleet.flatMap(({ beganMs }) => beganMs);
   const lastMs = Math.max(...fleet.map(({ movedMs }) => movedMs ?? Infinity));
   const most = [1_000, 10_000].map((windowMs) => String(countMost(began, windowMs)));
-  return [String(rollout.spreadMs), rollout.isBusy ? 'busy half of the time' : 'idle', ...most, toTime(lastMs)];
+  return [sayMinutes(rollout.spreadMs), rollout.isBusy ? 'busy half of the time' : 'idle', ...most, toTime(lastMs)];
 }
 
 function toBadRow(rollout: Rollout): string[] {
   const fleet = rollOut(rollout);
   const tried = fleet.filter(({ beganMs }) => beganMs.length > 0).length;
   const attempts = fleet.reduce((sum, { beganMs }) => sum + beganMs.length, 0);
-  return [rollout.spreadMs, tried, attempts, fleet.filter(wasOffline).length].map(String);
+  return [sayMinutes(rollout.spreadMs), ...[tried, attempts, fleet.filter(wasOffline).length].map(String)];
 }
 
 const toTime = (ms: number) => (ms < MINUTE ? `${Math.round(ms / 1000)} s` : `${(ms / MINUTE).toFixed(1)} min`);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { countMost, type Rollout, rollOut, wasOffline } from '../../bench/rollout/fleet.ts';
 import { nodeCommand, repository, run } from '../helpers/run.ts';
@@ -65,11 +67,19 @@ describe('countMost', () => {
   });
 });
 
+it('docs/fleet.md has its figures', { timeout: 30_000 }, async () => {
+  const { stdout } = await run([...nodeCommand, 'bench/rollout/run.ts'], { cwd: repository });
+  const lines = stdout.split('\n').filter((line) => line.startsWith('|'));
+  expect(lines).toHaveLength(13);
+  const page = readFileSync(join(repository, 'docs/fleet.md'), 'utf8').split('\n');
+  expect(page).toEqual(expect.arrayContaining(lines));
+});
+
 it('npm run bench:rollout prints its seed and both tables', { timeout: 30_000 }, async () => {
   const words = [...nodeCommand, 'bench/rollout/run.ts', '--machines', '50', '--seed', '7'];
   const { code, stdout, stderr } = await run(words, { cwd: repository });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^50 machines, seed 7\n/);
-  expect(stdout.match(/^\| \d+ \|/gm)).toHaveLength(9);
+  expect(stdout.match(/^\| (?:none|\d+ min) \|/gm)).toHaveLength(9);
   expect((await run([...words, '--seed', 'x'], { cwd: repository })).code).toBe(2);
 });
