@@ -31,7 +31,7 @@ export interface Why {
 
 /** Whether `status` and `doctor` have no line of their own for it. */
 export const isUntold = ({ rule }: Why): boolean => !TOLD.has(rule);
-const TOLD = new Set(['current', 'none', 'unknown', 'not-ready', 'under-way', 'opted-out', ...GATES]);
+const TOLD = new Set(['current', 'executable', 'none', 'unknown', 'not-ready', 'under-way', 'opted-out', ...GATES]);
 
 type Answer = Pick<Why, 'rule' | 'outcome' | 'reason'> & Partial<Pick<Why, 'untilMs' | 'next'>>;
 

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { escapeControls } from '../runner/log.ts';
+import type { ExecutableStatus } from '../runner/role/executable.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
 import type { Why } from './explain.ts';
 import { plural, toFileLine, toShown } from './output.ts';
@@ -30,6 +32,12 @@ export function toDriftLines({ sinceMs, versions, files, differences }: Why): st
   ];
   const more = (files ?? 0) - differences.length;
   return [parts.join(', '), ...differences.map(toFileLine), ...(more > 0 ? [`and ${plural(more, 'more file')}`] : [])];
+}
+
+/** Where it is no longer the one that is installed. */
+export function toExecutableLines(executable: ExecutableStatus | null): string[] {
+  if (executable === null || executable.state === 'installed') return [];
+  return [`${escapeControls(executable.path)} was ${executable.state} since the process started`];
 }
 
 /** A file may say any number. */

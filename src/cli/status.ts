@@ -9,7 +9,7 @@ import { toRunnerMetrics } from '../runner/role/metrics.ts';
 import type { RunnerStatus } from '../runner/role/status.ts';
 import { explain, isUntold, type Why } from './explain.ts';
 import { colors, complain, DIFFERENT, print, printJson, SAME, TROUBLE, VERDICT_COLOURS } from './output.ts';
-import { readStatus, type StateFileOptions, toDriftLines, toShownStrings } from './state-file.ts';
+import { readStatus, type StateFileOptions, toDriftLines, toExecutableLines, toShownStrings } from './state-file.ts';
 
 export interface StatusCliOptions extends StateFileOptions {
   openmetrics?: boolean;
@@ -72,8 +72,7 @@ function toStatusLines({
   if (state.httpPort !== undefined) add('port', String(state.httpPort));
   add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
   add('watches', own.path);
-  if (executable !== null && executable.state !== 'installed')
-    add('executable', `${executable.path} was ${executable.state} since the process started`);
+  for (const line of toExecutableLines(executable)) add('executable', line);
   add('started', [own.version, own.fingerprint].filter((part) => part !== null).join(' '));
   if (installed !== null)
     add(

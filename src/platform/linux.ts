@@ -3,8 +3,8 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
-import { errnoOf } from '../errors.ts';
+import { type BigIntStats, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { errnoOf, leadsNowhere } from '../errors.ts';
 import { whyNotLinuxFormat } from './elf.ts';
 import type { Platform, ProcessFacts, RunningExecutable } from './face.ts';
 import {
@@ -42,6 +42,15 @@ function readFacts(pid: number): ProcessFacts {
   return { command: readCommandName(pid), words, session: readStat(pid)?.session };
 }
 
+function statOrNothing(at: Buffer): BigIntStats | undefined {
+  try {
+    return statSync(at, { bigint: true });
+  } catch (error) {
+    if (leadsNowhere(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Linux keeps the file that runs, and adds ` (deleted)` to its path once that has another file or none (proc_pid_exe(5)). */
 function findExecutable(pid: number): RunningExecutable | null {
   const found = orUndefined(() => {
@@ -50,7 +59,7 @@ function findExecutable(pid: number): RunningExecutable | null {
     const running = statSync(kept, { bigint: true });
     const lookAt = (path: string) => {
       const installed = Buffer.from(`/proc/${pid}/root${path}`, 'latin1');
-      const stats = statSync(installed, { bigint: true, throwIfNoEntry: false });
+      const stats = statOrNothing(installed);
       const isSame = stats !== undefined && stats.dev === running.dev && stats.ino === running.ino;
       return { path, kept, installed: stats === undefined ? null : installed, isSame };
     };

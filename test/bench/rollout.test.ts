@@ -5,6 +5,8 @@ import { countMost, type Rollout, rollOut, wasOffline } from '../../bench/rollou
 import { nodeCommand, repository, run } from '../helpers/run.ts';
 
 const MINUTE = 60_000;
+/** A second on an idle machine. */
+const SLOW = { cwd: repository, timeout: 40_000 };
 const FLEET: Rollout = { machines: 200, seed: 1, spreadMs: 0, isBusy: false };
 const BAD = { ...FLEET, badUntilMs: 5 * MINUTE };
 const beginnings = (rollout: Rollout) => rollOut(rollout).flatMap(({ beganMs }) => beganMs);
@@ -67,19 +69,19 @@ describe('countMost', () => {
   });
 });
 
-it('docs/fleet.md has its figures', { timeout: 30_000 }, async () => {
-  const { stdout } = await run([...nodeCommand, 'bench/rollout/run.ts'], { cwd: repository });
+it('docs/fleet.md has its figures', { timeout: 90_000 }, async () => {
+  const { stdout } = await run([...nodeCommand, 'bench/rollout/run.ts'], SLOW);
   const lines = stdout.split('\n').filter((line) => line.startsWith('|'));
   expect(lines).toHaveLength(13);
   const page = readFileSync(join(repository, 'docs/fleet.md'), 'utf8').split('\n');
   expect(page).toEqual(expect.arrayContaining(lines));
 });
 
-it('npm run bench:rollout prints its seed and both tables', { timeout: 30_000 }, async () => {
+it('npm run bench:rollout prints its seed and both tables', { timeout: 90_000 }, async () => {
   const words = [...nodeCommand, 'bench/rollout/run.ts', '--machines', '50', '--seed', '7'];
-  const { code, stdout, stderr } = await run(words, { cwd: repository });
+  const { code, stdout, stderr } = await run(words, SLOW);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^50 machines, seed 7\n/);
   expect(stdout.match(/^\| (?:none|\d+ min) \|/gm)).toHaveLength(9);
-  expect((await run([...words, '--seed', 'x'], { cwd: repository })).code).toBe(2);
+  expect((await run([...words, '--seed', 'x'], SLOW)).code).toBe(2);
 });
