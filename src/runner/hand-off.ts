@@ -74,7 +74,8 @@ export async function considerHandOff(running: Running, target: Target, added: r
 }
 
 /** Cloned machines may share an ID, and others a name. */
-const nameRunner = (stateFile: string) => [hostname(), platform.readMachineId() ?? '', resolve(stateFile)].join('\n');
+export const nameRunner = (stateFile: string) =>
+  [hostname(), platform.readMachineId() ?? '', resolve(stateFile)].join('\n');
 
 const NO_MARK =
   'no file of it shows that it calls claimRunner, so a rehearsal would run it as a whole; stop this process, and start it by hand';

@@ -74,7 +74,7 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
     expect(doctor).toContain(`kill ${runner.pid}, and start it again\n`);
   });
 
-  it('it waits its turn, and then moves', async () => {
+  it('it waits its turn', async () => {
     const runner = await startRunner({ strategy: 'respawn', spreadMs: 600_000 });
     runner.upgrade('2.0.0');
     await held(runner, 'turn');
@@ -203,7 +203,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
     const stateFile = join(makeTemp(), 'state/runner.state.json');
     const runtime = join(makeTemp(), 'node');
     copyFileSync(process.execPath, runtime);
-    const options = ['--state', stateFile, '--restart', 'start-first', '--interval', '200ms', '--quiet', '100ms'];
+    const options = ['--state', stateFile, '--restart', 'start-first', '--interval', '200ms', '--settle', '100ms'];
     const wrapper = startWrapper(options, [runtime, 'dist/server.js'], { cwd: root });
     await wrapper.line('one');
     const before = contentsOf(buildManifestSync(root));
