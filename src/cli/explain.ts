@@ -29,8 +29,8 @@ export interface Why {
   readonly next: string | null;
 }
 
-/** Whether `status` and `doctor` have no line of their own for it. */
-export const isUntold = ({ rule }: Why): boolean => !TOLD.has(rule);
+/** Whether `status` and `doctor` have no line of their own for it. Where no file differs, only the reason says what does. */
+export const isUntold = ({ rule, files }: Why): boolean => files === 0 || !TOLD.has(rule);
 const TOLD = new Set(['current', 'executable', 'none', 'unknown', 'not-ready', 'under-way', 'opted-out', ...GATES]);
 
 type Answer = Pick<Why, 'rule' | 'outcome' | 'reason'> & Partial<Pick<Why, 'untilMs' | 'next'>>;
@@ -90,8 +90,9 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
     return { rule: 'opted-out', outcome: 'stay', reason: 'the operator disabled the hand-off', next };
   }
   if (heldBack?.gate === 'program') return explainGate(found, own, heldBack);
-  if (verdict === 'current') return explainCurrent(found, own);
   const drift = findDrift(found);
+  const isDoubtful = drift?.to === own.fingerprint; // what is installed has the fingerprint, and what runs may have another
+  if (verdict === 'current' && !isDoubtful) return explainCurrent(found, own);
   if (drift?.rule != null) {
     const reason = drift.reason ?? 'it is no release yet';
     return { rule: drift.rule, outcome: 'wait', reason, next: sayNextOfRelease(drift.rule, own.path) };
@@ -113,7 +114,9 @@ function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
 
 /** By the gates of runner/handoff/gate.ts and runner/hand-off.ts. One of a later release has no advice here. */
 function explainGate(found: RunnerStatus, own: OwnState, held: NonNullable<OwnState['heldBack']>): Answer {
-  const { gate, reason } = held;
+  const { gate } = held;
+  const doubt = findDrift(found)?.reason;
+  const reason = doubt == null ? held.reason : `${held.reason}; ${doubt}`;
   const untilMs = held.untilMs ?? null;
   const restart = sayRestart(found, own);
   const isAsked = gate === 'back-off' && own.decision.supervisor === WRAPPER;

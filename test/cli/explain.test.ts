@@ -203,9 +203,19 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
     const stateFile = join(makeTemp(), 'state/runner.state.json');
     const runtime = join(makeTemp(), 'node');
     copyFileSync(process.execPath, runtime);
-    const options = ['--state', stateFile, '--restart', 'start-first', '--interval', '200ms', '--settle', '100ms'];
+    const options = [
+      '--state',
+      stateFile,
+      '--restart',
+      'start-first',
+      '--interval',
+      '200ms',
+      '--settle',
+      '100ms',
+      '--verbose',
+    ];
     const wrapper = startWrapper(options, [runtime, 'dist/server.js'], { cwd: root });
-    await wrapper.line('one');
+    await wrapper.loaded(); // what is written before that may be what it loads
     const before = contentsOf(buildManifestSync(root));
     writeFileSync(join(root, 'dist/server.js'), 'throw new Error("it is broken")');
     await wrapper.event('kept');
@@ -229,7 +239,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
 });
 
 describe('where a state says little, status and doctor do not say more', () => {
-  const { make, none } = makeStates();
+  const { make, none, installed } = makeStates();
   const whyOfFile = async (file: string) => (await tell(file)).why;
 
   it.each<[string, () => string, Partial<Why>]>([
@@ -246,6 +256,15 @@ describe('where a state says little, status and doctor do not say more', () => {
       'what differs was told of other code, by a release that knew it',
       () => make({ own: { ...OTHER, drift: { ...DRIFT, from: 'another one' } } }),
       { rule: 'unseen', sinceMs: null, differences: [] },
+    ],
+    [
+      'what runs may have been another file of the same release',
+      () => {
+        const there = fingerprintOf(installed);
+        const drift = { ...DRIFT, from: there, to: there, reason: 'sun', files: 0, differences: [] };
+        return make({ own: { heldBack: { target: there, gate: 'idle', reason: 'moon' }, drift } });
+      },
+      { rule: 'idle', reason: 'moon; sun', files: 0 },
     ],
     ['the time is no date', () => make({ own: { ...OTHER, drift: { ...DRIFT, sinceMs: 1e300 } } }), { sinceMs: 1e300 }],
   ])('%s', async (_, makeFile, why) => {
