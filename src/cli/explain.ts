@@ -5,6 +5,7 @@
 
 import { GATES } from '../change/metrics.ts';
 import type { FileDifference } from '../manifest/diff.ts';
+import { isWindows } from '../platform/paths.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { isBeingRestarted, type RunnerStatus } from '../runner/role/status.ts';
 
@@ -83,7 +84,7 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
     return { rule: 'under-way', outcome: 'move', reason };
   }
   if (!ready) {
-    return { rule: 'not-ready', outcome: 'wait', reason: 'it has not said yet that it serves', next: 'read its log' };
+    return { rule: 'not-ready', outcome: 'wait', reason: 'it does not say that it serves', next: 'read its log' };
   }
   if (handoffDisabled && verdict === 'changed') {
     const next = `${sayRestart(found, own)}; without DISTPRINT_DISABLE_HANDOFF it would move by itself`;
@@ -108,7 +109,10 @@ function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
   if (executable === null || executable.state === 'installed')
     return { rule: 'current', outcome: 'nothing', reason: 'it runs what is installed' };
   const reason = `it runs from an executable that was ${executable.state} since it started: ${executable.path}`;
-  const next = `${sayRestart(found, own)}; else the next hand-off takes what is there then`;
+  const next =
+    executable.state === 'deleted'
+      ? `install ${executable.path} again: until then no restart finds it`
+      : `${sayRestart(found, own)}; else the next hand-off takes what is there then`;
   return { rule: 'executable', outcome: 'nothing', reason, next };
 }
 
@@ -177,7 +181,7 @@ function sayRestart({ holder }: RunnerStatus, { decision: { supervisor } }: OwnS
     launchd: 'launchctl kickstart -k TARGET',
     container: 'restart its container',
   };
-  return pick(commands, supervisor) ?? `kill ${pid}, and start it again`;
+  return pick(commands, supervisor) ?? `${isWindows ? `taskkill /F /PID ${pid}` : `kill ${pid}`}, and start it again`;
 }
 
 /** The key is of a file that anybody may have written. */
@@ -185,4 +189,7 @@ const pick = (table: Readonly<Record<string, string>>, key: string) =>
   Object.hasOwn(table, key) ? table[key] : undefined;
 
 /** As a shell takes it. */
-const quote = (path: string) => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
+function quote(path: string): string {
+  if (isWindows) return /[^\w.\\/@:+~-]/.test(path) ? `"${path}"` : path;
+  return /[^\w./@:+-]/.test(path) ? `'${path.replaceAll("'", `'\\''`)}'` : path;
+}
