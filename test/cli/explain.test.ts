@@ -21,6 +21,8 @@ const onLinux = onlyWith('Linux: it alone keeps the executable that runs', proce
 /** Each question is a process. */
 const SLOW = { timeout: 120_000 };
 
+const WEEK_MS = 604_800_000;
+
 type Told = RunnerStatus & { why: Why };
 
 const tell = async (stateFile: string) => JSON.parse((await ask('status', stateFile, '--json')).stdout) as Told;
@@ -76,7 +78,7 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
   });
 
   it('it waits its turn', async () => {
-    const runner = await startRunner({ strategy: 'respawn', spreadMs: 600_000 });
+    const runner = await startRunner({ strategy: 'respawn', spreadMs: WEEK_MS });
     runner.upgrade('2.0.0');
     await held(runner, 'turn');
     const { turn } = runner.state().distprint;
