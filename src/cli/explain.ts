@@ -125,7 +125,9 @@ function explainGate(found: RunnerStatus, own: OwnState, held: NonNullable<OwnSt
   const restart = sayRestart(found, own);
   const isAsked = gate === 'back-off' && own.decision.supervisor === WRAPPER;
   const next: Record<string, string> = {
-    'back-off': isAsked ? restart : 'install a release that works: other content is tried at once',
+    'back-off': isAsked
+      ? `to try it again: ${restart}`
+      : 'install a release that works: other content is tried at once',
     breaker: `find out what installs so often; to move now: ${restart}`,
     turn: `nothing: it moves by itself; to move now: ${restart}`,
     idle: `nothing: it moves once it is idle; to move now: ${restart}`,

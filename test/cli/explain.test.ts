@@ -228,7 +228,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
       return told.rule === 'back-off' ? told : undefined;
     });
     const path = 'dist/server.js';
-    expect(why).toMatchObject({ outcome: 'stay', next: `kill -USR2 ${wrapper.pid}` });
+    expect(why).toMatchObject({ outcome: 'stay', next: `to try it again: kill -USR2 ${wrapper.pid}` });
     expect(why.differences).toEqual([{ path, from: before[path], to: after[path] }]);
     expect((await tell(stateFile)).executable).toEqual({ path: runtime, state: 'installed' });
     rmSync(runtime);
