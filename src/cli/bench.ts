@@ -38,8 +38,7 @@ export interface BenchCliOptions extends GlobOptions {
   svg?: string;
 }
 
-export const FORMATS = ['github', 'hyperfine', 'openmetrics'] as const;
-type Format = (typeof FORMATS)[number];
+type Format = 'github' | 'hyperfine' | 'openmetrics';
 
 /**
  * @param library the URL of distprint's own entry point
