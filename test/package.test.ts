@@ -36,12 +36,14 @@ describe('the published package', { timeout: SLOW }, () => {
         'dist/index.d.ts',
         'dist/cli/main.js',
         'dist/runner/index.js',
+        'schemas/status.json',
       ]),
     );
     const known = [
       /^dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$/,
       /^dist\/THIRD-PARTY-LICENSES$/,
       /^docs\/(?:[\w-]+\.(?:md|svg)|fleet\/[\w.-]+\.(?:yml|json))$/,
+      /^schemas\/[a-z]+\.json$/,
       /^fixtures\/supervisors\/\w+\/[\w-]+(?:\.\w+)*$/,
       /^(?:package\.json|LICENSE|(?:README|CHANGELOG|CONTRIBUTING)\.md)$/,
     ];
