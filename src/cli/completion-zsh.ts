@@ -27,7 +27,7 @@ ${commands.map(({ name, description }) => `    ${quote(`${name}:${description}`)
     return ret
   fi
   local command=$words[2]
-  if ((CURRENT > 2)) && ((\${known[(I)$command:*]})); then
+  if ((CURRENT > 2)) && ((\${known[(I)\${(b)command}:*]})); then
     shift words
     ((CURRENT--))
   else
