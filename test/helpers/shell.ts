@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { plainEnv, run } from './run.ts';
+import { makeTemp } from './temp.ts';
 import { until } from './wait.ts';
 
 export interface Shell {
@@ -75,11 +76,15 @@ export async function startShell(name: keyof typeof SETUPS, { scripts, cwd, env 
 
 /** fish can be asked without a terminal. */
 export function askFish({ scripts, cwd, env = {} }: ShellPlace): Shell {
+  const home = makeTemp(); // without anybody's settings
   const sources = scripts.map((script) => `source '${script}'`).join('; ');
   return {
     async offers(line) {
-      const command = ['fish', '--no-config', '-c', `${sources}; complete -C $argv[1]`, line];
-      const { stdout } = await run(command, { cwd, env: { ...plainEnv, ...env } });
+      const command = ['fish', '-c', `${sources}; complete -C $argv[1]`, line];
+      const { stdout } = await run(command, {
+        cwd,
+        env: { ...plainEnv, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, ...env },
+      });
       return withoutSlashes(stdout.split('\n').flatMap((each) => (each === '' ? [] : [each.split('\t')[0] as string])));
     },
   };
