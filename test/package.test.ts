@@ -148,6 +148,12 @@ describe('installed into an empty folder', { timeout: SLOW }, () => {
     });
   });
 
+  it('has schemas that can be imported', async () => {
+    const script = `import schema from 'distprint/schemas/status.json' with { type: 'json' }; console.log(schema.title);`;
+    const { stdout } = await inConsumer([process.execPath, '--input-type=module', '-e', script]);
+    expect(stdout).toBe('distprint status --json\n');
+  });
+
   it('has all its code once it is imported: it works while its own node_modules is being replaced', async () => {
     const root = makePackage({ 'dist/a.js': '1' });
     const script = `
