@@ -124,6 +124,16 @@ describe('behind run --', () => {
   );
 });
 
+needs('zsh and script(1)', hasScript && hasProgram('zsh'))('zsh finds the script in a folder of $fpath', async () => {
+  const folder = makeTemp();
+  writeFileSync(join(folder, '_distprint'), (await distprint(['completion', 'zsh'])).stdout);
+  const setup = join(makeTemp(), 'setup');
+  writeFileSync(setup, `fpath=('${folder}' $fpath); compinit -u -D\n`);
+  const shell = await startShell('zsh', { scripts: [setup], cwd: makeDirectory({ dist: '' }) });
+  for (const _ of ['loaded', 'kept'])
+    expect(await shell.offers('distprint di')).toEqual([...from('di'), 'dist'].sort());
+});
+
 it('a shell that there is no script for is trouble, and stderr names those that there are', async () => {
   const { code, stdout, stderr } = await distprint(['completion', 'tcsh']);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
