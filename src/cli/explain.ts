@@ -5,6 +5,7 @@
 
 import { GATES } from '../change/metrics.ts';
 import type { FileDifference } from '../manifest/diff.ts';
+import { isWindows } from '../platform/paths.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { isBeingRestarted, type RunnerStatus } from '../runner/role/status.ts';
 
@@ -29,8 +30,8 @@ export interface Why {
   readonly next: string | null;
 }
 
-/** Whether `status` and `doctor` have no line of their own for it. */
-export const isUntold = ({ rule }: Why): boolean => !TOLD.has(rule);
+/** Whether `status` and `doctor` have no line of their own for it. Where no file differs, only the reason says what does. */
+export const isUntold = ({ rule, files }: Why): boolean => files === 0 || !TOLD.has(rule);
 const TOLD = new Set(['current', 'executable', 'none', 'unknown', 'not-ready', 'under-way', 'opted-out', ...GATES]);
 
 type Answer = Pick<Why, 'rule' | 'outcome' | 'reason'> & Partial<Pick<Why, 'untilMs' | 'next'>>;
@@ -83,15 +84,16 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
     return { rule: 'under-way', outcome: 'move', reason };
   }
   if (!ready) {
-    return { rule: 'not-ready', outcome: 'wait', reason: 'it has not said yet that it serves', next: 'read its log' };
+    return { rule: 'not-ready', outcome: 'wait', reason: 'it does not say that it serves', next: 'read its log' };
   }
   if (handoffDisabled && verdict === 'changed') {
     const next = `${sayRestart(found, own)}; without DISTPRINT_DISABLE_HANDOFF it would move by itself`;
     return { rule: 'opted-out', outcome: 'stay', reason: 'the operator disabled the hand-off', next };
   }
   if (heldBack?.gate === 'program') return explainGate(found, own, heldBack);
-  if (verdict === 'current') return explainCurrent(found, own);
   const drift = findDrift(found);
+  const isDoubtful = drift?.to === own.fingerprint; // what is installed has the fingerprint, and what runs may have another
+  if (verdict === 'current' && !isDoubtful) return explainCurrent(found, own);
   if (drift?.rule != null) {
     const reason = drift.reason ?? 'it is no release yet';
     return { rule: drift.rule, outcome: 'wait', reason, next: sayNextOfRelease(drift.rule, own.path) };
@@ -107,18 +109,25 @@ function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
   if (executable === null || executable.state === 'installed')
     return { rule: 'current', outcome: 'nothing', reason: 'it runs what is installed' };
   const reason = `it runs from an executable that was ${executable.state} since it started: ${executable.path}`;
-  const next = `${sayRestart(found, own)}; else the next hand-off takes what is there then`;
+  const next =
+    executable.state === 'deleted'
+      ? `install ${executable.path} again: until then no restart finds it`
+      : `${sayRestart(found, own)}; else the next hand-off takes what is there then`;
   return { rule: 'executable', outcome: 'nothing', reason, next };
 }
 
 /** By the gates of runner/handoff/gate.ts and runner/hand-off.ts. One of a later release has no advice here. */
 function explainGate(found: RunnerStatus, own: OwnState, held: NonNullable<OwnState['heldBack']>): Answer {
-  const { gate, reason } = held;
+  const { gate } = held;
+  const doubt = findDrift(found)?.reason;
+  const reason = doubt == null ? held.reason : `${held.reason}; ${doubt}`;
   const untilMs = held.untilMs ?? null;
   const restart = sayRestart(found, own);
   const isAsked = gate === 'back-off' && own.decision.supervisor === WRAPPER;
   const next: Record<string, string> = {
-    'back-off': isAsked ? restart : 'install a release that works: other content is tried at once',
+    'back-off': isAsked
+      ? `to try it again: ${restart}`
+      : 'install a release that works: other content is tried at once',
     breaker: `find out what installs so often; to move now: ${restart}`,
     turn: `nothing: it moves by itself; to move now: ${restart}`,
     idle: `nothing: it moves once it is idle; to move now: ${restart}`,
@@ -174,7 +183,7 @@ function sayRestart({ holder }: RunnerStatus, { decision: { supervisor } }: OwnS
     launchd: 'launchctl kickstart -k TARGET',
     container: 'restart its container',
   };
-  return pick(commands, supervisor) ?? `kill ${pid}, and start it again`;
+  return pick(commands, supervisor) ?? `${isWindows ? `taskkill /F /PID ${pid}` : `kill ${pid}`}, and start it again`;
 }
 
 /** The key is of a file that anybody may have written. */
@@ -182,4 +191,7 @@ const pick = (table: Readonly<Record<string, string>>, key: string) =>
   Object.hasOwn(table, key) ? table[key] : undefined;
 
 /** As a shell takes it. */
-const quote = (path: string) => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
+function quote(path: string): string {
+  if (isWindows) return /[^\w.\\/@:+~-]/.test(path) ? `"${path}"` : path;
+  return /[^\w./@:+-]/.test(path) ? `'${path.replaceAll("'", `'\\''`)}'` : path;
+}

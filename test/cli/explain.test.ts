@@ -14,11 +14,14 @@ import { makePackage, makeTemp } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 import { serverOf, startWrapper } from '../helpers/wrapper.ts';
 
-const onPosix = onlyWith('signals', isPosix);
+const onPosix = onlyWith('signals, and folders that can be renamed while they are watched', isPosix);
+const kill = (pid: number) => (isPosix ? `kill ${pid}` : `taskkill /F /PID ${pid}`);
 const onLinux = onlyWith('Linux: it alone keeps the executable that runs', process.platform === 'linux');
 
 /** Each question is a process. */
-const SLOW = { timeout: 60_000 };
+const SLOW = { timeout: 120_000 };
+
+const WEEK_MS = 604_800_000;
 
 type Told = RunnerStatus & { why: Why };
 
@@ -69,13 +72,13 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
     expect(status).toContain(`           A  dist/more.js  ${shorten(after['dist/more.js'])}\n`);
     expect(status).toContain(`           M  ${path}  ${shorten(before[path])} -> ${shorten(after[path])}\n`);
     expect(status).toMatch(/^held back {2}idle: the host is busy; postponed at most until /m);
-    expect(status).toContain(`kill ${runner.pid}, and start it again\n`);
+    expect(status).toContain(`to move now: ${kill(runner.pid)}, and start it again\n`);
     expect(doctor).toContain(`what differs: since ${since}, version 1.0.0 -> 2.0.0, 2 files\n`);
-    expect(doctor).toContain(`kill ${runner.pid}, and start it again\n`);
+    expect(doctor).toContain(`to move now: ${kill(runner.pid)}, and start it again\n`);
   });
 
   it('it waits its turn', async () => {
-    const runner = await startRunner({ strategy: 'respawn', spreadMs: 600_000 });
+    const runner = await startRunner({ strategy: 'respawn', spreadMs: WEEK_MS });
     runner.upgrade('2.0.0');
     await held(runner, 'turn');
     const { turn } = runner.state().distprint;
@@ -99,7 +102,7 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
     const why = await whyOf(runner);
     expect(why).toMatchObject({ rule: 'breaker', outcome: 'wait', versions: { from: '2.0.0', to: '3.0.0' }, files: 1 });
     expect((why.untilMs as number) - Date.now()).toBeLessThanOrEqual(900_000);
-    expect((await texts(runner))[0]).toMatch(/^next {7}find out what installs so often; to move now: kill /m);
+    expect((await texts(runner))[0]).toMatch(/^next {7}find out what installs so often; to move now: (?:task)?kill /m);
   });
 
   it('new code was tried, and failed', async () => {
@@ -142,7 +145,7 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
     expect(runner.state().distprint.drift).toMatchObject({ rule: null, sinceMs: why.sinceMs });
   });
 
-  it('nothing is installed', async () => {
+  onPosix('nothing is installed', async () => {
     const runner = await startRunner({ strategy: 'none' });
     const away = join(makeTemp(), 'away');
     renameSync(runner.root, away);
@@ -203,9 +206,19 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
     const stateFile = join(makeTemp(), 'state/runner.state.json');
     const runtime = join(makeTemp(), 'node');
     copyFileSync(process.execPath, runtime);
-    const options = ['--state', stateFile, '--restart', 'start-first', '--interval', '200ms', '--settle', '100ms'];
+    const options = [
+      '--state',
+      stateFile,
+      '--restart',
+      'start-first',
+      '--interval',
+      '200ms',
+      '--settle',
+      '100ms',
+      '--verbose',
+    ];
     const wrapper = startWrapper(options, [runtime, 'dist/server.js'], { cwd: root });
-    await wrapper.line('one');
+    await wrapper.loaded(); // what is written before that may be what it loads
     const before = contentsOf(buildManifestSync(root));
     writeFileSync(join(root, 'dist/server.js'), 'throw new Error("it is broken")');
     await wrapper.event('kept');
@@ -215,7 +228,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
       return told.rule === 'back-off' ? told : undefined;
     });
     const path = 'dist/server.js';
-    expect(why).toMatchObject({ outcome: 'stay', next: `kill -USR2 ${wrapper.pid}` });
+    expect(why).toMatchObject({ outcome: 'stay', next: `to try it again: kill -USR2 ${wrapper.pid}` });
     expect(why.differences).toEqual([{ path, from: before[path], to: after[path] }]);
     expect((await tell(stateFile)).executable).toEqual({ path: runtime, state: 'installed' });
     rmSync(runtime);
@@ -229,7 +242,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
 });
 
 describe('where a state says little, status and doctor do not say more', () => {
-  const { make, none } = makeStates();
+  const { make, none, installed } = makeStates();
   const whyOfFile = async (file: string) => (await tell(file)).why;
 
   it.each<[string, () => string, Partial<Why>]>([
@@ -246,6 +259,15 @@ describe('where a state says little, status and doctor do not say more', () => {
       'what differs was told of other code, by a release that knew it',
       () => make({ own: { ...OTHER, drift: { ...DRIFT, from: 'another one' } } }),
       { rule: 'unseen', sinceMs: null, differences: [] },
+    ],
+    [
+      'what runs may have been another file of the same release',
+      () => {
+        const there = fingerprintOf(installed);
+        const drift = { ...DRIFT, from: there, to: there, reason: 'sun', files: 0, differences: [] };
+        return make({ own: { heldBack: { target: there, gate: 'idle', reason: 'moon' }, drift } });
+      },
+      { rule: 'idle', reason: 'moon; sun', files: 0 },
     ],
     ['the time is no date', () => make({ own: { ...OTHER, drift: { ...DRIFT, sinceMs: 1e300 } } }), { sinceMs: 1e300 }],
   ])('%s', async (_, makeFile, why) => {

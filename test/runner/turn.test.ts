@@ -9,7 +9,7 @@ import { until } from '../helpers/wait.ts';
 
 const SPREAD_MS = 20_000;
 
-/** A state file whose runner waits for some 2 s before it moves to this. */
+/** A state file whose runner waits for some 5 s before it moves to this. */
 function findStateFile(target: string): string {
   const folder = makeTemp();
   for (let i = 0; ; i++) {
@@ -17,7 +17,7 @@ function findStateFile(target: string): string {
     const spread = { who: nameRunner(stateFile), spreadMs: SPREAD_MS };
     const { history } = weighHandoff(target, EMPTY_HISTORY, DEFAULT_LIMITS, spread, 0, true);
     const { waitMs } = history.turn ?? { waitMs: 0 };
-    if (waitMs > 1_000 && waitMs < 3_000) return stateFile;
+    if (waitMs > 3_000 && waitMs < 6_000) return stateFile;
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { statSync } from 'node:fs';
 import { showPlace, writePath } from '../../disk/raw-path.ts';
 import { type Reading, readFile } from '../../disk/read-file.ts';
 import { platform } from '../../platform/index.ts';
@@ -33,6 +34,7 @@ export function lookAtExecutable(running: ProcessId): ExecutableStatus | null {
 /** A reinstall of the same runtime is no other one. Null where one can't be read. */
 function areEqual(kept: string, installed: Buffer): boolean | null {
   try {
+    if (statSync(kept).size !== statSync(installed).size) return false;
     const [a, b] = [kept, installed].map((at): Reading => runSync(readFile(at, showPlace(at))));
     return a?.digest === b?.digest;
   } catch {
