@@ -3,6 +3,7 @@
  *
  *   npm run bench:alarms                      100 runs of a build against a copy of itself, 20 against one with 20 % more files
  *   npm run bench:alarms -- --same 10 --slower 2
+ *   npm run bench:alarms -- --load 0          with no load but the machine's own
  *   npm run bench:alarms -- --dist <dir>      with a compiled library as it is, without a build
  *
  * Meanwhile every core has a process that only counts. The targets: no alarm for the same build, and each slower one caught.
@@ -12,7 +13,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -38,13 +39,15 @@ function writePackage(root: string, files: number): void {
 /** It ends with its parent, however that ends. */
 const COUNT = 'const parent = process.ppid; while (process.ppid === parent);';
 
-const startLoad = (): ChildProcess[] =>
-  Array.from({ length: availableParallelism() }, () => spawn(process.execPath, ['-e', COUNT], { stdio: 'ignore' }));
+const startLoad = (count: number): ChildProcess[] =>
+  Array.from({ length: count }, () => spawn(process.execPath, ['-e', COUNT], { stdio: 'ignore' }));
 
 interface Ran {
   readonly code: number | null;
   readonly report: Report;
   readonly seconds: number;
+  /** Of the last minute. */
+  readonly load: number;
 }
 
 function runBench(cli: string, head: string, base: string): Ran {
@@ -52,7 +55,8 @@ function runBench(cli: string, head: string, base: string): Ran {
   const args = [cli, 'bench', head, '--baseline', base, '--quick', '--json'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (status !== 0 && status !== 1) throw new Error(`distprint bench exited with ${status}: ${stderr}`);
-  return { code: status, report: JSON.parse(stdout) as Report, seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  return { code: status, report: JSON.parse(stdout) as Report, seconds, load: loadavg()[0] as number };
 }
 
 const over = ({ report }: Ran) =>
@@ -70,7 +74,9 @@ function runAll(counts: { same: number; slower: number }, run: (which: 'same' | 
     const which = isDue('slower') && (!isDue('same') || share('slower') <= share('same')) ? 'slower' : 'same';
     const each = run(which);
     ran[which].push(each);
-    console.log(`${which} ${ran[which].length}: ${each.seconds.toFixed(1)} s, ${each.report.verdict} ${over(each)}`);
+    console.log(
+      `${which} ${ran[which].length}: ${each.seconds.toFixed(1)} s, load ${each.load.toFixed(1)}, ${each.report.verdict} ${over(each)}`,
+    );
   }
   return ran;
 }
@@ -82,12 +88,13 @@ function describe(title: string, ran: readonly Ran[]): string {
     const shown = [0, 0.5, 1].map((q) => quantile(values, q).toFixed(2));
     return `  ${work}: judged ratio, least ${shown[0]}, median ${shown[1]}, most ${shown[2]}`;
   });
-  const seconds = quantile(
-    ran.map((each) => each.seconds),
-    0.5,
-  ).toFixed(1);
+  const middle = (values: readonly number[]) => quantile(values, 0.5).toFixed(1);
+  const seconds = middle(ran.map((each) => each.seconds));
+  const load = middle(ran.map((each) => each.load));
   const alarms = ran.filter(({ code }) => code === 1).length;
-  return [`${title}: ${alarms} alarms in ${ran.length} runs, ${seconds} s each`, ...lines].join('\n');
+  return [`${title}: ${alarms} alarms in ${ran.length} runs, ${seconds} s each, load average ${load}`, ...lines].join(
+    '\n',
+  );
 }
 
 function main(): number {
@@ -95,6 +102,7 @@ function main(): number {
     options: {
       same: { type: 'string', default: '100' },
       slower: { type: 'string', default: '20' },
+      load: { type: 'string', default: String(availableParallelism()) },
       dist: { type: 'string' },
     },
   });
@@ -113,7 +121,7 @@ function main(): number {
   copyFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), join(folder, 'package.json'));
   const dist = values.dist === undefined ? buildLibrary(join(folder, 'dist')) : resolve(values.dist);
   const cli = join(dist, 'cli/main.js');
-  load.push(...startLoad());
+  load.push(...startLoad(Number(values.load)));
   const heads = { same, slower };
   const counts = { same: Number(values.same), slower: Number(values.slower) };
   const ran = runAll(counts, (which) => runBench(cli, heads[which], base));

@@ -5,8 +5,9 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { statOrNothing } from '../disk/stat.ts';
 import { writeFileAtomic } from '../disk/write-file.ts';
 import { DistprintError } from '../errors.ts';
 import { drawChart } from './bench/chart.ts';
@@ -52,6 +53,7 @@ export async function bench(path: string, options: BenchCliOptions, library: str
     );
   }
   const { budget, maxShare, maxStall, maxSlower, baseline, quick = false, svg } = options;
+  if (svg !== undefined) insistOnFolder(svg);
   const progress = createProgress(process.stderr);
   const scratch = mkdtempSync(join(tmpdir(), 'distprint-bench-'));
   const clear = () => {
@@ -78,6 +80,14 @@ export async function bench(path: string, options: BenchCliOptions, library: str
     await turn(); // a signal that ended a process of ours has reached us too
     clear();
   }
+}
+
+/** Before anything is measured. */
+function insistOnFolder(file: string): void {
+  if (statOrNothing(dirname(resolve(file)))?.isDirectory()) return;
+  throw new DistprintError('ERR_DISTPRINT_NOT_FOUND', `--svg ${file}: its folder is not there; make it first`, {
+    path: file,
+  });
 }
 
 /** Without a verdict. */

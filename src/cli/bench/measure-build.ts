@@ -162,7 +162,7 @@ const toBuild = (target: Target, watched: Record<Work, Watched>): Build => {
 function toContender(work: Work, { target, detector, answer }: Side, name: string): Contender {
   if (work === 'cold') return { name, run: () => buildManifest(target.path, target.coverage) };
   if (work === 'beat') return { name, run: () => detector.check() };
-  return { name, run: { elsewhere: async () => answer().ms } };
+  return { name, run: { elsewhere: async () => answer().ms, isFresh: true } };
 }
 
 function toFloor(work: Work, { target, stats }: Side): Contender {
@@ -170,7 +170,7 @@ function toFloor(work: Work, { target, stats }: Side): Contender {
   const name = 'floor';
   if (work === 'cold') return { name, run: () => readAll(files) };
   if (work === 'beat') return { name, run: () => statAll([...files, ...directories]) };
-  return { name, run: { elsewhere: async () => stats().ms } };
+  return { name, run: { elsewhere: async () => stats().ms, isFresh: true } };
 }
 
 async function timeWork(work: Work, side: Side, { limits, say }: BenchOptions, effort: Effort): Promise<Times> {

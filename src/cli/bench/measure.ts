@@ -16,8 +16,8 @@ import { isWindows } from '../../platform/paths.ts';
 /** One way of doing the job. */
 export interface Contender {
   readonly name: string;
-  /** Does the job once. If another process does and times it, returns the milliseconds. */
-  readonly run: (() => unknown) | { readonly elsewhere: () => Promise<number> };
+  /** Does the job once. If another process does and times it, returns the milliseconds; one that starts anew each time has nothing to warm up. */
+  readonly run: (() => unknown) | { readonly elsewhere: () => Promise<number>; readonly isFresh?: boolean };
 }
 
 /** Milliseconds of each contender in one round. */
@@ -58,8 +58,8 @@ export async function interleave(contenders: readonly Contender[], rounds: numbe
   for (let round = 0; round < rounds && !isOver(round); round++) {
     const times = new Map<string, number>();
     for (const contender of shuffle(contenders)) {
-      const { fastestMs, repeats } = plans.get(contender) as Plan;
-      if (fastestMs < LONG_MS) await sample(contender, 1, startClock);
+      const { isUncountedFirst, repeats } = plans.get(contender) as Plan;
+      if (isUncountedFirst) await sample(contender, 1, startClock);
       times.set(contender.name, await sample(contender, repeats, startClock));
     }
     measured.push(times);
@@ -86,13 +86,15 @@ export function shuffle<T>(items: readonly T[]): T[] {
 }
 
 export interface Plan {
-  readonly fastestMs: number;
+  /** Whether it runs once uncounted, before each sample. */
+  readonly isUncountedFirst: boolean;
   /** How often a sample does the job. */
   readonly repeats: number;
 }
 
 /** Runs it until the compiler should be done, and plans its samples. A process that starts anew each time can't be warmed up. */
 async function warmUp(contender: Contender, warmUpMs = WARM_UP_MS): Promise<Plan> {
+  if (typeof contender.run !== 'function' && contender.run.isFresh) return { isUncountedFirst: false, repeats: 1 };
   const started = performance.now();
   const spent = () => performance.now() - started;
   const isDone = (runs: number) => {
@@ -103,7 +105,8 @@ async function warmUp(contender: Contender, warmUpMs = WARM_UP_MS): Promise<Plan
   for (let runs = 0; !isDone(runs); runs++) {
     fastestMs = Math.min(fastestMs, await sample(contender, 1, startWallClock));
   }
-  return { fastestMs, repeats: Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastestMs))) };
+  const isUncountedFirst = fastestMs < LONG_MS;
+  return { isUncountedFirst, repeats: Math.min(MAX_REPEATS, Math.max(1, Math.ceil(MIN_SAMPLE_MS / fastestMs))) };
 }
 
 /** Milliseconds a run. A synchronous job is not awaited: that would cost more than a small one takes. */
