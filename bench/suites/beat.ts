@@ -8,15 +8,15 @@
  * event loop (`performance.eventLoopUtilization`) and of one CPU (`process.cpuUsage`, all threads, user and system).
  */
 
+import { statAll } from '../../src/cli/bench/floor.ts';
+import { type Contender, toMeasure } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
-import { statAll } from '../peers/floor.ts';
 import { atMost, below, type Claim, type Finding, judgeAll, shown, type Target } from '../results/claims.ts';
 import { CPU, FILES, SHARE_TABLE, toShareRow } from '../results/heartbeat.ts';
 import { toRatioRow, toRow } from '../results/table.ts';
 import { type Corpus, toFiles, withDirectories } from '../subjects/corpora.ts';
 import { copyCorpus, toGitStatus, waitUntilNotRacy } from '../subjects/trees.ts';
 import { launch } from '../timing/launcher.ts';
-import { type Contender, toMeasure } from '../timing/measure.ts';
 import { slowed } from '../timing/slowdown.ts';
 
 const TABLE = 'beat on an unchanged tree';

@@ -14,12 +14,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { median } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import { atMost } from '../results/claims.ts';
 import { toRow, toSpread } from '../results/table.ts';
 import type { Corpus } from '../subjects/corpora.ts';
 import { copyCorpus, generateTree, waitUntilNotRacy } from '../subjects/trees.ts';
-import { median } from '../timing/measure.ts';
 
 const TARGET = atMost(5);
 /** By then the histogram's timer has fired again. */
