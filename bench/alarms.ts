@@ -12,10 +12,9 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { quantile } from '../src/cli/bench/measure.ts';
 import type { Judgement, Report } from '../src/cli/bench/report.ts';
@@ -118,7 +117,6 @@ function main(): number {
   writePackage(base, FILES);
   cpSync(base, same, { recursive: true });
   writePackage(slower, FILES * 1.2);
-  copyFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), join(folder, 'package.json'));
   const dist = values.dist === undefined ? buildLibrary(join(folder, 'dist')) : resolve(values.dist);
   const cli = join(dist, 'cli/main.js');
   load.push(...startLoad(Number(values.load)));

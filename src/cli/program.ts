@@ -277,7 +277,7 @@ function addBench(program: Command): void {
       'bench',
       `Examples:
   distprint bench .                               a cold build, a beat, a fresh process's first answer
-  distprint bench . --quick --md                  in 10 s, for the comment of a pull request
+  distprint bench . --quick --md                  soon, and for the comment of a pull request
   distprint bench . --baseline ../base            this build against another one of the same package
   distprint bench . --format github > bench.json  for github-action-benchmark
 
@@ -302,7 +302,7 @@ Exit codes: 0 within the limits, 1 over one of them, 2 trouble.`,
     )
     .option('--baseline <path>', 'another build of the same package, to compare with')
     .addOption(share('--max-slower', 'how much slower than the baseline it may be').default(0.1, '10%'))
-    .option('--quick', 'fewer rounds: 10 s at most, for packages of usual size')
+    .option('--quick', 'fewer rounds: 10 s at most on an idle machine, for packages of usual size')
     .addOption(new Option('--json', 'print one JSON object').conflicts(['md', 'format']))
     .addOption(new Option('--md', 'print Markdown, for the comment of a pull request').conflicts('format'))
     .addOption(

@@ -69,7 +69,7 @@ function drawLimits({ budgetMs, maxShare }: Report['limits'], y: Scale): string[
     ms: number,
     text: string,
   ) => `  <line class="line" x1="${PLOT.left}" x2="${PLOT.right}" y1="${y(ms)}" y2="${y(ms)}"/>
-  <text class="budget small" x="${PLOT.right + 8}" y="${y(ms) + 4}">${toXml(text)}</text>`;
+  <text class="budget small" x="${PLOT.left + 8}" y="${y(ms) - 6}">${toXml(text)}</text>`;
   return [
     line(budgetMs, `the budget, ${toTime(budgetMs)}`),
     line(budgetMs * maxShare, `the limit of a beat, ${toPercent(maxShare)} of it`),

@@ -70,7 +70,7 @@ function toStalls({ stalls }: Report): Table {
 }
 
 /** In the order of what happens. */
-const PARTS = { list: 'list', stat: 'stat', open: 'open, close', read: 'read', rest: 'hash, sort, compare' } as const;
+const PARTS = { list: 'list', stat: 'stat', open: 'open, close', read: 'read', rest: 'the rest' } as const;
 
 function toSpent({ spent }: Report): Table {
   const keys = Object.keys(PARTS) as (keyof typeof PARTS)[];

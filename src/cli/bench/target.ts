@@ -32,7 +32,7 @@ export async function openTarget(path: string, coverage: CoverageOptions): Promi
   const { pass } = await runAsync(scan(resolve(path), coverage, null));
   const { kind, name, version, fingerprint, bytes } = await runAsync(toBuiltManifest(pass));
   const { places, directories } = pass.listing;
-  if (places.length === 0) throw sayEmpty(path, pass.subject.hasDist === true);
+  if (places.length === 0) throw sayEmpty(path, coverage, pass.subject.hasDist === true);
   return {
     ...{ path, coverage, kind, name, version, fingerprint, bytes },
     files: places,
@@ -40,8 +40,10 @@ export async function openTarget(path: string, coverage: CoverageOptions): Promi
   };
 }
 
-function sayEmpty(path: string, hasDist: boolean): DistprintError {
-  const what = hasDist ? 'its dist is empty; build it first' : 'no file counts there';
+function sayEmpty(path: string, { include, exclude }: CoverageOptions, hasDist: boolean): DistprintError {
+  const isUsual = include === undefined && exclude === undefined;
+  const usual = hasDist ? 'its dist is empty; build it first' : 'no file counts there';
+  const what = isUsual ? usual : 'with these --include and --exclude no file counts there';
   return new DistprintError('ERR_DISTPRINT_NOT_FOUND', `${path}: ${what}`, { path });
 }
 
