@@ -4,7 +4,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { statOrNothing } from '../disk/stat.ts';
@@ -16,11 +16,12 @@ import { toHyperfine } from './bench/hyperfine.ts';
 import { toMarkdown } from './bench/markdown.ts';
 import { measureBuild } from './bench/measure-build.ts';
 import { toOpenMetrics } from './bench/openmetrics.ts';
-import { createProgress } from './bench/progress.ts';
 import type { Report } from './bench/report.ts';
 import { toText } from './bench/text.ts';
 import { type GlobOptions, toCoverage } from './coverage.ts';
 import { colors, DIFFERENT, printJson, SAME } from './output.ts';
+import { createRoundsLine } from './progress.ts';
+import { endAlike } from './run/signals.ts';
 
 export interface BenchCliOptions extends GlobOptions {
   /** Milliseconds. */
@@ -53,7 +54,7 @@ export async function bench(path: string, options: BenchCliOptions, library: str
   }
   const { budget, maxShare, maxStall, maxSlower, baseline, quick = false, svg } = options;
   if (svg !== undefined) insistOnFolder(svg);
-  const progress = createProgress(process.stderr);
+  const progress = createRoundsLine();
   const scratch = mkdtempSync(join(tmpdir(), 'distprint-bench-'));
   const clear = () => {
     progress.end();
@@ -89,12 +90,12 @@ function insistOnFolder(file: string): void {
   });
 }
 
-/** Without a verdict. */
+/** Without a verdict: as if nobody had handled the signal. */
 function endAtSignals(clear: () => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
       clear();
-      process.exit(128 + constants.signals[signal]);
+      endAlike({ code: null, signal });
     });
   }
 }
