@@ -55,12 +55,13 @@ export async function bench(path: string, options: BenchCliOptions, library: str
   const { budget, maxShare, maxStall, maxSlower, baseline, quick = false, svg } = options;
   if (svg !== undefined) insistOnFolder(svg);
   const progress = createRoundsLine();
-  const scratch = mkdtempSync(join(tmpdir(), 'distprint-bench-'));
+  let scratch: string | undefined;
   const clear = () => {
     progress.end();
-    rmSync(scratch, { recursive: true, force: true });
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
   };
   endAtSignals(clear);
+  scratch = mkdtempSync(join(tmpdir(), 'distprint-bench-'));
   try {
     const report = await measureBuild({
       path,
