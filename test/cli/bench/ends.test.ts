@@ -47,7 +47,11 @@ describe('distprint bench is trouble, said on stderr,', { timeout: BENCH_MS }, (
     ['for a path that is not there', () => ['gone'], 'gone: no such file or directory'],
     ['for an empty dist', () => [empty()], 'its dist is empty; build it first'],
     ['for a folder without a file', () => [makeDirectory({})], 'no file counts there'],
-    ['for a baseline that is not there', () => [named('a'), '--baseline', 'origin/main'], 'origin/main: no such file'],
+    [
+      'for a baseline that is not there',
+      () => [named('a'), '--baseline', 'origin/main'],
+      'main: no such file or directory; give the path of a build',
+    ],
     ['for a baseline of another name', () => [named('a'), '--baseline', named('b')], 'is the package b, '],
     [
       'for a file as the baseline of a package',
