@@ -8,7 +8,14 @@ import type { OwnState } from '../runner/role/state-file.ts';
 import type { RunnerStatus } from '../runner/role/status.ts';
 import { explain, isUntold, type Why } from './explain.ts';
 import { colors, DIFFERENT, print, printJson, SAME, TROUBLE } from './output.ts';
-import { readStatus, type StateFileOptions, toDriftLines, toExecutableLines, toShownStrings } from './state-file.ts';
+import {
+  readStatus,
+  type StateFileOptions,
+  toDriftLines,
+  toExecutableLines,
+  toNextLine,
+  toShownStrings,
+} from './state-file.ts';
 
 /** Exit code 0: the runner would move to new code. 1: it would not, or not now. 2: there is nobody to ask. */
 export function doctor(options: StateFileOptions): void {
@@ -31,7 +38,8 @@ export function doctor(options: StateFileOptions): void {
 
 /** What it does about what is installed now. */
 function toWhyLines(why: Why, executable: RunnerStatus['executable']): string[] {
-  const { rule, reason, next } = toShownStrings(why);
+  const { rule, reason } = toShownStrings(why);
+  const next = toNextLine(why);
   const drift = toDriftLines(why);
   return [
     ...toExecutableLines(executable).map((line) => `executable: ${line}`),

@@ -111,7 +111,7 @@ function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
   const reason = `it runs from an executable that was ${executable.state} since it started: ${executable.path}`;
   const next =
     executable.state === 'deleted'
-      ? `install ${executable.path} again: until then no restart finds it`
+      ? `before a restart: install ${executable.path} again, unless what starts it leads to another one by now`
       : `${sayRestart(found, own)}; else the next hand-off takes what is there then`;
   return { rule: 'executable', outcome: 'nothing', reason, next };
 }
@@ -190,8 +190,12 @@ function sayRestart({ holder }: RunnerStatus, { decision: { supervisor } }: OwnS
 const pick = (table: Readonly<Record<string, string>>, key: string) =>
   Object.hasOwn(table, key) ? table[key] : undefined;
 
-/** As a shell takes it. */
+/** As a shell takes it. What a terminal would obey is written as its bytes; a shell that knows no `$'…'` takes them for plain text. */
 function quote(path: string): string {
   if (isWindows) return /[^\w.\\/@:+~-]/.test(path) ? `"${path}"` : path;
-  return /[^\w./@:+-]/.test(path) ? `'${path.replaceAll("'", `'\\''`)}'` : path;
+  if (!/[^\w./@:+-]/.test(path)) return path;
+  return /\p{Cc}/u.test(path) ? `$'${path.replace(/[\p{Cc}'\\]/gu, toOctal)}'` : `'${path.replaceAll("'", `'\\''`)}'`;
 }
+
+const toOctal = (text: string) =>
+  [...Buffer.from(text)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');

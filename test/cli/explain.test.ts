@@ -8,9 +8,11 @@ import { distprint } from '../helpers/cli.ts';
 import { contentsOf, fingerprintOf } from '../helpers/manifest.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { gone } from '../helpers/role.ts';
+import { run } from '../helpers/run.ts';
 import { makeRunnerPackage, type RunnerProgram, startRunner } from '../helpers/runner.ts';
 import { ask, makeStates, OPTED_OUT, OTHER } from '../helpers/states.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
+import { writePackage } from '../helpers/tree.ts';
 import { until } from '../helpers/wait.ts';
 import { serverOf, startWrapper } from '../helpers/wrapper.ts';
 
@@ -270,6 +272,11 @@ describe('where a state says little, status and doctor do not say more', () => {
       { rule: 'idle', reason: 'moon; sun', files: 0 },
     ],
     ['the time is no date', () => make({ own: { ...OTHER, drift: { ...DRIFT, sinceMs: 1e300 } } }), { sinceMs: 1e300 }],
+    [
+      'the time of a failure is no date',
+      () => make({ own: { tried: { ...TRIED, retryAtMs: -1e300 } } }),
+      { rule: 'current' },
+    ],
   ])('%s', async (_, makeFile, why) => {
     const file = makeFile();
     expect(await whyOfFile(file)).toMatchObject(why);
@@ -287,6 +294,23 @@ describe('where a state says little, status and doctor do not say more', () => {
     files: 12,
     differences: [{ path: 'a\x1b[2J', from: 'fifo', to: 'dangling:0123456789abcdef' }],
   };
+
+  const TRIED = { fingerprint: 'x', version: null, reason: 'moon', failures: 1, atMs: 0 };
+
+  onPosix.for([
+    ['sh', "it's here; touch pwned; '\\ $(touch pwned)"],
+    ['bash', "a\nb'; touch pwned; '\\ \x1b[2J\u009b é"],
+  ] as const)('what it says to type names the very path: %s', async ([shell, name]) => {
+    const path = writePackage(join(makeTemp(), name), {});
+    const file = make({ own: { ...OTHER, path, drift: { ...DRIFT, rule: 'seal' } } });
+    for (const command of ['status', 'doctor'] as const) {
+      const { stdout } = await ask(command, file);
+      const [, typed] = /^next.*distprint seal (.*)$/m.exec(stdout) ?? [];
+      expect(typed).toEqual(expect.not.stringMatching(/\p{Cc}/u));
+      const ran = await run([shell, '-c', `printf '<%s>' ${typed}`], { cwd: makeTemp() });
+      expect(ran.stdout).toBe(`<${path}>`);
+    }
+  });
 
   it('counts the files that it does not name, and lets nothing through to a terminal', async () => {
     const file = make({ own: { ...OTHER, drift: DRIFT } });
