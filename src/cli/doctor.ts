@@ -22,7 +22,7 @@ export function doctor(options: StateFileOptions): void {
   const found = readStatus(options);
   const own = found.isRunning ? found.state?.distprint : undefined;
   if (own === undefined) {
-    const problem = found.problem ?? 'no runner runs';
+    const problem = found.problem ?? explain(found, Date.now()).reason;
     if (options.json) printJson({ problem });
     else process.stderr.write(`distprint: ${escapeControls(problem)}\n`);
     process.exitCode = TROUBLE;

@@ -6,6 +6,7 @@
 import { GATES } from '../change/metrics.ts';
 import type { FileDifference } from '../manifest/diff.ts';
 import { isWindows } from '../platform/paths.ts';
+import { isForeign } from '../platform/process-id.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { isBeingRestarted, type RunnerStatus } from '../runner/role/status.ts';
 
@@ -94,6 +95,8 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
   const drift = findDrift(found);
   const isDoubtful = drift?.to === own.fingerprint; // what is installed has the fingerprint, and what runs may have another
   if (verdict === 'current' && !isDoubtful) return explainCurrent(found, own);
+  const stopped = explainStopped(found, own, nowMs);
+  if (stopped !== null) return stopped;
   if (drift?.rule != null) {
     const reason = drift.reason ?? 'it is no release yet';
     return { rule: drift.rule, outcome: 'wait', reason, next: sayNextOfRelease(drift.rule, own.path) };
@@ -101,7 +104,8 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
   if (heldBack !== null) return explainGate(found, own, heldBack);
   if (verdict === 'missing')
     return { rule: 'missing', outcome: 'wait', reason: 'nothing is installed', next: 'install it again' };
-  return explainUnseen(found, own, nowMs);
+  // It has changed since the last heartbeat, or there was none since.
+  return { rule: 'unseen', outcome: 'wait', reason: 'its next heartbeat will look at what is installed' };
 }
 
 function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
@@ -152,26 +156,26 @@ function sayNextOfRelease(rule: string, path: string): string {
   return `nothing: it goes on once all is quiet; to see what moves: distprint watch ${quote(path)}`;
 }
 
-/** What is installed has changed since the last heartbeat, or there was none since. */
-function explainUnseen(found: RunnerStatus, own: OwnState, nowMs: number): Answer {
+/** Where it looks no more, what its last heartbeat said it waits for never comes. Null where it looks. */
+function explainStopped(found: RunnerStatus, own: OwnState, nowMs: number): Answer | null {
   const { lastHeartbeat } = found.state ?? {};
   const beatMs = new Date(lastHeartbeat ?? Number.NaN).getTime();
-  const isLate = own.intervalMs !== null && nowMs - beatMs > LATE_INTERVALS * own.intervalMs;
-  if (own.intervalMs === null) {
-    const next = sayRestart(found, own);
-    return { rule: 'unseen', outcome: 'stay', reason: 'its heartbeat was ended, so it looks no more', next };
-  }
-  if (isLate) {
-    const reason = `its last heartbeat was at ${lastHeartbeat}: it hangs, or was stopped`;
-    return { rule: 'unseen', outcome: 'stay', reason, next: sayRestart(found, own) };
-  }
-  return { rule: 'unseen', outcome: 'wait', reason: 'its next heartbeat will look at what is installed' };
+  const isLate = own.intervalMs !== null && nowMs - beatMs > LATE_INTERVALS * own.intervalMs + LONGEST_BEAT_MS;
+  if (own.intervalMs !== null && !isLate) return null;
+  const reason = isLate
+    ? `its last heartbeat was at ${lastHeartbeat}: it hangs, or was stopped`
+    : 'its heartbeat was ended, so it looks no more';
+  return { rule: 'unseen', outcome: 'stay', reason, next: sayRestart(found, own) };
 }
 
 const LATE_INTERVALS = 3;
+/** The host alone may take 5 s to say whether it is idle. */
+const LONGEST_BEAT_MS = 10_000;
 
 function sayRestart({ holder }: RunnerStatus, { decision: { supervisor } }: OwnState): string {
   const pid = holder?.process.pid;
+  if (holder !== null && isForeign(holder.process) && supervisor !== 'container')
+    return `restart it where it runs: process ${pid} of another PID namespace or machine`; // here, that PID is another's
   const commands: Record<string, string> = {
     [WRAPPER]: `kill -USR2 ${pid}`,
     systemd: `systemctl restart UNIT (systemctl status ${pid} names it)`,

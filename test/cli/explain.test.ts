@@ -161,10 +161,15 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
     const runner = await startRunner({ strategy: 'none', intervalMs: 200 });
     process.kill(runner.pid, 'SIGSTOP');
     runner.upgrade('2.0.0');
-    const why = await until('it to be late', async () => {
-      const told = await whyOf(runner);
-      return told.outcome === 'stay' ? told : undefined;
-    });
+    const why = await until(
+      'it to be late',
+      async () => {
+        const told = await whyOf(runner);
+        return told.outcome === 'stay' ? told : undefined;
+      },
+      100,
+      30_000,
+    );
     expect(why).toMatchObject({ rule: 'unseen', next: `kill ${runner.pid}, and start it again` });
     process.kill(runner.pid, 'SIGCONT');
     await held(runner, 'strategy');
@@ -245,6 +250,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
 
 describe('where a state says little, status and doctor do not say more', () => {
   const { make, none, installed } = makeStates();
+  const LONG_AGO = '2020-01-01T00:00:00.000Z';
   const whyOfFile = async (file: string) => (await tell(file)).why;
 
   it.each<[string, () => string, Partial<Why>]>([
@@ -271,6 +277,24 @@ describe('where a state says little, status and doctor do not say more', () => {
       },
       { rule: 'idle', reason: 'moon; sun', files: 0 },
     ],
+    [
+      'it looks no more, whatever it waits for',
+      () => make({ own: { ...OTHER, heldBack: TURN, intervalMs: null } }),
+      { rule: 'unseen', outcome: 'stay', reason: 'its heartbeat was ended, so it looks no more' },
+    ],
+    [
+      'it hangs, whatever it waits for',
+      () => make({ own: { ...OTHER, heldBack: TURN }, fields: { lastHeartbeat: LONG_AGO } }),
+      { rule: 'unseen', outcome: 'stay', reason: `its last heartbeat was at ${LONG_AGO}: it hangs, or was stopped` },
+    ],
+    [
+      'its PID is one of another machine, and here another process has it',
+      () => make({ holder: { pid: process.pid, started: ELSEWHERE }, own: { ...OTHER, heldBack: TURN } }),
+      {
+        rule: 'turn',
+        next: `nothing: it moves by itself; to move now: restart it where it runs: process ${process.pid} of another PID namespace or machine`,
+      },
+    ],
     ['the time is no date', () => make({ own: { ...OTHER, drift: { ...DRIFT, sinceMs: 1e300 } } }), { sinceMs: 1e300 }],
     [
       'the time of a failure is no date',
@@ -295,6 +319,8 @@ describe('where a state says little, status and doctor do not say more', () => {
     differences: [{ path: 'a\x1b[2J', from: 'fifo', to: 'dangling:0123456789abcdef' }],
   };
 
+  const TURN = { target: 'x', gate: 'turn', reason: 'moon' };
+  const ELSEWHERE = '00000000-0000-0000-0000-000000000000/pid:[1]/1';
   const TRIED = { fingerprint: 'x', version: null, reason: 'moon', failures: 1, atMs: 0 };
 
   onPosix.for([
