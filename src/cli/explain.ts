@@ -88,7 +88,7 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
     return { rule: 'not-ready', outcome: 'wait', reason: 'it does not say that it serves', next: 'read its log' };
   }
   if (handoffDisabled && verdict === 'changed') {
-    const next = `${sayRestart(found, own)}; without DISTPRINT_DISABLE_HANDOFF it would move by itself`;
+    const next = `${sayRestart(found, own)}; without the variable that opts out (DISTPRINT_DISABLE_HANDOFF, unless its program names another) it would move by itself`;
     return { rule: 'opted-out', outcome: 'stay', reason: 'the operator disabled the hand-off', next };
   }
   if (heldBack?.gate === 'program') return explainGate(found, own, heldBack);
@@ -97,7 +97,8 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
   if (verdict === 'current' && !isDoubtful) return explainCurrent(found, own);
   const stopped = explainStopped(found, own, nowMs);
   if (stopped !== null) return stopped;
-  if (drift?.rule != null) {
+  const isBack = drift?.rule === 'missing' && verdict !== 'missing'; // it was installed again since its last heartbeat
+  if (drift?.rule != null && !isBack) {
     const reason = drift.reason ?? 'it is no release yet';
     return { rule: drift.rule, outcome: 'wait', reason, next: sayNextOfRelease(drift.rule, own.path) };
   }

@@ -295,6 +295,11 @@ describe('where a state says little, status and doctor do not say more', () => {
         next: `nothing: it moves by itself; to move now: restart it where it runs: process ${process.pid} of another PID namespace or machine`,
       },
     ],
+    [
+      'it was installed again since nothing was there',
+      () => make({ own: { ...OTHER, drift: { ...DRIFT, rule: 'missing', files: null } } }),
+      { rule: 'unseen', outcome: 'wait', next: null },
+    ],
     ['the time is no date', () => make({ own: { ...OTHER, drift: { ...DRIFT, sinceMs: 1e300 } } }), { sinceMs: 1e300 }],
     [
       'the time of a failure is no date',
