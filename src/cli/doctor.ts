@@ -33,7 +33,8 @@ export function doctor(options: StateFileOptions): void {
   const why = explain(found, Date.now());
   if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried, executable, why });
   else for (const line of [...toDoctorLines(toShownStrings(own)), ...toWhyLines(why, executable)]) print(line);
-  process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
+  process.exitCode =
+    decision.strategy === 'none' || handoffDisabled || heldBack !== null || why.outcome === 'stay' ? DIFFERENT : SAME;
 }
 
 /** What it does about what is installed now. */

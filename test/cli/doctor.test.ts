@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { gone } from '../helpers/role.ts';
-import { ask, EXEC, HELD, makeStates, NONE, OPTED_OUT } from '../helpers/states.ts';
+import { ask, EXEC, HELD, makeStates, NONE, OPTED_OUT, OTHER } from '../helpers/states.ts';
 
 const { make, makeDamaged, none } = makeStates();
 const makeSilent = () => {
@@ -25,6 +25,12 @@ describe('distprint doctor exits with 0 if the runner would move to new code, 1 
       () => make({ own: { decision: EXEC, heldBack: HELD } }),
       1,
       'held back: back-off: not again yet\n',
+    ],
+    [
+      'that looks no more',
+      () => make({ own: { decision: EXEC, ...OTHER, intervalMs: null } }),
+      1,
+      'now: unseen: its heartbeat was ended, so it looks no more\n',
     ],
     ['that died', () => make({ holder: gone }), 2, 'no runner runs\n'],
     ['that never was', () => none, 2, 'no runner runs\n'],
