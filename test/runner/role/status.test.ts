@@ -192,6 +192,7 @@ describe('readRunnerStatus', () => {
   const strange: [string, Written][] = [
     ['a glob that is none', { own: { coverage: { include: ['../..'] } } }],
     ['a relative path', { own: { path: 'not/there' } }],
+    ['a path that no file can have', { own: { path: '/\0' } }],
   ];
 
   it.each(strange)('never throws for a state that names %s', (_, written) => {
