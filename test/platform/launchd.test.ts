@@ -48,13 +48,25 @@ const conditions = (...each: [name: string, is: string][]) =>
 
 describe('a job of launchd', () => {
   it('says its process and its file', () => {
-    expect(parseJob(JOB)).toEqual({ pid: 10526, plist: '/Users/x/Library/LaunchAgents/com.example.daemon.plist' });
+    expect(parseJob(JOB)).toEqual({
+      pid: 10526,
+      plist: '/Users/x/Library/LaunchAgents/com.example.daemon.plist',
+      minimumRunMs: 10_000,
+    });
+  });
+
+  it('says its ThrottleInterval; 10 s where it does not', () => {
+    const other = (line: string) => parseJob(JOB.replace('\tminimum runtime = 10\n', line)).minimumRunMs;
+    expect(other('\tminimum runtime = 60\n')).toBe(60_000);
+    expect(other('\tminimum runtime = 0\n')).toBe(0);
+    expect(other('')).toBe(10_000);
   });
 
   it('has no file where a program submitted it, and no process where it does not run', () => {
     expect(parseJob('system/a = {\n\tpath = (submitted by smd[532])\n\tstate = not running\n}\n')).toEqual({
       pid: Number.NaN,
       plist: undefined,
+      minimumRunMs: 10_000,
     });
   });
 
