@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, copyFileSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
@@ -37,6 +37,34 @@ describe('a file that another program holds', () => {
       closeSync(fd);
     }
     expect(await settled(detector)).toMatchObject({ verdict: 'current' });
+  });
+});
+
+itOnWindows(
+  'a file that was deleted while a reader has it open is changed, at the latest when that is done',
+  async () => {
+    const root = makePackage({ 'dist/a.js': 'alpha', 'dist/b.js': 'beta' });
+    const detector = createDetector({ path: root, settleMs: 100 });
+    const fd = openSync(join(root, 'dist/a.js'), 'r');
+    try {
+      unlinkSync(join(root, 'dist/a.js'));
+      // Windows 10 takes the name away at once; before, and where the disk can't, it stays and opens for nobody (EPERM).
+      const { verdict } = await detector.check();
+      expect(['settling', 'changed']).toContain(verdict);
+    } finally {
+      closeSync(fd);
+    }
+    expect(await settled(detector)).toMatchObject({ verdict: 'changed', changes: { removed: ['dist/a.js'] } });
+  },
+);
+
+itOnWindows('a rename that changes the case of a name alone is a change', async () => {
+  const root = makePackage({ 'dist/a.js': 'alpha', 'dist/b.js': 'beta' });
+  const detector = createDetector({ path: root, settleMs: 100 });
+  renameSync(join(root, 'dist/a.js'), join(root, 'dist/A.js'));
+  expect(await settled(detector)).toMatchObject({
+    verdict: 'changed',
+    changes: { added: ['dist/A.js'], removed: ['dist/a.js'], changed: [] },
   });
 });
 

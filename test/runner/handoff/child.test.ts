@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
 import { built, startProgram } from '../../helpers/built.ts';
+import { startRunner } from '../../helpers/runner.ts';
+import { writeTree } from '../../helpers/temp.ts';
+import { until } from '../../helpers/wait.ts';
 
 /** Is its own new code: a child leaves at once. */
 const START = (part: 'rehearsal' | 'replacement') => `
@@ -27,4 +30,19 @@ await child.ended(10_000);
 await new Promise(setImmediate);
 console.log(JSON.stringify({ failure }));`);
   expect(await program.hear()).toEqual({ failure: 'it ended with exit status 1' });
+});
+
+it('a rehearsal that is killed, as macOS does where a signature is broken, is told so, and the old process stays', async () => {
+  const runner = await startRunner({ strategy: 'respawn' });
+  writeTree(runner.root, {
+    'package.json': { name: 'daemon', version: '2.0.0', type: 'module', bin: 'dist/main.js' },
+    'dist/release.js': "process.kill(process.pid, 'SIGKILL');\nexport default '2.0.0';\n",
+  });
+  const failure = await until('the failure', () => runner.logs().find((line) => /hand-off to .* failed/.test(line)));
+  expect(failure).toMatch(/^hand-off to 2\.0\.0 \(\S+\) failed, staying on 1\.0\.0: it was ended by SIGKILL$/);
+  await runner.beats(2);
+  expect(runner.state()).toMatchObject({
+    pid: runner.pid,
+    distprint: { tried: { reason: 'it was ended by SIGKILL' } },
+  });
 });
