@@ -6,7 +6,7 @@ import { until } from '../../helpers/wait.ts';
 
 /** Is its own new code: a child leaves at once. */
 const START = (part: 'rehearsal' | 'replacement') => `
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 if (process.env.DISTPRINT_HANDOFF !== undefined) process.exit(1);
 const { startChild } = await import(${JSON.stringify(built('runner/handoff/child.js'))});
 const from = { pid: process.pid, started: '' };
@@ -17,9 +17,11 @@ const child = await startChild(handoff, [], new AbortController().signal);
 it('when a rehearsal has ended, no child is left: what ends after exec would be a zombie', async () => {
   const program = startProgram(`${START('rehearsal')}
 const ended = await child.ended(10_000);
-const children = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim();
-console.log(JSON.stringify({ ended, children }));`);
-  expect(await program.hear()).toEqual({ ended: true, children: '' });
+const { pid, stdout } = spawnSync('ps', ['-A', '-o', 'ppid=,pid='], { encoding: 'utf8' });
+const all = stdout.split('\\n').map((line) => line.trim().split(/ +/).map(Number));
+const children = all.filter(([parent, child]) => parent === process.pid && child !== pid);
+console.log(JSON.stringify({ ended, children, isShown: all.some(([, each]) => each === pid) }));`);
+  expect(await program.hear()).toEqual({ ended: true, children: [], isShown: true });
 });
 
 it('when a replacement has ended before it is proven, its predecessor knows at once: the port is silent until then', async () => {
