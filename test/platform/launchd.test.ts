@@ -109,7 +109,7 @@ describe('the file for operators', () => {
   const filled = text.replace(/@([A-Z]+)@/g, (whole, word: string) => values[word] ?? whole);
 
   needs('python3', hasProgram('python3'))('is a property list, of the keys of launchd.plist(5)', async () => {
-    const script = 'import json, plistlib, sys; print(json.dumps(plistlib.load(sys.stdin.buffer)))';
+    const script = 'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
     const { code, stdout, stderr } = await run(['python3', '-c', script], { input: filled });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toEqual({
