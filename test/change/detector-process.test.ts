@@ -39,7 +39,7 @@ describe('a program that looks at itself', () => {
   itWithoutCase('is found, and doubted, however its path is spelled', async () => {
     const root = makePackage(files);
     writeProgram(join(root, 'dist/cli.mjs'));
-    const program = await talk([...nodeCommand, join(root.toUpperCase(), 'DIST/CLI.MJS')]);
+    const program = await talk([...nodeCommand, join(root.toUpperCase(), 'DIST/cli.mjs')]);
     rewrite(root);
     await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
     expect(await settledIn(program)).toMatchObject({
