@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;
 
+/** The job of launchd that this process is of. */
 export interface LaunchdJob {
   readonly kind: 'launchd';
   /** After an exit with the status in question; null where that can't be told. */
