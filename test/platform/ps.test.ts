@@ -11,6 +11,7 @@ import {
   parseStarted,
   readFacts,
   readStarted,
+  saysForeground,
 } from '../../src/platform/ps.ts';
 import { hasProgram, onlyWith } from '../helpers/needs.ts';
 import { makeTemp } from '../helpers/temp.ts';
@@ -48,6 +49,16 @@ describe('what ps says', () => {
   it('of children: those of one parent that live', () => {
     const text = '    1     0 Ss\n   20     1 S\n   21    20 R+\n   22    20 Z\n  210    20 S\n';
     expect(listChildrenIn(text, 20)).toEqual([21, 210]);
+  });
+
+  it.each([
+    ['S+\n', true],
+    ['Ss+  \n', true],
+    ['S\n', false],
+    ['TN\n', false],
+    ['', true],
+  ])('of the foreground of a terminal: %j', (state, isThere) => {
+    expect(saysForeground(state)).toBe(isThere);
   });
 
   itWithPs('of our children, but ps', async () => {
