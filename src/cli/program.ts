@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
 import { escapeControls } from '../runner/log.ts';
 import type { GlobOptions } from './coverage.ts';
@@ -18,6 +18,9 @@ import type { RunOptions } from './run/prepare.ts';
 import type { StateFileOptions } from './state-file.ts';
 import type { StatusCliOptions } from './status.ts';
 import type { WatchOptions } from './watch.ts';
+
+/** What is meant where the first word is no command. */
+const DEFAULT_COMMAND = 'fingerprint';
 
 export function createProgram(): Command {
   const program = new Command('distprint')
@@ -38,6 +41,7 @@ export function createProgram(): Command {
   addRun(program);
   addStatus(program);
   addDoctor(program);
+  addCompletion(program);
   return program;
 }
 
@@ -75,7 +79,7 @@ function addFingerprint(program: Command): void {
   withGlobs(
     add(
       program,
-      'fingerprint',
+      DEFAULT_COMMAND,
       `Examples:
   distprint node_modules/typescript               the word fingerprint may be left out
   distprint fingerprint dist bin/tool --json      one JSON object a line
@@ -320,6 +324,22 @@ Exit codes:
   )
     .description('say how the runner would move to new code, and why, and what you can do')
     .action(async (options: StateFileOptions) => (await import('./doctor.ts')).doctor(options));
+}
+
+function addCompletion(program: Command): void {
+  add(
+    program,
+    'completion',
+    `Examples:
+  eval "$(distprint completion bash)"             in ~/.bashrc
+  eval "$(distprint completion zsh)"              in ~/.zshrc, after compinit
+  distprint completion fish > ~/.config/fish/completions/distprint.fish
+
+Exit codes: 0 done, 2 trouble.`,
+  )
+    .description('print a script that completes what is typed, for a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: string) => (await import('./completion.ts')).completion(shell, program, DEFAULT_COMMAND));
 }
 
 function withGlobs(command: Command): Command {

@@ -79,6 +79,7 @@ const NOT_RUN: Record<string, string> = {
   '$ distprint status\nrunner     process':
     'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
   '$ distprint status | tail': 'the same; test/cli/explain.test.ts has each line of a busy runner',
+  'eval "$(distprint completion bash)"': 'files of a user; test/cli/completion.test.ts sources each script',
   '- hosts: web': 'a playbook; its machines are not here',
   '[Timer]\nOnCalendar': 'a timer; systemd draws its times',
   'apt-get install prometheus-node-exporter':
