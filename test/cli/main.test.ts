@@ -12,6 +12,7 @@ const COMMANDS = [
   'seal',
   'watch',
   'run',
+  'bench',
   'status',
   'doctor',
   'completion',

@@ -101,6 +101,13 @@ describe('what is printed with --json is as its schema says:', { timeout: SLOW }
     expect(verdicts).toEqual(new Set(['current', 'settling', 'changed', 'missing']));
   });
 
+  withPosix('bench', async () => {
+    const root = makePackage({ 'dist/a.js': '1' });
+    const words = ['bench', root, '--baseline', root, '--quick', '--json'];
+    keep('bench', parseLines((await distprint(words, { timeout: SLOW })).stdout));
+    expect(printed.get('bench')).toHaveLength(1);
+  });
+
   withPosix('status and doctor, of a real runner and of none', async () => {
     const root = makeRunnerPackage(makeTemp());
     const runner = await startRunner({ fields: { httpPort: 4000, mine: true } }, { root });
@@ -134,6 +141,7 @@ describe('what is printed with --json is as its schema says:', { timeout: SLOW }
     ['diff', ['diff', '/gone', '.', '--json']],
     ['verify', ['verify', '.', '--manifest', '/gone', '--json']],
     ['watch', ['watch', '/gone', '--json']],
+    ['bench', ['bench', '/gone', '--json']],
   ])('%s, in trouble: nothing, and stderr says what it is', async (_, words) => {
     const { code, stdout, stderr } = await distprint(words);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -84,6 +84,10 @@ const NOT_RUN: Record<string, string> = {
   '[Timer]\nOnCalendar': 'a timer; systemd draws its times',
   'apt-get install prometheus-node-exporter':
     'it changes the machine; test/fleet/ sets up the same in a folder of its own',
+  'git worktree add ../base': 'ci.test.ts runs the same in the steps for GitHub and GitLab',
+  'name: bench\n': 'ci.test.ts runs its steps',
+  '- run: npx distprint bench . --quick --format github': 'ci.test.ts runs its step',
+  'bench:\n': 'ci.test.ts runs its script',
   'platform  ->  disk': 'a drawing; below, its order is compared with rooms.test.ts',
 };
 
