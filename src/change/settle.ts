@@ -8,7 +8,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { locate, toRaw } from '../disk/raw-path.ts';
-import { lstatOrNothing, statOrNothing } from '../disk/stat.ts';
+import { latestOf, lstatOrNothing, statOrNothing } from '../disk/stat.ts';
 import { isDistprintError } from '../errors.ts';
 import { diffManifests } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
@@ -171,5 +171,5 @@ function lastMoveMs(root: string, { ids, listing, subject }: Scan): number {
   const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
   let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0, ids.lastCtimeMs());
   for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
-  return last;
+  return latestOf(last);
 }

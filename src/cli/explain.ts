@@ -135,12 +135,13 @@ function explainGate(found: RunnerStatus, own: OwnState, held: NonNullable<OwnSt
       : 'install a release that works: other content is tried at once',
     breaker: `find out what installs so often; to move now: ${restart}`,
     turn: `nothing: it moves by itself; to move now: ${restart}`,
+    throttle: 'nothing: it moves by itself, once launchd would start it again',
     idle: `nothing: it moves once it is idle; to move now: ${restart}`,
     strategy: own.decision.advice ?? restart,
     claim: restart,
     program: restart,
   };
-  const waits = ['breaker', 'turn', 'idle'].includes(gate) || (gate === 'back-off' && untilMs !== null);
+  const waits = ['breaker', 'turn', 'idle', 'throttle'].includes(gate) || (gate === 'back-off' && untilMs !== null);
   return { rule: gate, outcome: waits ? 'wait' : 'stay', reason, untilMs, next: pick(next, gate) ?? null };
 }
 

@@ -43,6 +43,8 @@ export interface Platform {
   readMachineId(): string | undefined;
   /** Whether this process has children that live. */
   hasChildren(): boolean;
+  /** Whether this process is in the foreground of its terminal, which sends its signals there. Where nobody can tell, it is. */
+  isInForeground(): boolean;
   /** A path by which a process's working directory can be entered. Undefined where there is none. */
   pathOfDirectory(pid: number): string | undefined;
   /**

@@ -77,6 +77,11 @@ function findExecutable(pid: number): RunningExecutable | null {
   return found ?? null;
 }
 
+function isInForeground(): boolean {
+  const found = readStat('self');
+  return found === undefined || found.group === found.foreground;
+}
+
 function findTree(rootPid: number, mark: string): number[] {
   const tree = new Set<number>();
   const add = (pid: number) => {
@@ -106,6 +111,7 @@ export const linux: Platform = {
   findExecutable,
   readMachineId: () => orUndefined(() => readFileSync('/etc/machine-id', 'latin1').trim() || undefined),
   hasChildren: () => listChildren('self').some((pid) => readStat(pid)?.state !== 'Z'),
+  isInForeground,
   pathOfDirectory: (pid) => `/proc/${pid}/cwd`,
   findManager: async () => undefined, // systemd is asked itself
   findTree,

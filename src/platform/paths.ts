@@ -36,8 +36,8 @@ export const isPath = (word: string): boolean => toSlashes(word).includes('/');
 export const listProgramEndings = (env: NodeJS.ProcessEnv): string[] =>
   isWindows ? ['', ...(env.PATHEXT ?? '.EXE;.CMD').split(';')] : [''];
 
-/** Without links. On Windows, the native one says which case a name has. @throws where nothing is there */
-export const toRealPath = (path: string): string => (isWindows ? realpathSync.native(path) : realpathSync(path));
+/** Without links, and as its names are spelled on disk, which only the native one says. @throws where nothing is there */
+export const toRealPath = (path: string): string => (ignoresCase ? realpathSync.native(path) : realpathSync(path));
 
 /**
  * A glob as fast-glob takes it, which takes a backslash for an escape. On Windows it is a separator, but before a character that a name

@@ -29,6 +29,7 @@ export const windows: Platform = {
   findExecutable: () => null, // Windows lets nobody replace the file of a process that runs; it may be renamed, which Node can't see
   readMachineId: () => undefined,
   hasChildren: () => false, // nobody asks: that is about exec
+  isInForeground: () => true,
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
   findTree: () => [],

@@ -264,6 +264,17 @@ describe('where a state says little, status and doctor do not say more', () => {
       { rule: 'constructor', outcome: 'stay', reason: 'moon', untilMs: null, next: null },
     ],
     [
+      'launchd would not start it again at once',
+      () => make({ own: { ...OTHER, heldBack: { target: 'x', gate: 'throttle', reason: 'it is young', untilMs: 1 } } }),
+      {
+        rule: 'throttle',
+        outcome: 'wait',
+        reason: 'it is young',
+        untilMs: 1,
+        next: expect.stringContaining('by itself'),
+      },
+    ],
+    [
       'what differs was told of other code, by a release that knew it',
       () => make({ own: { ...OTHER, drift: { ...DRIFT, from: 'another one' } } }),
       { rule: 'unseen', sinceMs: null, differences: [] },

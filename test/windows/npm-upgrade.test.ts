@@ -17,13 +17,16 @@ const itWithNpm = onlyWith('npm run test:windows, on Windows', npm !== undefined
 async function runNpm(cwd: string, ...args: string[]): Promise<void> {
   const quiet = ['--offline', '--no-audit', '--no-fund', '--no-update-notifier'];
   const env = { ...plainEnv, npm_config_cache: join(cwd, 'cache') };
-  const ran = await run([process.execPath, npm ?? '', ...args, ...quiet], { cwd, env, timeout: 120_000 });
+  const command = isWine ? [process.execPath, npm ?? ''] : [COMMAND_LINE, '/d', '/c', 'npm.cmd'];
+  const ran = await run([...command, ...args, ...quiet], { cwd, env, timeout: 120_000 });
   if (ran.code !== 0) throw new Error(`npm ${args.join(' ')} exited with ${ran.code}:\n${ran.stdout}${ran.stderr}`);
 }
 
+const COMMAND_LINE = process.env.ComSpec ?? 'cmd.exe';
+
 /** Wine's cmd.exe can't run npm's shims. There Node runs what the shim names. */
 function toCommand(shim: string): string[] {
-  if (!isWine) return [process.env.ComSpec ?? 'cmd.exe', '/d', '/c', shim];
+  if (!isWine) return [COMMAND_LINE, '/d', '/c', shim];
   const [, named = ''] = /"%dp0%\\([^"]+)" +%\*/.exec(readFileSync(shim, 'utf8')) ?? [];
   return [process.execPath, join(dirname(shim), named)];
 }

@@ -47,6 +47,45 @@ itOnWindows('a runner keeps a file open while it lives; the kernel frees the loc
   expect(listLiveFiles(stateFile)).toHaveLength(1);
 });
 
+itOnWindows('of those that claim at the same moment, one gets the lock', LONG, async () => {
+  const { stateFile, pid, ended } = await startRunner();
+  process.kill(pid, 'SIGKILL');
+  await ended;
+  const claimants = Array.from({ length: 4 }, () => launchRunner({ stateFile }));
+  const isReady = ({ said }: (typeof claimants)[number]) => said.some(({ ready }) => ready !== undefined);
+  await until(
+    'three to be refused',
+    () => (claimants.filter((each) => !each.isAlive()).length === 3 ? true : undefined),
+    10,
+    60_000,
+  );
+  const winner = await until('the fourth to be ready', () => claimants.find(isReady), 10, 60_000);
+  for (const each of claimants.filter((other) => other !== winner)) {
+    expect(await each.ended).toBe(1);
+    expect(each.stderr()).toContain('another runner holds');
+  }
+  expect(readHolder(lockBaseOf(stateFile))).toMatchObject({ process: { pid: winner.pid }, generation: 2 });
+});
+
+itOnWindows('exec, where it is asked for, is none with the reason: there process.execve throws', LONG, async () => {
+  const { state } = await startRunner({ strategy: 'exec' });
+  const { strategy, reasons, advice } = state().distprint.decision;
+  expect(strategy).toBe('none');
+  expect(reasons).toContain('Windows can not replace the code of a process in place');
+  expect(advice).toContain('docs/windows.md');
+});
+
+itOnWindows('exit, where it is asked for: a service manager starts the new code', LONG, async () => {
+  const runner = await startRunner({ strategy: 'exit' });
+  const { stateFile, root } = runner;
+  runner.upgrade('2.0.0');
+  expect(await runner.ended).toBe(75);
+  expect(runner.said.some(({ host }) => host === 'releases')).toBe(true);
+  expect(readRunnerStatus({ stateFile }).isRunning).toBe(false);
+  const next = await startRunner({ strategy: 'exit', stateFile }, { root });
+  expect(next.state().distprint).toMatchObject({ generation: 2, version: '2.0.0' });
+});
+
 itOnWindows('respawn, where it is asked for: a replacement serves, and the old process leaves', LONG, async () => {
   const runner = await startRunner({ strategy: 'respawn' });
   const { stateFile } = runner;

@@ -4,7 +4,7 @@
  */
 
 import { constants } from 'node:os';
-import { readStat } from '../../platform/proc.ts';
+import { platform } from '../../platform/index.ts';
 import type { End } from './child.ts';
 
 /** All that may be meant for the command. SIGUSR2 is ours: it restarts by hand. */
@@ -22,18 +22,12 @@ const OF_TERMINALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 
  */
 export function hearSignals(sharesGroup: boolean, onSignal: (signal: NodeJS.Signals, hasIt: boolean) => void): void {
   for (const signal of PASSED_ON)
-    process.on(signal, () => onSignal(signal, sharesGroup && OF_TERMINALS.has(signal) && isInForeground()));
+    process.on(signal, () => onSignal(signal, sharesGroup && OF_TERMINALS.has(signal) && platform.isInForeground()));
   if (sharesGroup) return; // Ctrl-Z stops both at once
   process.on('SIGTSTP', () => {
     onSignal('SIGSTOP', false); // in a session of its own, SIGTSTP would not stop it (setpgid(2): orphaned process group)
     process.kill(process.pid, 'SIGSTOP');
   });
-}
-
-/** Whether the terminal sends its signals to us. Where nobody can tell, it does. */
-export function isInForeground(): boolean {
-  const found = readStat('self');
-  return found === undefined || found.group === found.foreground;
 }
 
 /** Ends this process by the same signal or with the same code; with 128 + n where the signal has no effect (PID 1). */
