@@ -9,7 +9,7 @@ import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
 import { OTHER_FORMAT } from '../../platform/elf.ts';
 import { whyNotExecutable } from '../../platform/executable.ts';
-import { isPath, listProgramEndings } from '../../platform/paths.ts';
+import { isPath, listProgramEndings, readVariable } from '../../platform/paths.ts';
 import { escapeControls } from '../../runner/log.ts';
 
 /** Where a program is looked for without `PATH`. */
@@ -31,8 +31,9 @@ export function findProgram(word: string, env: NodeJS.ProcessEnv, cwd: string): 
 }
 
 function listCandidates(word: string, env: NodeJS.ProcessEnv, cwd: string): string[] {
-  const folders = isPath(word) ? [''] : (env.PATH ?? DEFAULT_PATH).split(delimiter);
-  return folders.flatMap((folder) => listProgramEndings(env).map((ending) => resolve(cwd, folder, `${word}${ending}`)));
+  const folders = isPath(word) ? [''] : (readVariable(env, 'PATH') ?? DEFAULT_PATH).split(delimiter);
+  const endings = listProgramEndings(word, env);
+  return folders.flatMap((folder) => endings.map((ending) => resolve(cwd, folder, `${word}${ending}`)));
 }
 
 function mayExecute(file: string): boolean {

@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { isatty } from 'node:tty';
+import { platform } from '../../platform/index.ts';
 import { isInForeground } from './signals.ts';
 
 /** Whether people sit there: the command's keys and its output are a terminal's. */
@@ -18,7 +19,7 @@ export const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
 export function keepModes(): () => void {
   const stty = (word: string) =>
     spawnSync('stty', [word], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8', timeout: STTY_MS });
-  if (!isatty(0) || !isInForeground()) return () => {};
+  if (!platform.isPosix || !isatty(0) || !isInForeground()) return () => {};
   const modes = stty('-g').stdout?.trim();
   if (!modes) return () => {};
   return () => {

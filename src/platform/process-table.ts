@@ -1,0 +1,114 @@
+/**
+ * All processes of a Windows, and who descends from whom.
+ *
+ * Nothing in Node lists them. wmic does, in a tenth of a second; where it is gone (Windows 11 24H2), PowerShell does. Both read the class
+ * Win32_Process: https://learn.microsoft.com/windows/win32/cimwin32prov/win32-process
+ * @module
+ */
+
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  /** As Date.now(). NaN where nobody tells it: Wine's wmic knows no dates. */
+  readonly startedMs: number;
+}
+
+const SYSTEM = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32');
+const WMIC = join(SYSTEM, 'wbem/wmic.exe');
+const POWERSHELL = join(SYSTEM, 'WindowsPowerShell/v1.0/powershell.exe');
+const SCRIPT =
+  'Get-CimInstance Win32_Process | ForEach-Object { "$($_.CreationDate.ToFileTimeUtc()) $($_.ParentProcessId) $($_.ProcessId)" }';
+/** A machine under load takes seconds. */
+const TIMEOUT_MS = 20_000;
+
+/** None where neither can be asked. */
+export async function listProcesses(): Promise<ProcessEntry[]> {
+  const byWmic = parseWmic(await ask(WMIC, 'process', 'get', 'CreationDate,ParentProcessId,ProcessId'));
+  if (byWmic.length > 0) return byWmic;
+  return parsePowerShell(await ask(POWERSHELL, '-NoLogo', '-NoProfile', '-NonInteractive', '-Command', SCRIPT));
+}
+
+async function ask(file: string, ...words: string[]): Promise<string> {
+  const asked = promisify(execFile)(file, words, {
+    timeout: TIMEOUT_MS,
+    windowsHide: true,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  asked.child.stdin?.end(); // wmic would wait for more
+  return asked.then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
+}
+
+/** @param text of `wmic process get CreationDate,ParentProcessId,ProcessId`: columns in that order, `20261128152000.123456+060` */
+export function parseWmic(text: string): ProcessEntry[] {
+  const lines = text.matchAll(/^(?:(\d{14}\.\d{6}[+-]\d{3})?[ \t]+)?(\d+)[ \t]+(\d+)\s*$/gm);
+  return [...lines].map(([, date, parent, pid]) => ({
+    pid: Number(pid),
+    parent: Number(parent),
+    startedMs: date === undefined ? Number.NaN : parseDate(date),
+  }));
+}
+
+/** CIM_DATETIME: local time, and the minutes that it is ahead of UTC. */
+function parseDate(date: string): number {
+  const [, year, month, day, hour, minute, second, fraction, ahead] =
+    /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)\.(\d{6})([+-]\d{3})$/.exec(date)?.map(Number) ?? [];
+  const local = Date.UTC(year as number, (month as number) - 1, day, hour, minute, second, (fraction as number) / 1000);
+  return local - (ahead as number) * 60_000;
+}
+
+/** @param text of SCRIPT. Times are in units of 100 ns since 1601. Who has none is the system's own. */
+export function parsePowerShell(text: string): ProcessEntry[] {
+  return [...text.matchAll(/^(\d{18}) (\d+) (\d+)\s*$/gm)].map(([, time, parent, pid]) => ({
+    pid: Number(pid),
+    parent: Number(parent),
+    startedMs: Number(BigInt(time as string) / 10_000n) - UNIX_EPOCH_MS,
+  }));
+}
+
+/** 1970, in milliseconds since 1601. */
+const UNIX_EPOCH_MS = 11_644_473_600_000;
+
+/** A command's first process, or one that descends from it. */
+export interface Relative extends ProcessEntry {
+  /** By then it had ended, as Date.now(): whoever was started later is no child of it, but of another that has its PID. Infinity while it lives. */
+  readonly endedMs: number;
+}
+
+/**
+ * Those who descend from a process: who is known already, and whom a list shows. A parent's PID alone tells little: Windows gives it to
+ * another soon, and leaves it with the children. So a child must have been started while its parent lived.
+ * @param all a list. Where it is empty, it could not be had, and tells nothing
+ * @param listedMs when it was asked for: Date.now()
+ */
+export function findDescendants(
+  root: Relative,
+  known: readonly Relative[],
+  all: readonly ProcessEntry[],
+  listedMs: number,
+): Relative[] {
+  const there = new Map(all.map((each) => [each.pid, each]));
+  const hasEnded = (one: Relative) => all.length > 0 && one.endedMs === Infinity && !isSame(one, there.get(one.pid));
+  const found = known.map((one) => (hasEnded(one) ? { ...one, endedMs: listedMs } : one));
+  for (let before = -1; before !== found.length; ) {
+    before = found.length;
+    for (const each of all) {
+      const isKnown = found.some((one) => one.endedMs === Infinity && one.pid === each.pid);
+      if (!isKnown && [root, ...found].some((one) => isChild(each, one))) found.push({ ...each, endedMs: Infinity });
+    }
+  }
+  return found;
+}
+
+/** Without dates, a PID has to do. */
+const isSame = (a: ProcessEntry, b: ProcessEntry | undefined) => b !== undefined && !isOther(a.startedMs, b.startedMs);
+const isOther = (aMs: number, bMs: number) => aMs < bMs || aMs > bMs;
+
+const isChild = ({ parent, startedMs }: ProcessEntry, of: Relative) =>
+  parent === of.pid && !(startedMs < of.startedMs) && !(startedMs > of.endedMs);
