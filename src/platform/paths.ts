@@ -32,6 +32,9 @@ export function withoutNamespace(path: string): string {
 /** Whether a command's word names a file by its path, rather than a program to be looked for. */
 export const isPath = (word: string): boolean => toSlashes(word).includes('/');
 
+/** Whether it is the name of a named pipe, which a server of Node's may listen on in place of a socket at a path. */
+export const isPipe = (text: string): boolean => isWindows && /^[\\/]{2}[.?][\\/]pipe[\\/]./i.test(text);
+
 /** A variable of an environment, whatever its letters' case on Windows: there `PATH` is mostly `Path`, and only `process.env` itself finds both. */
 export function readVariable(env: NodeJS.ProcessEnv, name: string): string | undefined {
   const exact = env[name];

@@ -94,8 +94,11 @@ export function findDescendants(
   listedMs: number,
 ): Relative[] {
   const there = new Map(all.map((each) => [each.pid, each]));
-  const hasEnded = (one: Relative) => all.length > 0 && one.endedMs === Infinity && !isSame(one, there.get(one.pid));
-  const found = known.map((one) => (hasEnded(one) ? { ...one, endedMs: listedMs } : one));
+  const found = known.map((one) => {
+    const holder = there.get(one.pid);
+    if (all.length === 0 || one.endedMs !== Infinity || isSame(one, holder)) return one;
+    return { ...one, endedMs: Math.min(listedMs, holder?.startedMs ?? listedMs) };
+  });
   for (let before = -1; before !== found.length; ) {
     before = found.length;
     for (const each of all) {

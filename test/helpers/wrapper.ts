@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { distprintCommand } from './cli.ts';
+import { isWindows } from './needs.ts';
 import { plainEnv } from './run.ts';
 import { makeTemp } from './temp.ts';
 import { until as untilWithin } from './wait.ts';
@@ -32,12 +33,23 @@ export function readEvents(json: string, name?: string): RunEvent[] {
   }
 }
 
+/** The environment, with this Node on PATH: Wine has none there. */
+export const envWithNode: NodeJS.ProcessEnv = isWindows
+  ? { ...withoutPath(plainEnv), PATH: `${dirname(process.execPath)};${process.env.PATH}` }
+  : plainEnv;
+
+function withoutPath(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^path$/i.test(name)));
+}
+
 export interface WrapperOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   /** What stands before the command line: `script`, say. */
   readonly launcher?: readonly string[];
   readonly cli?: readonly string[];
+  /** Whether it has a channel for messages. */
+  readonly ipc?: boolean;
 }
 
 /** Starts `distprint run`; whatever becomes of the test, it ends with all that it started. */
@@ -46,16 +58,16 @@ export function startWrapper(options: readonly string[], command: readonly strin
   const words = [...(how.cli ?? distprintCommand), 'run', '--json', json, ...options, '--', ...command];
   const [file = '', ...rest] = [...(how.launcher ?? []), ...words];
   const child = spawn(file, rest, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...plainEnv, ...how.env },
+    stdio: ['pipe', 'pipe', 'pipe', ...(how.ipc ? (['ipc'] as const) : [])],
+    env: { ...envWithNode, ...how.env },
     ...(how.cwd !== undefined && { cwd: how.cwd }),
   });
   const closed = once(child, 'close') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
   let stdout = '';
   let stderr = '';
-  child.stdin.on('error', () => {});
-  child.stdout.on('data', (bytes) => (stdout += bytes));
-  child.stderr.on('data', (bytes) => (stderr += bytes));
+  child.stdin?.on('error', () => {});
+  child.stdout?.on('data', (bytes) => (stdout += bytes));
+  child.stderr?.on('data', (bytes) => (stderr += bytes));
   onTestFinished(async () => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), 2_000);
@@ -90,7 +102,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
       until(`${n} loaded; there is ${stdout} ${stderr}`, () =>
         stderr.split('has loaded its files').length > n ? true : undefined,
       ),
-    type: (text: string) => void child.stdin.write(text),
+    type: (text: string) => void child.stdin?.write(text),
     async end(signal?: NodeJS.Signals) {
       if (signal !== undefined) child.kill(signal);
       const [code, by] = await closed;
@@ -102,6 +114,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
 export const isThere = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
+    if (isWindows) return true;
     // A zombie has ended.
     return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {

@@ -22,7 +22,7 @@ const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.win
 const words = process.argv.slice(2);
 
 console.log(
-  'left out on Windows: test/cli/run, and test/runner, which is about POSIX systems: test/windows/runner.test.ts stands for it',
+  'left out on Windows: test/runner, which is about POSIX systems: test/windows/runner.test.ts stands for it',
 );
 fetchPackages(packages);
 packSamples(packages);

@@ -1,8 +1,10 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { itWithLinks } from '../../helpers/links.ts';
 import { inForm } from '../../helpers/long.ts';
 import { fingerprintOf } from '../../helpers/manifest.ts';
+import { itOnPosix, itWithSignals } from '../../helpers/on-posix.ts';
 import { makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
@@ -151,7 +153,7 @@ describe('distprint run restarts for content', () => {
     expect(run.events('restarted').length).toBeGreaterThan(1);
   });
 
-  it('of each path that --watch names', async () => {
+  itOnPosix('of each path that --watch names', async () => {
     const root = server();
     const beside = makeTemp();
     writeFileSync(join(beside, 'settings.json'), '{}');
@@ -169,7 +171,7 @@ describe('distprint run restarts for content', () => {
     expect((await run.event('restarted', 2)).changed?.paths).toEqual([join(root, 'dist/server.js')]);
   });
 
-  it('once there is something to start: it waits for the first build, and says so', async () => {
+  itOnPosix('once there is something to start: it waits for the first build, and says so', async () => {
     const root = makePackage({ 'src/server.ts': '' });
     const run = startWrapper([], serve, { cwd: root });
     const { reason } = await run.event('waiting');
@@ -196,7 +198,7 @@ describe('distprint run restarts for content', () => {
     expect(run.stderr().match(/restarted/g)).toHaveLength(1);
   });
 
-  it('when a link on the way to it leads to another release', async () => {
+  itWithLinks('when a link on the way to it leads to another release', async () => {
     const site = makeTemp();
     for (const version of ['one', 'two']) {
       writeTree(join(site, version), {
@@ -232,7 +234,7 @@ describe('distprint run restarts for content', () => {
     },
   );
 
-  it('not by hand either while its program is away', async () => {
+  itWithSignals('not by hand either while its program is away', async () => {
     const root = server();
     const run = startWrapper(['--verbose'], serve, { cwd: root });
     const { pid } = await run.event('started');
@@ -245,7 +247,7 @@ describe('distprint run restarts for content', () => {
     await run.line('two');
   });
 
-  it('by hand at SIGUSR2, also where nothing changed', async () => {
+  itWithSignals('by hand at SIGUSR2, also where nothing changed', async () => {
     const root = server();
     const run = startWrapper([], serve, { cwd: root });
     await run.line('one');

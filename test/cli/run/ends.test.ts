@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { distprint } from '../../helpers/cli.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
+import { isWindows } from '../../helpers/needs.ts';
+import { itOnPosix, itWithSignals } from '../../helpers/on-posix.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
@@ -18,7 +20,7 @@ describe('a command that ends by itself', () => {
     expect(await run(`process.exitCode = ${code}`).end()).toEqual({ code, signal: null });
   });
 
-  it.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
+  itWithSignals.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
     'by %s ends the wrapper by that',
     async (signal) => {
       const script = `process.kill(process.pid, '${signal}'); setInterval(() => {}, 1e6);`;
@@ -26,7 +28,7 @@ describe('a command that ends by itself', () => {
     },
   );
 
-  it('by SIGUSR1 ends the wrapper with 138: that signal starts the debugger of Node', async () => {
+  itWithSignals('by SIGUSR1 ends the wrapper with 138: that signal starts the debugger of Node', async () => {
     const wrapper = startWrapper(['--watch', '.'], ['sh', '-c', 'kill -USR1 $$'], { cwd: makePackage({}) });
     expect(await wrapper.end()).toEqual({ code: 138, signal: null });
     expect(wrapper.stderr()).not.toContain('Debugger');
@@ -70,7 +72,7 @@ describe('a command that ends by itself', () => {
     await wrapper.line('whole');
   });
 
-  it('takes with it what it had started', async () => {
+  itOnPosix('takes with it what it had started', async () => {
     const script = `const { pid } = require('node:child_process').spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
       console.log('left', pid); process.exit(5);`;
     const wrapper = run(script);
@@ -81,7 +83,7 @@ describe('a command that ends by itself', () => {
 });
 
 describe('a signal to the wrapper', () => {
-  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
+  itWithSignals.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
     "%s is the command's: its exit status is ours",
     async (signal) => {
       const wrapper = run(`process.on('${signal}', () => process.exit(9)); ${serverOf('up')}`);
@@ -90,7 +92,7 @@ describe('a signal to the wrapper', () => {
     },
   );
 
-  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
+  itWithSignals.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
     '%s that ends the command ends the wrapper',
     async (signal) => {
       const wrapper = run(serverOf('up'));
@@ -99,7 +101,7 @@ describe('a signal to the wrapper', () => {
     },
   );
 
-  it.each(['SIGUSR1', 'SIGWINCH', 'SIGALRM', 'SIGHUP'] as const)(
+  itWithSignals.each(['SIGUSR1', 'SIGWINCH', 'SIGALRM', 'SIGHUP'] as const)(
     '%s is passed on, and ends nothing',
     async (signal) => {
       const wrapper = run(`process.on('${signal}', () => console.log('heard')); ${serverOf('up')}`);
@@ -110,7 +112,7 @@ describe('a signal to the wrapper', () => {
     },
   );
 
-  it('SIGTSTP stops both, SIGCONT lets both go on', async () => {
+  itWithSignals('SIGTSTP stops both, SIGCONT lets both go on', async () => {
     const wrapper = run(serverOf('up'));
     const { pid } = await wrapper.event('started');
     await wrapper.line('up');
@@ -121,7 +123,7 @@ describe('a signal to the wrapper', () => {
     await until('both going on', () => (states().includes('T') ? undefined : true));
   });
 
-  it('is heard while nothing runs: before the first build, and after an end', async () => {
+  itWithSignals('is heard while nothing runs: before the first build, and after an end', async () => {
     const before = startWrapper([], serve, { cwd: makePackage({}) });
     await before.event('waiting');
     expect(await before.end('SIGINT')).toEqual({ code: null, signal: 'SIGINT' });
@@ -130,7 +132,7 @@ describe('a signal to the wrapper', () => {
     expect(await after.end('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
   });
 
-  it('during a restart ends it: nothing is started any more', async () => {
+  itWithSignals('during a restart ends it: nothing is started any more', async () => {
     const root = packageOf(`process.on('SIGTERM', () => setTimeout(() => process.exit(), 700)); ${serverOf('one')}`);
     const wrapper = startWrapper([], serve, { cwd: root });
     await wrapper.line('one');
@@ -142,7 +144,7 @@ describe('a signal to the wrapper', () => {
 });
 
 describe('what ends the old process', () => {
-  it('is --stop-signal, and SIGKILL after --grace', async () => {
+  itWithSignals('is --stop-signal, and SIGKILL after --grace', async () => {
     const deaf = `process.on('SIGTERM', () => {}); process.on('SIGUSR1', () => console.log('asked')); ${serverOf('one')}`;
     const root = packageOf(deaf);
     const options = ['--stop-signal', 'usr1', '--grace', '300ms'];
@@ -156,7 +158,7 @@ describe('what ends the old process', () => {
     expect(isThere(pid as number)).toBe(false);
   });
 
-  it('reaches a process that is stopped', async () => {
+  itWithSignals('reaches a process that is stopped', async () => {
     const wrapper = run(serverOf('one'));
     const { pid } = await wrapper.event('started');
     await wrapper.line('one');
@@ -183,7 +185,7 @@ describe('the command', () => {
     expect(stderr).toBe('distprint: it ended with exit status 0\n');
   });
 
-  it('gets words that are not UTF-8 byte by byte', async () => {
+  itOnPosix('gets words that are not UTF-8 byte by byte', async () => {
     const root = packageOf(`console.log(require('node:fs').readFileSync('/proc/self/cmdline').toString('hex'))`);
     const script = `exec "$@" "$(printf 'a\\377b')"`;
     const wrapper = startWrapper([], serve, { cwd: root, launcher: ['sh', '-c', script, 'sh'] });
@@ -191,7 +193,7 @@ describe('the command', () => {
     expect(wrapper.lines()[0]).toContain(Buffer.from([0x61, 0xff, 0x62, 0]).toString('hex'));
   });
 
-  it('has the exit status of a shell where it can not be started', async () => {
+  itOnPosix('has the exit status of a shell where it can not be started', async () => {
     const file = join(makeTemp(), 'program');
     mkdirSync(join(file, '..'), { recursive: true });
     writeFileSync(file, '#!/no/such/interpreter\n');
@@ -228,7 +230,7 @@ describe('bad input', () => {
     expect(stderr).toContain(says);
   });
 
-  it('is a port that another wrapper has: it says whose it is', async () => {
+  itOnPosix('is a port that another wrapper has: it says whose it is', async () => {
     const port = String(await findFreePort());
     const cwd = packageOf(serverOf('up'));
     const first = startWrapper(['--listen', port], serve, { cwd });
@@ -249,6 +251,7 @@ describe('the breaker', () => {
     await sleep(700);
     expect(wrapper.events('restarted')).toHaveLength(4);
     expect(wrapper.events('held-back')).toHaveLength(1);
+    if (isWindows) return;
     wrapper.child.kill('SIGUSR2'); // by hand it may be as often as one likes
     await wrapper.event('restarted', 5);
   });

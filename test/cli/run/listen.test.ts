@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { existsSync, lstatSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { openSockets, withListenPid } from '../../../src/cli/run/listen.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
 import { inForm } from '../../helpers/long.ts';
-import { isRoot, onlyWith } from '../../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
+const it = onlyWith('sockets that can be passed on, which Windows has not', isPosix);
 const itOnLinux = onlyWith('Linux', process.platform === 'linux');
 
 async function open(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {

@@ -1,0 +1,162 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished } from 'vitest';
+import { distprint } from '../helpers/cli.ts';
+import { itOnWindows } from '../helpers/on-windows.ts';
+import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
+import { until } from '../helpers/wait.ts';
+import { envWithNode, isThere, serverOf, startWrapper } from '../helpers/wrapper.ts';
+
+const LONG = { timeout: 180_000 };
+const serve = ['node', 'dist/server.js'];
+const packageOf = (script: string) => makePackage({ 'dist/server.js': script });
+
+/** Where a test fails, nobody else does. */
+function endLater(pid: number): number {
+  onTestFinished(() => {
+    if (isThere(pid)) process.kill(pid, 'SIGKILL');
+  });
+  return pid;
+}
+
+const gone = (pid: number) => until(`the end of ${pid}`, () => (isThere(pid) ? undefined : true), 20, 30_000);
+
+describe('distprint run on Windows', () => {
+  itOnWindows('starts what a shim of npm names, and starts it anew for new content', LONG, async () => {
+    const prefix = makeTemp();
+    const hapi = join(prefix, 'node_modules/hapi');
+    const install = (version: string) =>
+      writeTree(hapi, {
+        'package.json': { name: 'hapi', version, bin: 'dist/cli.js' },
+        'dist/cli.js': `console.log(${JSON.stringify(version)}, ...process.argv.slice(2)); setInterval(() => {}, 1e6);`,
+      });
+    install('1.0.0');
+    writeFileSync(join(prefix, 'hapi.cmd'), SHIM);
+    const PATH = `${prefix};${envWithNode.PATH}`;
+    const words = ['a b', '"', '%PATH%', '&calc', '^', '\\"x\\', ''];
+    const run = startWrapper(['--settle', '200ms', '--interval', '500ms', '--verbose'], ['hapi', ...words], {
+      env: { PATH },
+    });
+    await run.line(`1.0.0 ${words.join(' ')}`);
+    await run.loaded();
+    install('2.0.0');
+    expect((await run.event('restarted')).changed).toEqual({ paths: ['dist/cli.js'], from: '1.0.0', to: '2.0.0' });
+    await run.line(`2.0.0 ${words.join(' ')}`);
+  });
+
+  itOnWindows('starts no other batch file, and says what to type', async () => {
+    const cwd = makeTemp();
+    writeFileSync(join(cwd, 'start.cmd'), '@echo off\r\nnode server.js %*\r\n');
+    const { code, stderr } = await distprint(['run', '--', '.\\start', 'x'], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      'start.cmd is a batch file, and no shim of a package manager; give what it starts (node …)',
+    );
+    expect(stderr).toContain('--watch <path> -- cmd /d /c start.cmd x');
+  });
+
+  itOnWindows('passes no socket on, and says so', async () => {
+    const { code, stderr } = await distprint(['run', '--listen', '4000', '--', process.execPath, 'dist/server.js'], {
+      cwd: packageOf(''),
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain('--listen 4000: Windows passes no socket on');
+  });
+});
+
+describe('what ends the old process on Windows', () => {
+  const heeds = (version: string) => `
+    process.on('message', (said) => {
+      if (said !== 'shutdown') return;
+      console.log('asked', ${JSON.stringify(version)});
+      setTimeout(() => process.exit(3), 200);
+    });
+    ${serverOf(version)}`;
+
+  itOnWindows('is the message "shutdown" with --stop-signal message', LONG, async () => {
+    const root = packageOf(heeds('one'));
+    const run = startWrapper(['--stop-signal', 'message', '--verbose'], serve, { cwd: root, ipc: true });
+    const { pid } = await run.event('started');
+    await run.loaded();
+    writeFileSync(join(root, 'dist/server.js'), heeds('two'));
+    await run.line('asked one');
+    await run.event('restarted');
+    expect(run.events('killed')).toEqual([]);
+    expect(isThere(pid as number)).toBe(false);
+    await run.line('two');
+    run.child.send('shutdown');
+    expect(await run.end()).toEqual({ code: 3, signal: null });
+    await run.line('asked two');
+  });
+
+  itOnWindows('is its end after --grace, where it does not heed the message', LONG, async () => {
+    const root = packageOf(`process.on('message', () => {}); ${serverOf('one')}`);
+    const run = startWrapper(['--stop-signal', 'message', '--grace', '300ms', '--verbose'], serve, { cwd: root });
+    const { pid } = await run.event('started');
+    await run.loaded();
+    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
+    expect(await run.event('killed')).toMatchObject({ pid, graceMs: 300 });
+    await run.event('restarted');
+    expect(isThere(pid as number)).toBe(false);
+  });
+
+  itOnWindows('takes with it what that had started, also by others that have ended', LONG, async () => {
+    const root = makePackage({ 'dist/server.js': tree('one'), 'between.js': BETWEEN });
+    const run = startWrapper(['--verbose'], serve, { cwd: root });
+    const pids = (await run.line('tree')).split(' ').slice(1).map(Number);
+    const [child = 0, grandchild = 0, between = 0] = pids.map(endLater);
+    await run.loaded();
+    await gone(between);
+    expect([isThere(child), isThere(grandchild)]).toEqual([true, true]);
+    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
+    await run.event('restarted');
+    expect([isThere(child), isThere(grandchild)]).toEqual([false, false]);
+  });
+});
+
+describe('the end of distprint itself on Windows', () => {
+  itOnWindows('is that of its command, however it ends', LONG, async () => {
+    const run = startWrapper([], serve, { cwd: packageOf(serverOf('one')) });
+    const { pid } = await run.event('started');
+    await run.line('one');
+    run.child.kill('SIGKILL');
+    await run.end();
+    await gone(endLater(pid as number));
+  });
+});
+
+/** A child that no job object holds, and one of a process that ends before. */
+const tree = (version: string) => `
+const { spawn } = require('node:child_process');
+const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { detached: true, stdio: 'ignore' });
+const between = spawn(process.execPath, ['between.js'], { stdio: ['ignore', 'pipe', 'inherit'] });
+between.stdout.on('data', (grandchild) => console.log('tree', pid, String(grandchild), between.pid));
+${serverOf(version)}`;
+
+/** Ends after 6 s: by then it was seen. */
+const BETWEEN = `
+const { spawn } = require('node:child_process');
+const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { detached: true, stdio: 'ignore' });
+process.stdout.write(String(pid));
+setTimeout(() => process.exit(), 6_000);
+`;
+
+/** As cmd-shim 7 writes it. */
+const SHIM = `@ECHO off\r
+GOTO start\r
+:find_dp0\r
+SET dp0=%~dp0\r
+EXIT /b\r
+:start\r
+SETLOCAL\r
+CALL :find_dp0\r
+\r
+IF EXIST "%dp0%\\node.exe" (\r
+  SET "_prog=%dp0%\\node.exe"\r
+) ELSE (\r
+  SET "_prog=node"\r
+  SET PATHEXT=%PATHEXT:;.JS;=;%\r
+)\r
+\r
+endLocal & goto #_undefined_# 2>NUL || title %COMSPEC% & "%_prog%"  "%dp0%\\node_modules\\hapi\\dist\\cli.js" %*\r
+`;
