@@ -6,9 +6,9 @@
  * @module
  */
 
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -25,25 +25,44 @@ const SCRIPT =
 /** A machine under load takes seconds. */
 const TIMEOUT_MS = 20_000;
 
-/** None where neither can be asked. */
+/** The first that answers is asked from then on. */
+let ways: readonly (() => Promise<ProcessEntry[]>)[] = [
+  async () => parseWmic(await ask(WMIC, 'process', 'get', 'CreationDate,ParentProcessId,ProcessId')),
+  async () => parsePowerShell(await ask(POWERSHELL, '-NoLogo', '-NoProfile', '-NonInteractive', '-Command', SCRIPT)),
+  async () => parseWmic(await ask(WMIC, 'process', 'get', 'ParentProcessId,ProcessId')), // Wine's
+];
+
+/** None where nothing can be asked. */
 export async function listProcesses(): Promise<ProcessEntry[]> {
-  const byWmic = parseWmic(await ask(WMIC, 'process', 'get', 'CreationDate,ParentProcessId,ProcessId'));
-  if (byWmic.length > 0) return byWmic;
-  return parsePowerShell(await ask(POWERSHELL, '-NoLogo', '-NoProfile', '-NonInteractive', '-Command', SCRIPT));
+  for (const way of ways) {
+    const found = await way();
+    if (found.length === 0) continue;
+    ways = [way];
+    return found;
+  }
+  return [];
 }
 
+/** What it prints; nothing where it can't be started. */
 async function ask(file: string, ...words: string[]): Promise<string> {
-  const asked = promisify(execFile)(file, words, {
-    timeout: TIMEOUT_MS,
+  const child = spawn(file, words, {
+    cwd: SYSTEM, // else it would hold our working directory, which could not be renamed meanwhile
+    stdio: ['ignore', 'pipe', 'ignore'],
     windowsHide: true,
-    maxBuffer: 64 * 1024 * 1024,
+    timeout: TIMEOUT_MS,
   });
-  asked.child.stdin?.end(); // wmic would wait for more
-  return asked.then(
-    ({ stdout }) => stdout,
-    () => '',
-  );
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (bytes: Buffer) => chunks.push(bytes));
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  await new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
+  await Promise.race([closed, delay(DRAIN_MS)]); // a service that was started meanwhile may have got the pipe too
+  child.stdout.destroy();
+  const bytes = Buffer.concat(chunks);
+  return bytes.toString(bytes.length > 1 && bytes.readUInt16LE() === BYTE_ORDER_MARK ? 'utf16le' : 'latin1');
 }
+
+const DRAIN_MS = 500;
+const BYTE_ORDER_MARK = 0xfeff;
 
 /** @param text of `wmic process get CreationDate,ParentProcessId,ProcessId`: columns in that order, `20261128152000.123456+060` */
 export function parseWmic(text: string): ProcessEntry[] {
@@ -59,8 +78,8 @@ export function parseWmic(text: string): ProcessEntry[] {
 function parseDate(date: string): number {
   const [, year, month, day, hour, minute, second, fraction, ahead] =
     /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)\.(\d{6})([+-]\d{3})$/.exec(date)?.map(Number) ?? [];
-  const local = Date.UTC(year as number, (month as number) - 1, day, hour, minute, second, (fraction as number) / 1000);
-  return local - (ahead as number) * 60_000;
+  const local = Date.UTC(year as number, (month as number) - 1, day, hour, minute, second);
+  return local + (fraction as number) / 1000 - (ahead as number) * 60_000;
 }
 
 /** @param text of SCRIPT. Times are in units of 100 ns since 1601. Who has none is the system's own. */
