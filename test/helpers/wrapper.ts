@@ -52,10 +52,13 @@ export interface WrapperOptions {
   readonly ipc?: boolean;
 }
 
+/** No event tells of a change on Windows. */
+const OFTEN = isWindows ? ['--interval', '300ms'] : [];
+
 /** Starts `distprint run`; whatever becomes of the test, it ends with all that it started. */
 export function startWrapper(options: readonly string[], command: readonly string[], how: WrapperOptions = {}) {
   const json = join(makeTemp(), 'events.jsonl');
-  const words = [...(how.cli ?? distprintCommand), 'run', '--json', json, ...options, '--', ...command];
+  const words = [...(how.cli ?? distprintCommand), 'run', '--json', json, ...OFTEN, ...options, '--', ...command];
   const [file = '', ...rest] = [...(how.launcher ?? []), ...words];
   const child = spawn(file, rest, {
     stdio: ['pipe', 'pipe', 'pipe', ...(how.ipc ? (['ipc'] as const) : [])],

@@ -84,6 +84,7 @@ function findSet(text: string): Record<string, string> {
  * path from the folder above, in UTF-16, up to a quotation mark.
  */
 export function findBehindBunx(executable: string): string | undefined {
+  if (!/\.exe$/i.test(executable)) return undefined;
   try {
     const text = readFileSync(executable.replace(/\.exe$/i, '.bunx'), 'utf16le');
     const end = text.indexOf('"\0');

@@ -168,5 +168,7 @@ describe("bun's executable shim", () => {
     expect(findBehindBunx(file)).toBeUndefined();
     writeFileSync(join(folder, '.bin/tool.bunx'), Buffer.from('tool\\bin\\é.js"\0node \x18\0\0\0', 'utf16le'));
     expect(findBehindBunx(file)).toBe(join(folder, 'tool/bin/é.js'));
+    writeFileSync(join(folder, '.bin/other'), Buffer.from('tool\\bin\\x.js"\0', 'utf16le'));
+    expect(findBehindBunx(join(folder, '.bin/other'))).toBeUndefined();
   });
 });
