@@ -25,9 +25,10 @@ export interface Listener {
 
 /**
  * Listens to nothing at first. It keeps no process alive.
- * @returns what listens to these places from now on, and to no others. Calls must not overlap.
+ * @returns what listens to these places from now on, and to no others. Calls must not overlap. It resolves with whether anything is
+ *   listened to
  */
-export function watchDirectories({ wake, say, signal }: Listener): (places: Places) => Promise<void> {
+export function watchDirectories({ wake, say, signal }: Listener): (places: Places) => Promise<boolean> {
   const watchers = new Map<string, FSWatcher>();
   let wanted: Places = new Map();
   let isComplete = true;
@@ -84,9 +85,11 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
   signal?.addEventListener('abort', () => [...watchers.keys()].forEach(close), { once: true });
 
   return async (places) => {
-    if (isWindows || signal?.aborted || (places === wanted && isComplete)) return;
+    if (isWindows) return false;
+    if (signal?.aborted || (places === wanted && isComplete)) return true;
     wanted = places;
     await runAsync(follow());
+    return true;
   };
 }
 

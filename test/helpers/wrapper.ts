@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { distprintCommand } from './cli.ts';
 import { isWindows } from './needs.ts';
@@ -33,15 +33,6 @@ export function readEvents(json: string, name?: string): RunEvent[] {
   }
 }
 
-/** The environment, with this Node on PATH: Wine has none there. */
-export const envWithNode: NodeJS.ProcessEnv = isWindows
-  ? { ...withoutPath(plainEnv), PATH: `${dirname(process.execPath)};${process.env.PATH}` }
-  : plainEnv;
-
-function withoutPath(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^path$/i.test(name)));
-}
-
 export interface WrapperOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -62,7 +53,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
   const [file = '', ...rest] = [...(how.launcher ?? []), ...words];
   const child = spawn(file, rest, {
     stdio: ['pipe', 'pipe', 'pipe', ...(how.ipc ? (['ipc'] as const) : [])],
-    env: { ...envWithNode, ...how.env },
+    env: { ...plainEnv, ...how.env },
     ...(how.cwd !== undefined && { cwd: how.cwd }),
   });
   const closed = once(child, 'close') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { distprint } from '../helpers/cli.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
+import { plainEnv } from '../helpers/run.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
-import { envWithNode, isThere, serverOf, startWrapper } from '../helpers/wrapper.ts';
+import { isThere, serverOf, startWrapper } from '../helpers/wrapper.ts';
 
 const LONG = { timeout: 180_000 };
 const serve = ['node', 'dist/server.js'];
@@ -32,7 +33,7 @@ describe('distprint run on Windows', () => {
       });
     install('1.0.0');
     writeFileSync(join(prefix, 'hapi.cmd'), SHIM);
-    const PATH = `${prefix};${envWithNode.PATH}`;
+    const PATH = `${prefix};${plainEnv.PATH}`;
     const words = ['a b', '"', '%PATH%', '&calc', '^', '\\"x\\', ''];
     const run = startWrapper(['--settle', '200ms', '--interval', '500ms', '--verbose'], ['hapi', ...words], {
       env: { PATH },

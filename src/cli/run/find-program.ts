@@ -49,8 +49,9 @@ function whyNone(word: string, candidates: readonly string[]): DistprintError {
   const there = candidates.find((file) => statOrNothing(file) !== undefined);
   const shown = JSON.stringify(word);
   if (there === undefined) {
-    const isOne = candidates.length === 1;
-    const where = isOne && candidates[0] !== word ? ` (${escapeControls(candidates[0] as string)})` : '';
+    const isOne = candidates.length === 1 || isPath(word);
+    const plain = candidates.at(-1) as string;
+    const where = isOne && plain !== word ? ` (${escapeControls(plain)})` : '';
     const hint = isOne ? 'check the path' : 'install it, or give its path; these folders are searched: $PATH';
     return new DistprintError('ERR_DISTPRINT_NOT_FOUND', `command not found: ${shown}${where}; ${hint}`, {
       path: candidates[0] ?? word,

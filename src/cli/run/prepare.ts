@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isAbsolute, relative, resolve } from 'node:path';
+import { isAbsolute, parse, relative, resolve } from 'node:path';
 import { readOwnWords, realpathOrNothing } from '../../change/running-program.ts';
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
@@ -166,7 +166,8 @@ function whyNoProgram(program: string): string | null {
 }
 
 function toWatchedPath(path: string, settleMs: number): WatchedPath {
-  if (path !== '/' && realpathOrNothing(path) !== '/') return { path, settleMs };
+  const { root } = parse(path);
+  if (path !== root && realpathOrNothing(path) !== root) return { path, settleMs };
   throw new DistprintError(
     'ERR_DISTPRINT_OPTION',
     '--watch /: that is the whole machine; name the folder of the build',

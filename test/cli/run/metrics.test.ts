@@ -42,9 +42,13 @@ it('a wrapper tells Prometheus what its command runs, and that it was stopped on
 it('a command that ended by itself leaves an interval: its heartbeat is missed', async () => {
   const file = join(makeTemp(), 'web.prom');
   const root = makePackage({ 'dist/server.js': 'setTimeout(() => process.exit(3), 500)' });
-  const wrapper = startWrapper(['--metrics-file', file, '--on-exit', 'exit'], ['node', 'dist/server.js'], {
-    cwd: root,
-  });
+  const wrapper = startWrapper(
+    ['--metrics-file', file, '--on-exit', 'exit', '--interval', '10s'],
+    ['node', 'dist/server.js'],
+    {
+      cwd: root,
+    },
+  );
   expect(await once(wrapper.child, 'close')).toEqual([3, null]);
   expect(read(file)).toContain('distprint_beat_interval_seconds{source="web"} 10\n');
   expect(read(file)).toContain('distprint_ready{source="web"} 0\n');
