@@ -42,9 +42,9 @@ export function startListening(
   };
   const watch = watchDirectories({ wake: hear, say: sayOnce, signal });
   const follow = async () => {
-    isListening = await watch((await where()) ?? new Map());
+    hearsAll = await watch((await where()) ?? new Map());
   };
-  let isListening = false;
+  let hearsAll = false;
   let underWay: Promise<void> = Promise.resolve();
   let fingerprint: string | null = null;
   let lastBegunMs = 0;
@@ -59,7 +59,7 @@ export function startListening(
     const sinceMs = lastBegunMs;
     lastBegunMs = begunMs;
     if (seen === undefined || seen.fingerprint === null || seen.fingerprint === fingerprint) return;
-    if (fingerprint !== null && isListening) expectEvent(() => heardMs >= sinceMs);
+    if (fingerprint !== null && hearsAll) expectEvent(() => heardMs >= sinceMs);
     fingerprint = seen.fingerprint;
   };
 }

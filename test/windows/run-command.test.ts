@@ -1,16 +1,24 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { distprint } from '../helpers/cli.ts';
+import { findFreePort } from '../helpers/free-port.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
 import { plainEnv } from '../helpers/run.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
-import { until } from '../helpers/wait.ts';
+import { sleep, until } from '../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../helpers/wrapper.ts';
 
 const LONG = { timeout: 180_000 };
 const serve = ['node', 'dist/server.js'];
 const packageOf = (script: string) => makePackage({ 'dist/server.js': script });
+
+/** What it serves; undefined where nobody does. */
+const ask = (port: number): Promise<string | undefined> =>
+  fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).then(
+    (answer) => answer.text(),
+    () => undefined,
+  );
 
 /** Where a test fails, nobody else does. */
 function endLater(pid: number): number {
@@ -101,6 +109,33 @@ describe('what ends the old process on Windows', () => {
     expect(isThere(pid as number)).toBe(false);
   });
 
+  itOnWindows('leaves the port silent until the new one listens, and no longer', LONG, async () => {
+    const port = await findFreePort();
+    const serves = (version: string) =>
+      `require('node:http').createServer((_, answer) => answer.end('${version}')).listen(${port}, '127.0.0.1');`;
+    const root = packageOf(serves('one'));
+    const run = startWrapper(['--ready', `http://127.0.0.1:${port}/`, '--verbose'], serve, { cwd: root });
+    await run.loaded();
+    const answers: { version: string; atMs: number }[] = [];
+    let isOver = false;
+    const asking = (async () => {
+      for (; !isOver; await sleep(5)) {
+        const version = await ask(port);
+        if (version !== undefined) answers.push({ version, atMs: performance.now() });
+      }
+    })();
+    writeFileSync(join(root, 'dist/server.js'), serves('two'));
+    const { tookMs } = await run.event('restarted');
+    await until('the new code', () => answers.find(({ version }) => version === 'two'));
+    isOver = true;
+    await asking;
+    const versions = answers.map(({ version }) => version);
+    expect(versions.lastIndexOf('one')).toBeLessThan(versions.indexOf('two'));
+    const silentMs = Math.max(...answers.slice(1).map(({ atMs }, i) => atMs - (answers[i]?.atMs ?? 0)));
+    process.stderr.write(`the port was silent for ${Math.round(silentMs)} ms, of a restart of ${tookMs} ms\n`);
+    expect(silentMs).toBeLessThan(20_000); // no time-out
+  });
+
   itOnWindows('takes with it what that had started, also by others that have ended', LONG, async () => {
     const root = makePackage({ 'dist/server.js': tree('one'), 'between.js': BETWEEN });
     const run = startWrapper(['--verbose'], serve, { cwd: root });
@@ -112,6 +147,18 @@ describe('what ends the old process on Windows', () => {
     writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
     await run.event('restarted');
     expect([isThere(child), isThere(grandchild)]).toEqual([false, false]);
+  });
+});
+
+describe('a build in the working directory on Windows', () => {
+  itOnWindows('wakes distprint before its next beat', LONG, async () => {
+    const root = packageOf(serverOf('one'));
+    const run = startWrapper(['--interval', '10m', '--verbose'], serve, { cwd: root });
+    await run.loaded();
+    rmSync(join(root, 'dist'), { recursive: true }); // Wine tells of what is made while it listens, and of nothing older
+    writeTree(root, { 'dist/server.js': serverOf('two'), 'dist/more.js': '' });
+    await run.event('restarted');
+    await run.line('two');
   });
 });
 
