@@ -276,7 +276,7 @@ function parseSignal(text: string): string {
   if (text === 'message') return text;
   const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
   if (name in constants.signals) return name;
-  throw new DistprintError('ERR_DISTPRINT_OPTION', `--stop-signal: no signal: ${JSON.stringify(text)}`);
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `--stop-signal: no signal, nor message: ${JSON.stringify(text)}`);
 }
 
 function parseRestarts(text: string): number {
