@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
+import { ask } from '../helpers/ask.ts';
 import { distprint } from '../helpers/cli.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
@@ -12,13 +13,6 @@ import { isThere, serverOf, startWrapper } from '../helpers/wrapper.ts';
 const LONG = { timeout: 180_000 };
 const serve = ['node', 'dist/server.js'];
 const packageOf = (script: string) => makePackage({ 'dist/server.js': script });
-
-/** What it serves; undefined where nobody does. */
-const ask = (port: number): Promise<string | undefined> =>
-  fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).then(
-    (answer) => answer.text(),
-    () => undefined,
-  );
 
 /** Where a test fails, nobody else does. */
 function endLater(pid: number): number {
@@ -132,7 +126,7 @@ describe('what ends the old process on Windows', () => {
     const versions = answers.map(({ version }) => version);
     expect(versions.lastIndexOf('one')).toBeLessThan(versions.indexOf('two'));
     const silentMs = Math.max(...answers.slice(1).map(({ atMs }, i) => atMs - (answers[i]?.atMs ?? 0)));
-    process.stderr.write(`the port was silent for ${Math.round(silentMs)} ms, of a restart of ${tookMs} ms\n`);
+    process.stderr.write(`the port was silent for ${Math.round(silentMs)} ms, of a restart of ${Math.round(Number(tookMs))} ms\n`);
     expect(silentMs).toBeLessThan(20_000); // no time-out
   });
 
