@@ -126,7 +126,9 @@ describe('what ends the old process on Windows', () => {
     const versions = answers.map(({ version }) => version);
     expect(versions.lastIndexOf('one')).toBeLessThan(versions.indexOf('two'));
     const silentMs = Math.max(...answers.slice(1).map(({ atMs }, i) => atMs - (answers[i]?.atMs ?? 0)));
-    process.stderr.write(`the port was silent for ${Math.round(silentMs)} ms, of a restart of ${Math.round(Number(tookMs))} ms\n`);
+    process.stderr.write(
+      `the port was silent for ${Math.round(silentMs)} ms, of a restart of ${Math.round(Number(tookMs))} ms\n`,
+    );
     expect(silentMs).toBeLessThan(20_000); // no time-out
   });
 

@@ -37,7 +37,7 @@ export function follow(file: string, words: readonly string[], env: NodeJS.Proce
   const behind = [...shim.options, shim.target, ...words];
   const set = withNodePath(shim.env, env);
   if (shim.runtime === undefined) {
-    if (!isExecutableName(shim.target)) throw unsupported(file, words);
+    if (!isExecutableName(shim.target)) throw withoutRuntime(file, shim.target);
     return { words: [shim.target, ...shim.options, ...words], env: set };
   }
   const found = findRuntime(file, shim.runtime, env, cwd);
@@ -64,6 +64,15 @@ function withNodePath(set: Shim['env'], env: NodeJS.ProcessEnv): Record<string, 
   return set.NODE_PATH === undefined || before === undefined
     ? { ...set }
     : { ...set, NODE_PATH: `${set.NODE_PATH};${before}` };
+}
+
+function withoutRuntime(file: string, target: string): DistprintError {
+  const [shim, script] = [file, target].map(escapeControls);
+  return new DistprintError(
+    'ERR_DISTPRINT_UNSUPPORTED_FILE',
+    `${shim} starts ${script} without a runtime, for that has no #! line; give one: node ${script}`,
+    { path: file },
+  );
 }
 
 function unsupported(file: string, words: readonly string[]): DistprintError {

@@ -40,5 +40,7 @@ it('refuses what is neither', () => {
   );
   expect(() => start(folder, 'start.ps1')).toThrow(refusal(/start\.ps1 is no executable.*name its runtime/));
   expect(() => start(folder, 'start.js')).toThrow(refusal(/start\.js is no executable/));
-  expect(() => start(folder, 'tool.cmd')).toThrow(refusal(/tool\.cmd is a batch file/));
+  expect(() => start(folder, 'tool.cmd')).toThrow(
+    refusal(/tool\.cmd starts .*tool\.js without a runtime, .*give one: node .*tool\.js$/),
+  );
 });
