@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { readPath, writePath } from '../disk/raw-path.ts';
 import { type BuiltManifest, buildManifestSync, toBuiltManifest } from '../manifest/build.ts';
-import { diffManifests, type ManifestDiff } from '../manifest/diff.ts';
+import { type FileDifference, listDifferences, type ManifestDiff, toManifestDiff } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
 import { OWN_EXECUTABLE } from '../platform/proc.ts';
 import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
@@ -15,7 +15,7 @@ import { runAsync, runSync, type Work } from '../steps.ts';
 import { CLOCK_JUMP_MS, createObserver, DEFAULT_SETTLE_MS, type Observation } from './observer.ts';
 import { createPlaces, type Places } from './places.ts';
 import { coverRunningProgram, isExecutableItself, isRunningProgram, typedPathInto } from './running-program.ts';
-import type { EarlierTree, Sighting } from './settle.ts';
+import type { EarlierTree, SettleRule, Sighting } from './settle.ts';
 
 /** What to look at, and how. */
 export interface DetectorOptions extends CoverageOptions {
@@ -47,10 +47,14 @@ export interface Check extends Readonly<ScanCost> {
   readonly fingerprint: string | null;
   /** With `changed`: from the baseline to what is there now. */
   readonly changes?: ManifestDiff;
+  /** With `changed`: each file that differs, from which content to which. */
+  readonly differences?: readonly FileDifference[];
   /** With `changed`: package.json's version of the baseline and of what is there now. */
   readonly versions?: { readonly started: string | null; readonly installed: string | null };
   /** Why, for people: with `settling` and `missing`, and with `changed` where the diff does not say it. */
   readonly reason?: string;
+  /** With `settling`: what it waits for. `unreadable`: that it can be read. */
+  readonly rule?: SettleRule | 'unreadable';
   /** With `settling`: milliseconds after which another look is worth while. */
   readonly retryInMs?: number;
 }
@@ -101,13 +105,15 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
     return baseline;
   }
 
-  let compared: { pass: Scan; changes: ManifestDiff } | undefined;
-  function* compare({ pass, fingerprint }: Sighting): Work<ManifestDiff> {
+  let compared: { pass: Scan; what: Required<Pick<Check, 'changes' | 'differences'>> } | undefined;
+  function* compare({ pass, fingerprint }: Sighting) {
     if (compared?.pass !== pass) {
       const installed = yield* toManifest(pass, fingerprint);
-      compared = { pass, changes: diffManifests(yield* makeBaseline(), installed) };
+      const before = yield* makeBaseline();
+      const differences = listDifferences(before, installed);
+      compared = { pass, what: { changes: toManifestDiff(before, installed, differences), differences } };
     }
-    return compared.changes;
+    return compared.what;
   }
 
   const findPlaces = createPlaces(root, typedPathInto(root));
@@ -121,16 +127,16 @@ export function createDetector(options: DetectorOptions, known?: string): Detect
     if ('error' in seen) {
       const reason = seen.error.message;
       if (seen.state === 'missing') return { verdict: 'missing', fingerprint: null, reason, ...cost };
-      return { verdict: 'settling', fingerprint: null, reason, retryInMs: settleMs, ...cost };
+      return { verdict: 'settling', fingerprint: null, rule: 'unreadable', reason, retryInMs: settleMs, ...cost };
     }
     const { fingerprint, pass } = seen.tree;
     if (seen.state === 'settling') {
-      const { reason, retryInMs } = seen;
-      return { verdict: 'settling', fingerprint, reason, retryInMs, ...cost };
+      const { rule, reason, retryInMs } = seen;
+      return { verdict: 'settling', fingerprint, rule, reason, retryInMs, ...cost };
     }
     if (isBaseline(fingerprint)) return { verdict: 'current', fingerprint, ...cost };
     const versions = { started: started.version, installed: pass.subject.version };
-    const changed = { verdict: 'changed', fingerprint, changes: yield* compare(seen.tree), versions, ...cost } as const;
+    const changed = { verdict: 'changed', fingerprint, ...(yield* compare(seen.tree)), versions, ...cost } as const;
     return doubtful.length === 0 ? changed : { ...changed, reason: sayDoubtful(doubtful) };
   }
 

@@ -52,7 +52,7 @@ type Labels = Readonly<Record<string, string | number | null>>;
 type Sample = readonly [suffix: string, labels: Labels, value: number];
 
 export const VERDICTS = ['current', 'settling', 'changed', 'missing'];
-export const GATES = ['strategy', 'back-off', 'breaker', 'idle', 'claim', 'program'];
+export const GATES = ['strategy', 'back-off', 'breaker', 'turn', 'idle', 'claim', 'program'];
 
 /** Ends with `# EOF`, and a newline. */
 export function toMetricsText(metrics: Metrics): string {

@@ -11,7 +11,7 @@ import { type CoverageOptions, toCoverageOptions } from '../scan/coverage.ts';
 import { isSamePass, type Scan, type ScanCost, scan } from '../scan/scan.ts';
 import type { Work } from '../steps.ts';
 import { installedAt, lastInstallMs } from './npm-traces.ts';
-import { type EarlierTree, judgeSettled, type Sighting } from './settle.ts';
+import { type EarlierTree, judgeSettled, type SettleRule, type Sighting } from './settle.ts';
 
 export const DEFAULT_SETTLE_MS = 2_000;
 
@@ -31,7 +31,13 @@ export interface ObserverOptions {
 export type Observation = ScanCost &
   (
     | { readonly state: 'settled'; readonly tree: Sighting }
-    | { readonly state: 'settling'; readonly tree: Sighting; readonly reason: string; readonly retryInMs: number }
+    | {
+        readonly state: 'settling';
+        readonly tree: Sighting;
+        readonly rule: SettleRule;
+        readonly reason: string;
+        readonly retryInMs: number;
+      }
     | { readonly state: 'missing' | 'unreadable'; readonly error: DistprintError }
   );
 
@@ -82,7 +88,8 @@ export function createObserver(options: ObserverOptions): Observer {
         directoriesRead: directoriesRead + judged.directoriesRead,
       };
       if (!judged.settled) {
-        return { state: 'settling', tree, reason: judged.reason, retryInMs: judged.retryInMs, ...cost };
+        const { rule, reason, retryInMs } = judged;
+        return { state: 'settling', tree, rule, reason, retryInMs, ...cost };
       }
       yield* save(tree);
       return { state: 'settled', tree, ...cost };

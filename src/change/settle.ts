@@ -36,9 +36,22 @@ export interface Sighting {
   readonly installMs: number;
 }
 
+/**
+ * What a tree waits for:
+ * - `seal`: one that matches it
+ * - `npm`: the end of an npm that is at work, or was killed
+ * - `unfinished`: what it names and lacks
+ * - `quiet`: that it lies still for long enough
+ * - `moving`: an end of what moves right now
+ */
+export type SettleRule = 'seal' | 'npm' | 'unfinished' | 'quiet' | 'moving';
+
 /** What the decision is, and what was read for it. */
 export type Settled = ScanCost &
-  ({ readonly settled: true } | { readonly settled: false; readonly reason: string; readonly retryInMs: number });
+  (
+    | { readonly settled: true }
+    | { readonly settled: false; readonly rule: SettleRule; readonly reason: string; readonly retryInMs: number }
+  );
 
 /** What was there before, and was whole. */
 export interface EarlierTree {
@@ -62,26 +75,36 @@ export function* judgeSettled(
   unfinishedMs: number = settleMs * UNFINISHED_TIMES,
 ): Work<Settled> {
   const { seal, ...cost } = yield* judgeSeal(root, tree);
-  const not = (reason: string, retryInMs = settleMs): Settled => ({ settled: false, reason, retryInMs, ...cost });
+  const not = (rule: SettleRule, reason: string, retryInMs = settleMs): Settled => ({
+    settled: false,
+    rule,
+    reason,
+    retryInMs,
+    ...cost,
+  });
   if (seal === 'matches') return { settled: true, ...cost };
-  if (seal !== 'none') return not(seal);
+  if (seal !== 'none') return not('seal', seal);
   if (before?.isSealed && tree.pass.subject.globs !== null) {
-    return not('it has no seal, which the release before it had: on its way, or built without `distprint seal`');
+    return not(
+      'seal',
+      'it has no seal, which the release before it had: on its way, or built without `distprint seal`',
+    );
   }
   const work = findWorkInProgress(root);
   if (work !== undefined) {
-    return not(`npm is at work, or was killed at it: ${work} is still there. If npm is not running, reinstall.`);
+    return not('npm', `npm is at work, or was killed at it: ${work} is still there. If npm is not running, reinstall.`);
   }
   // In this order: the removal of a trace moves the directory that held it, so one of the two looks sees it.
-  if (lastInstallMs(installedAt(root)) !== tree.installMs) return not('something was installed or removed beside it');
+  if (lastInstallMs(installedAt(root)) !== tree.installMs)
+    return not('moving', 'something was installed or removed beside it');
   const lacks = yield* findLack(root, tree.pass, before);
   const enoughMs = lacks === undefined ? settleMs : unfinishedMs;
   const quietMs = quietFor(root, tree);
   if (quietMs < enoughMs) {
     const reason = `${lacks === undefined ? '' : `${lacks}; `}quiet for ${Math.round(quietMs)} of ${enoughMs} ms`;
-    return not(reason, Math.min(settleMs, enoughMs - quietMs));
+    return not(lacks === undefined ? 'quiet' : 'unfinished', reason, Math.min(settleMs, enoughMs - quietMs));
   }
-  if (!(yield* holdsStill(tree.pass))) return not('it moved while it was read');
+  if (!(yield* holdsStill(tree.pass))) return not('moving', 'it moved while it was read');
   return { settled: true, ...cost };
 }
 

@@ -5,8 +5,10 @@
 
 import { escapeControls } from '../runner/log.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
+import type { RunnerStatus } from '../runner/role/status.ts';
+import { explain, isUntold, type Why } from './explain.ts';
 import { colors, DIFFERENT, print, printJson, SAME, TROUBLE } from './output.ts';
-import { readStatus, type StateFileOptions, toShownStrings } from './state-file.ts';
+import { readStatus, type StateFileOptions, toDriftLines, toExecutableLines, toShownStrings } from './state-file.ts';
 
 /** Exit code 0: the runner would move to new code. 1: it would not, or not now. 2: there is nobody to ask. */
 export function doctor(options: StateFileOptions): void {
@@ -20,9 +22,23 @@ export function doctor(options: StateFileOptions): void {
     return;
   }
   const { decision, handoffDisabled, heldBack, tried } = own;
-  if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried });
-  else for (const line of toDoctorLines(toShownStrings(own))) print(line);
+  const { executable } = found;
+  const why = explain(found, Date.now());
+  if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried, executable, why });
+  else for (const line of [...toDoctorLines(toShownStrings(own)), ...toWhyLines(why, executable)]) print(line);
   process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
+}
+
+/** What it does about what is installed now. */
+function toWhyLines(why: Why, executable: RunnerStatus['executable']): string[] {
+  const { rule, reason, next } = toShownStrings(why);
+  const drift = toDriftLines(why);
+  return [
+    ...toExecutableLines(executable).map((line) => `executable: ${line}`),
+    ...(isUntold(why) ? [`now: ${rule}: ${reason}`] : []),
+    ...drift.map((line, i) => (i === 0 ? `what differs: ${line}` : line)),
+    ...(next === null ? [] : [`next: ${next}`]),
+  ];
 }
 
 /** What the runner would do about new code, why, and what the operator can do. */

@@ -5,7 +5,7 @@
 
 import picocolors from 'picocolors';
 import { writeText } from '../disk/raw-path.ts';
-import { isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
+import { type FileDifference, isEmptyDiff, type ManifestDiff } from '../manifest/diff.ts';
 import { isWindows, toNativePath } from '../platform/paths.ts';
 import { escapeControls, toJsonLine } from '../runner/log.ts';
 
@@ -82,6 +82,18 @@ export function toDiffSummary(diff: ManifestDiff): string {
     ...(only.length === 1 ? [only[0] as string] : []),
   ].join(', ');
 }
+
+/** The same with contents, as far as they tell one from another. */
+export function toFileLine({ path, from, to }: FileDifference): string {
+  const shown = escapeControls(path);
+  if (from === null) return `${colors.green(`A  ${shown}`)}  ${shortenContent(to)}`;
+  if (to === null) return `${colors.red(`D  ${shown}`)}  ${shortenContent(from)}`;
+  return `${colors.yellow(`M  ${shown}`)}  ${shortenContent(from)} -> ${shortenContent(to)}`;
+}
+
+/** Half of a hash; what has none is named. */
+const shortenContent = (content: string | null) =>
+  escapeControls(content ?? '').replace(/[\da-f]{16}$/, (hash) => hash.slice(0, 8));
 
 export function toSize(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

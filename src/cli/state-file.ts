@@ -3,8 +3,11 @@
  * @module
  */
 
+import { escapeControls } from '../runner/log.ts';
+import type { ExecutableStatus } from '../runner/role/executable.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
-import { toShown } from './output.ts';
+import type { Why } from './explain.ts';
+import { plural, toFileLine, toShown } from './output.ts';
 
 export interface StateFileOptions {
   state?: string;
@@ -17,3 +20,28 @@ export const readStatus = ({ state }: StateFileOptions): RunnerStatus =>
 /** Each string in it is made safe on a terminal. */
 export const toShownStrings = <T>(found: T): T =>
   JSON.parse(JSON.stringify(found), (_, each) => (typeof each === 'string' ? toShown(each) : each));
+
+/** What differs, and since when. None where nothing does. */
+export function toDriftLines({ sinceMs, versions, files, differences }: Why): string[] {
+  if (sinceMs === null) return [];
+  const to = (version: string | null) => toShown(version ?? 'none');
+  const parts = [
+    `since ${sayTime(sinceMs)}`,
+    ...(versions === null ? [] : [`version ${to(versions.from)} -> ${to(versions.to)}`]),
+    ...(files === null ? [] : [plural(files, 'file')]),
+  ];
+  const more = (files ?? 0) - differences.length;
+  return [parts.join(', '), ...differences.map(toFileLine), ...(more > 0 ? [`and ${plural(more, 'more file')}`] : [])];
+}
+
+/** Where it is no longer the one that is installed. */
+export function toExecutableLines(executable: ExecutableStatus | null): string[] {
+  if (executable === null || executable.state === 'installed') return [];
+  return [`${escapeControls(executable.path)} was ${executable.state} since the process started`];
+}
+
+/** A file may say any number. */
+function sayTime(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
+}

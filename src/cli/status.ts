@@ -7,8 +7,9 @@ import { resolve } from 'node:path';
 import { toMetricsText } from '../change/metrics.ts';
 import { toRunnerMetrics } from '../runner/role/metrics.ts';
 import type { RunnerStatus } from '../runner/role/status.ts';
+import { explain, isUntold, type Why } from './explain.ts';
 import { colors, complain, DIFFERENT, print, printJson, SAME, TROUBLE, VERDICT_COLOURS } from './output.ts';
-import { readStatus, type StateFileOptions, toShownStrings } from './state-file.ts';
+import { readStatus, type StateFileOptions, toDriftLines, toExecutableLines, toShownStrings } from './state-file.ts';
 
 export interface StatusCliOptions extends StateFileOptions {
   openmetrics?: boolean;
@@ -20,9 +21,10 @@ export interface StatusCliOptions extends StateFileOptions {
  */
 export function status(options: StatusCliOptions): void {
   const found = readStatus(options);
+  const why = explain(found, Date.now());
   if (options.openmetrics) printMetrics(found);
-  else if (options.json) printJson(found);
-  else for (const line of toStatusLines(toShownStrings(found))) print(line);
+  else if (options.json) printJson({ ...found, why });
+  else for (const line of [...toStatusLines(toShownStrings(found)), ...toWhyLines(why)]) print(line);
   process.exitCode = toStatusCode(found);
 }
 
@@ -48,9 +50,17 @@ function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): n
 }
 
 /** Who runs, since when, on what code, and what became of new code. */
-function toStatusLines({ stateFile, isRunning, holder, state, problem, installed }: RunnerStatus): string[] {
+function toStatusLines({
+  stateFile,
+  isRunning,
+  holder,
+  state,
+  problem,
+  installed,
+  executable,
+}: RunnerStatus): string[] {
   const lines: string[] = [];
-  const add = (name: string, value: string) => void lines.push(`${name.padEnd(10)} ${value}`);
+  const add = (name: string, value: string) => void lines.push(label(name, value));
   if (isRunning === null) add('runner', colors.yellow('unknown'));
   else if (!isRunning) add('runner', colors.red('none'));
   else add('runner', `process ${holder?.process.pid}, generation ${holder?.generation}`);
@@ -62,6 +72,7 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
   if (state.httpPort !== undefined) add('port', String(state.httpPort));
   add('since', `${state.startTime}, last heartbeat ${state.lastHeartbeat}`);
   add('watches', own.path);
+  for (const line of toExecutableLines(executable)) add('executable', line);
   add('started', [own.version, own.fingerprint].filter((part) => part !== null).join(' '));
   if (installed !== null)
     add(
@@ -79,6 +90,19 @@ function toStatusLines({ stateFile, isRunning, holder, state, problem, installed
     add('failed', `${version ?? fingerprint}, ${failures} x, not again before ${until}: ${reason}`);
   }
   return lines;
+}
+
+const label = (name: string, value: string) => `${name.padEnd(10)} ${value}`;
+
+/** What the lines above don't say of it. */
+function toWhyLines(why: Why): string[] {
+  const { rule, reason, next } = toShownStrings(why);
+  const drift = toDriftLines(why).map((line, i) => label(i === 0 ? 'differs' : '', line));
+  return [
+    ...drift,
+    ...(isUntold(why) ? [label('why', `${rule}: ${reason}`)] : []),
+    ...(next === null ? [] : [label('next', next)]),
+  ];
 }
 
 /** The last moment that a date can name: a wrapper (`distprint run`) tries nothing twice. */

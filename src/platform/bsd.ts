@@ -12,6 +12,8 @@ export const bsd: Platform = {
   lives,
   isHidden: () => false,
   readFacts,
+  findExecutable: () => null, // ps shows a path, and not what became of it
+  readMachineId: () => undefined,
   hasChildren,
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,

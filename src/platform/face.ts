@@ -16,6 +16,18 @@ export interface ProcessFacts {
   readonly session: number | undefined;
 }
 
+/** The executable that a process runs, and what is at its path now. */
+export interface RunningExecutable {
+  /** Where it was started from, a raw path (disk/raw-path.ts). */
+  readonly path: string;
+  /** Where its bytes can be read, whatever became of the path. */
+  readonly kept: string;
+  /** Where the file is that has the path now, as that process sees it. Null where there is none. */
+  readonly installed: Buffer | null;
+  /** Whether that is the very file that runs. */
+  readonly isSame: boolean;
+}
+
 export interface Platform {
   /** When the process that has this PID started: opaque, to be compared only. Undefined where none has it, or only a zombie. */
   readStarted(pid: number): string | undefined;
@@ -26,6 +38,10 @@ export interface Platform {
   /** Whether this user may not look at the process that has this PID: which one it is can't be told. */
   isHidden(pid: number): boolean;
   readFacts(pid: number): ProcessFacts | undefined;
+  /** Null where it can't be known. */
+  findExecutable(pid: number): RunningExecutable | null;
+  /** What tells this machine from all others. Undefined where there is only the host's name for that. */
+  readMachineId(): string | undefined;
   /** Whether this process has children that live. */
   hasChildren(): boolean;
   /** A path by which a process's working directory can be entered. Undefined where there is none. */

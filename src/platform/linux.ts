@@ -3,15 +3,17 @@
  * @module
  */
 
-import { errnoOf } from '../errors.ts';
+import { type BigIntStats, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { errnoOf, leadsNowhere } from '../errors.ts';
 import { whyNotLinuxFormat } from './elf.ts';
-import type { Platform, ProcessFacts } from './face.ts';
+import type { Platform, ProcessFacts, RunningExecutable } from './face.ts';
 import {
   getWorld,
   hasEnded,
   hasInEnvironment,
   listChildren,
   listPids,
+  orUndefined,
   readCommandLine,
   readCommandName,
   readLastPid,
@@ -40,6 +42,33 @@ function readFacts(pid: number): ProcessFacts {
   return { command: readCommandName(pid), words, session: readStat(pid)?.session };
 }
 
+function statOrNothing(at: Buffer): BigIntStats | undefined {
+  try {
+    return statSync(at, { bigint: true });
+  } catch (error) {
+    if (leadsNowhere(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Linux keeps the file that runs, and adds ` (deleted)` to its path once that has another file or none (proc_pid_exe(5)). */
+function findExecutable(pid: number): RunningExecutable | null {
+  const found = orUndefined(() => {
+    const kept = `/proc/${pid}/exe`;
+    const link = readlinkSync(kept, 'latin1');
+    const running = statSync(kept, { bigint: true });
+    const lookAt = (path: string) => {
+      const installed = Buffer.from(`/proc/${pid}/root${path}`, 'latin1');
+      const stats = statOrNothing(installed);
+      const isSame = stats !== undefined && stats.dev === running.dev && stats.ino === running.ino;
+      return { path, kept, installed: stats === undefined ? null : installed, isSame };
+    };
+    const asNamed = lookAt(link); // a file may really be named so
+    return asNamed.isSame ? asNamed : lookAt(link.replace(/ \(deleted\)$/, ''));
+  });
+  return found ?? null;
+}
+
 function findTree(rootPid: number, mark: string): number[] {
   const tree = new Set<number>();
   const add = (pid: number) => {
@@ -66,6 +95,8 @@ export const linux: Platform = {
   lives: (pid, started) => readStarted(pid) === started,
   isHidden,
   readFacts,
+  findExecutable,
+  readMachineId: () => orUndefined(() => readFileSync('/etc/machine-id', 'latin1').trim() || undefined),
   hasChildren: () => listChildren('self').some((pid) => readStat(pid)?.state !== 'Z'),
   pathOfDirectory: (pid) => `/proc/${pid}/cwd`,
   findManager: async () => undefined, // systemd is asked itself

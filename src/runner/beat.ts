@@ -10,6 +10,7 @@ import { tallyBeat } from '../change/tally.ts';
 import { isForeign, isSameProcess } from '../platform/process-id.ts';
 import { callHost } from './call-host.ts';
 import { considerHandOff, decideAnew } from './hand-off.ts';
+import { followDrift } from './role/drift.ts';
 import { withoutCall } from './role/journal.ts';
 import { lives } from './role/liveness.ts';
 import { keepLock, type LockHolder } from './role/lock.ts';
@@ -40,15 +41,23 @@ async function look(running: Running): Promise<Check | undefined> {
   const begunMs = performance.now();
   const check = await running.detector.check();
   running.tally = tallyBeat(running.tally, check, performance.now() - begunMs);
-  update(running, { verdict: check.verdict });
-  if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null });
+  const { fingerprint: started } = running.identity.started;
+  const drift = followDrift(running.situation.drift, check, started, Date.now());
+  update(running, { verdict: check.verdict, drift });
+  if (check.verdict === 'current') update(running, { heldBack: null, postponedSinceMs: null, turn: null });
   if (check.verdict === 'changed') {
     const { fingerprint, versions, changes, reason } = check;
-    const doubt = fingerprint === running.identity.started.fingerprint ? reason : undefined;
+    const doubt = fingerprint === started ? reason : undefined;
     const target = { fingerprint: fingerprint as string, version: versions?.installed ?? null, doubt };
     await considerHandOff(running, target, changes?.added ?? []);
   }
-  return check;
+  return beatAtTurn(check, running);
+}
+
+/** Else a fleet whose beats were woken by one push would move in step with its beats, and not each at its turn. */
+function beatAtTurn(check: Check, { situation: { heldBack } }: Running): Check {
+  if (heldBack?.gate !== 'turn' || typeof heldBack.untilMs !== 'number') return check;
+  return { ...check, retryInMs: Math.max(1, heldBack.untilMs - Date.now()) };
 }
 
 /** A link that was repointed may lead to the program in another folder. */

@@ -3,10 +3,12 @@
  * @module
  */
 
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { platform } from '../platform/index.ts';
 import { leavesZombies } from '../platform/reap.ts';
 import { callHost } from './call-host.ts';
-import { judgeHandoff, recordFailure, recordHandOff, withoutFuture } from './handoff/gate.ts';
+import { recordFailure, recordHandOff, weighHandoff } from './handoff/gate.ts';
 import { findExecBlocker } from './handoff/launch.ts';
 import { hasMark } from './handoff/mark.ts';
 import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts';
@@ -54,7 +56,7 @@ export async function decideAnew(running: Running): Promise<void> {
  * @param added the files that what started did not have, as written paths
  */
 export async function considerHandOff(running: Running, target: Target, added: readonly string[]): Promise<void> {
-  const { limits } = running.settings;
+  const { limits, spreadMs, stateFile } = running.settings;
   const unit = await decide(running);
   const { strategy, reasons, advice } = running.situation.decision;
   if (strategy === 'none') {
@@ -63,15 +65,17 @@ export async function considerHandOff(running: Running, target: Target, added: r
   }
   const isIdle = await canHandOff(running);
   const nowMs = Date.now();
-  update(running, withoutFuture(running.situation, limits, nowMs));
-  const judged = judgeHandoff(target.fingerprint, running.situation, limits, nowMs, isIdle);
-  if (!judged.go) {
-    if (judged.gate === 'idle') update(running, { postponedSinceMs: running.situation.postponedSinceMs ?? nowMs });
-    return holdBack(running, target, judged.gate, judged.reason);
-  }
+  const spread = { who: nameRunner(stateFile), spreadMs };
+  const { judged, history } = weighHandoff(target.fingerprint, running.situation, limits, spread, nowMs, isIdle);
+  update(running, history);
+  if (!judged.go) return holdBack(running, target, judged.gate, judged.reason, judged.untilMs);
   if (!(await knowsHandOff(running, target, added))) return holdBack(running, target, 'claim', NO_MARK);
   void move(running, target, strategy, unit);
 }
+
+/** Cloned machines may share an ID, and others a name. */
+export const nameRunner = (stateFile: string) =>
+  [hostname(), platform.readMachineId() ?? '', resolve(stateFile)].join('\n');
 
 const NO_MARK =
   'no file of it shows that it calls claimRunner, so a rehearsal would run it as a whole; stop this process, and start it by hand';
@@ -100,15 +104,17 @@ async function canHandOff({ hooks, say }: Running): Promise<boolean> {
   }
 }
 
-function holdBack(running: Running, target: Target, gate: string, reason: string): void {
-  update(running, { heldBack: { target: target.fingerprint, gate, reason } });
+/** @param untilMs Date.now() when the gate opens; Infinity where it never does by itself */
+function holdBack(running: Running, target: Target, gate: string, reason: string, untilMs = Infinity): void {
+  const opensMs = Number.isFinite(untilMs) ? untilMs : null;
+  update(running, { heldBack: { target: target.fingerprint, gate, reason, untilMs: opensMs } });
   running.say('target', `${sayTarget(target)} is installed; ${sayStaying(running)}: ${reason}`);
 }
 
 /** This process does not run what is watched, so its fingerprint says nothing, and nor would that of a replacement. */
 export function holdBackAlways(running: Running, reason: string): void {
   const { fingerprint } = running.identity.started;
-  update(running, { verdict: 'changed', heldBack: { target: fingerprint, gate: 'program', reason } });
+  update(running, { verdict: 'changed', heldBack: { target: fingerprint, gate: 'program', reason, untilMs: null } });
   running.say('target', `no hand-off: ${reason}`);
 }
 
@@ -119,7 +125,7 @@ async function move(
   unit: SystemdUnit | null,
 ): Promise<void> {
   const { settings, journal, stopped } = running;
-  const { handOffs, tried, postponedSinceMs } = running.situation;
+  const { handOffs, tried, postponedSinceMs, turn } = running.situation;
   const handingOff = { step: 'rehearse', target: target.fingerprint, sinceMs: Date.now() };
   update(running, { heldBack: null, handingOff });
   settings.log(
@@ -130,7 +136,7 @@ async function move(
   } catch (error) {
     if (stopped.signal.aborted) return;
     const reason = (error as Error).message;
-    const before = { handOffs, tried, postponedSinceMs };
+    const before = { handOffs, tried, postponedSinceMs, turn };
     update(running, recordFailure(before, target, reason, settings.limits, Date.now(), Math.random()));
     const { handOffSeconds } = running.situation;
     update(running, { handOffSeconds: countHandOff(handOffSeconds, 'failed', handingOff.sinceMs, Date.now()) });

@@ -5,6 +5,7 @@
 
 import type { DetectorOptions } from '../change/detector.ts';
 import { DEFAULT_INTERVAL_MS } from '../change/heartbeat.ts';
+import { MAX_TIMER_MS } from '../change/repeat.ts';
 import { DistprintError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
@@ -67,6 +68,11 @@ export interface RunnerOptions extends Partial<Omit<DetectorOptions, 'baseline'>
   exitStatus?: number;
   /** Circuit breaker, back-off and idle gate. */
   limits?: Partial<Limits>;
+  /**
+   * Milliseconds over which a fleet spreads its hand-offs to one release. Each runner waits a part of them, which follows from its machine,
+   * its state file and the release's fingerprint: the same after a restart, another for the next release. Default 0: it moves at once.
+   */
+  spreadMs?: number;
   /** The environment variable by which an operator opts out: set to 1 at the start, drift is not checked. Default `DISTPRINT_DISABLE_HANDOFF`. */
   optOutVariable?: string;
   /** Environment variables that are meant for this process alone: the new code starts without them. Default: none. */
@@ -101,6 +107,7 @@ export interface Settings {
   readonly drainTimeoutMs: number;
   readonly exitStatus: number;
   readonly limits: Limits;
+  readonly spreadMs: number;
   readonly isOptedOut: boolean;
   readonly oneShotVariables: readonly string[];
   readonly version: string | undefined;
@@ -123,7 +130,7 @@ export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
 
 /**
  * @throws ERR_DISTPRINT_OPTION where no `stateFile` is given, and there is no home directory to keep it in; where `$DISTPRINT_STRATEGY`
- *   names no strategy
+ *   names no strategy; where `spreadMs` is no time
  */
 export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = process.env): Settings {
   return {
@@ -138,6 +145,7 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
     exitStatus: options.exitStatus ?? DEFAULT_EXIT_STATUS,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    spreadMs: checkSpread(options.spreadMs ?? 0),
     isOptedOut: env[options.optOutVariable ?? 'DISTPRINT_DISABLE_HANDOFF'] === '1',
     oneShotVariables: options.oneShotVariables ?? [],
     version: options.version,
@@ -147,6 +155,11 @@ export function toSettings(options: RunnerOptions, env: NodeJS.ProcessEnv = proc
     log: createLog(options.log),
     onStep: options.onStep ?? nothing,
   };
+}
+
+function checkSpread(spreadMs: number): number {
+  if (spreadMs >= 0 && spreadMs <= MAX_TIMER_MS) return spreadMs;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `spreadMs: ${spreadMs} is no time from 0 to ${MAX_TIMER_MS} ms`);
 }
 
 function readStrategy({ DISTPRINT_STRATEGY: named }: NodeJS.ProcessEnv): Settings['strategy'] | undefined {

@@ -8,7 +8,7 @@ import type { CoverageOptions } from '../scan/coverage.ts';
 import { EMPTY_HISTORY, type History, type Limits, withoutFuture } from './handoff/gate.ts';
 import type { Step } from './handoff/protocol.ts';
 import type { LockHolder } from './role/lock.ts';
-import type { HandOffSeconds, OwnState, RunnerState } from './role/state-file.ts';
+import type { Drift, HandOffSeconds, OwnState, RunnerState } from './role/state-file.ts';
 import type { Decision } from './supervisor/strategy.ts';
 
 /** What started. Never changes. */
@@ -43,6 +43,7 @@ export interface Situation extends History {
   readonly decision: Decision;
   readonly handingOff: OwnState['handingOff'];
   readonly heldBack: OwnState['heldBack'];
+  readonly drift: Drift | null;
   readonly handOffSeconds: HandOffSeconds;
 }
 
@@ -53,7 +54,7 @@ export function toFirstSituation(
   { intervalMs, limits }: { readonly intervalMs: number; readonly limits: Limits },
   nowMs: number,
 ): Situation {
-  const { handOffs, tried, postponedSinceMs } = before ?? EMPTY_HISTORY;
+  const { handOffs, tried, postponedSinceMs, turn = null } = before ?? EMPTY_HISTORY;
   return {
     intervalMs,
     ready: false,
@@ -61,8 +62,9 @@ export function toFirstSituation(
     decision: { strategy: 'none', supervisor: 'nobody', reasons: ['not ready yet'], advice: null },
     handingOff: null,
     heldBack: null,
+    drift: null,
     handOffSeconds: before?.handOffSeconds ?? { succeeded: NONE_YET, failed: NONE_YET },
-    ...withoutFuture({ handOffs, tried, postponedSinceMs }, limits, nowMs),
+    ...withoutFuture({ handOffs, tried, postponedSinceMs, turn }, limits, nowMs),
   };
 }
 

@@ -25,7 +25,16 @@ describe('distprint status and distprint doctor', () => {
     });
     const doctor = await ask('doctor', stateFile, '--json');
     expect(doctor.code).toBe(1);
-    expect(JSON.parse(doctor.stdout)).toEqual({ ...NONE, handoffDisabled: false, heldBack: HELD, tried });
+    const why = expect.objectContaining({ rule: HELD.gate, outcome: 'stay', reason: HELD.reason });
+    const executable = expect.toSatisfy((told) => told === null || told.state === 'installed');
+    expect(JSON.parse(doctor.stdout)).toEqual({
+      ...NONE,
+      handoffDisabled: false,
+      heldBack: HELD,
+      tried,
+      executable,
+      why,
+    });
     const nobody = await ask('doctor', none, '--json');
     expect({ code: nobody.code, ...JSON.parse(nobody.stdout) }).toEqual({ code: 2, problem: 'no runner runs' });
   });

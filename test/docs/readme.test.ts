@@ -78,6 +78,9 @@ const NOT_RUN: Record<string, string> = {
   'distprint manifest 1 ': 'the format with its explanations; manifest.test.ts has it to the byte',
   '$ distprint status\nrunner     process':
     'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
+  '$ distprint status | tail': 'the same; test/cli/explain.test.ts has each line of a busy runner',
+  '- hosts: web': 'a playbook; its machines are not here',
+  '[Timer]\nOnCalendar': 'a timer; systemd draws its times',
   'apt-get install prometheus-node-exporter':
     'it changes the machine; test/fleet/ sets up the same in a folder of its own',
   'platform  ->  disk': 'a drawing; below, its order is compared with rooms.test.ts',

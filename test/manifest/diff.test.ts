@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
-import { diffManifests, isEmptyDiff } from '../../src/manifest/diff.ts';
+import { diffManifests, isEmptyDiff, listDifferences } from '../../src/manifest/diff.ts';
 import type { CoverageOptions } from '../../src/scan/coverage.ts';
-import { errorOf } from '../helpers/manifest.ts';
+import { contentsOf, errorOf } from '../helpers/manifest.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { makeDirectory, makePackage, type Tree } from '../helpers/temp.ts';
 
@@ -17,6 +17,17 @@ describe('diffManifests', () => {
     const forth = { version: null, added: ['0', 'c/e', 'é'], removed: ['c/d', 'z'], changed: ['a', 'e'] };
     expect(diffManifests(a, b)).toEqual(forth);
     expect(diffManifests(b, a)).toEqual({ ...forth, added: forth.removed, removed: forth.added });
+  });
+
+  it('says from which content to which, where it is asked for that', () => {
+    const a = of({ a: '1', b: '1', c: '1' });
+    const b = of({ a: '2', c: '1', d: '1' });
+    const content = contentsOf(a).b as string;
+    expect(listDifferences(a, b)).toEqual([
+      { path: 'a', from: content, to: contentsOf(b).a },
+      { path: 'b', from: content, to: null },
+      { path: 'd', from: null, to: content },
+    ]);
   });
 
   it('is empty for one that is the same, and only then', () => {

@@ -3,15 +3,15 @@
  * @module
  */
 
-import type { Verdict } from '../../change/detector.ts';
 import { toToken } from '../../manifest/manifest.ts';
 import { identifySelf, type ProcessId } from '../../platform/process-id.ts';
 import type { Tried } from '../../runner/handoff/gate.ts';
 import { createJournal } from '../../runner/role/journal.ts';
 import { createPresence } from '../../runner/role/presence.ts';
-import { lockBaseOf, type OwnState, type RunnerState } from '../../runner/role/state-file.ts';
+import { type Drift, lockBaseOf, type OwnState, type RunnerState } from '../../runner/role/state-file.ts';
 import { takeFreeLock } from '../../runner/role/take-free-lock.ts';
 import { toCoverageOptions } from '../../scan/coverage.ts';
+import { createDrift, toVerdict } from './drift.ts';
 import { createNoteOnce } from './say.ts';
 import { isRunning, type State, type Wrapper } from './wrapper.ts';
 
@@ -41,16 +41,22 @@ export async function startRecord(wrapper: Wrapper, stateFile: string, argv: rea
   } as const;
   const { generation } = await takeFreeLock(claim);
   const startTime = new Date().toISOString();
+  const findDrift = createDrift(wrapper);
+  let drift: Drift | null = null;
   const toState = (before: RunnerState | null): RunnerState => {
-    const own = toOwnState(wrapper, me, generation, argv);
+    const known = toOwnState(wrapper, me, generation, argv);
+    const own = known && { ...known, drift, command: findCommand(wrapper) };
     const lastHeartbeat = new Date().toISOString();
     return { ...before, pid: me.pid, startTime, lastHeartbeat, ...(own !== null && { distprint: own }) };
   };
   const journal = createJournal(stateFile, toState, (_, line) => log(line));
-  const write = () => void journal.tryWrite();
+  const write = async () => {
+    drift = await findDrift();
+    await journal.tryWrite();
+  };
   setInterval(write, wrapper.intervalMs).unref();
-  write();
-  return { write };
+  void write();
+  return { write: () => void write() };
 }
 
 /** Null before the first start. Of several watched paths, it is about the first. */
@@ -60,7 +66,7 @@ export function toOwnState(
   generation: number,
   argv: readonly string[],
 ): OwnState | null {
-  const { current, candidate, history, look, heldUntilMs } = state;
+  const { current, candidate, history, look } = state;
   const tree = current?.content?.trees[0];
   const [watchedPath] = watched.paths;
   if (current === null || tree === undefined || watchedPath === undefined) return null;
@@ -90,19 +96,28 @@ export function toOwnState(
       candidate === null
         ? null
         : { step: 'start', target, sinceMs: Date.now() - performance.now() + candidate.child.startedMs },
-    heldBack:
-      Date.now() < heldUntilMs ? { target, gate: 'breaker', reason: 'too many restarts for new content' } : null,
+    heldBack: findGate(state, target),
     tried: history.tried && withDate(history.tried),
     handOffs: history.handOffs,
     postponedSinceMs: null,
   };
 }
 
-/** What a beat of a runner would conclude. Null before the first look. */
-export function toVerdict({ look, current }: State): Verdict | null {
-  if (look === null) return null;
-  if (look.state !== 'settled') return look.state === 'missing' ? 'missing' : 'settling';
-  return look.content?.key === current?.content?.key && current?.sawOther === false ? 'current' : 'changed';
+function findGate({ heldUntilMs, history, look, current }: State, target: string): OwnState['heldBack'] {
+  if (Date.now() < heldUntilMs)
+    return { target, gate: 'breaker', reason: 'too many restarts for new content', untilMs: heldUntilMs };
+  const { tried } = history;
+  const isTried =
+    tried !== null && tried.fingerprint === look?.content?.key && look.content.key !== current?.content?.key;
+  if (!isTried) return null;
+  const reason = `it failed (${tried.reason}) and is not tried again before it changes`;
+  return { target, gate: 'back-off', reason, untilMs: null };
+}
+
+/** The process that runs what is watched, or what waits for it: a shell, say. Null while none runs. */
+function findCommand({ state }: Wrapper): ProcessId | null {
+  const { pid } = state.current?.child ?? {};
+  return (isRunning(state) && pid !== undefined && identify(pid)) || null;
 }
 
 /** The last moment that a date can name stands for never. */

@@ -5,12 +5,13 @@
 
 import { basename, join } from 'node:path';
 import { defaultCacheFile } from '../../change/default-cache.ts';
+import type { Check } from '../../change/detector.ts';
 import { createObserver, type Observation } from '../../change/observer.ts';
 import { createPlaces, type Place, type Places } from '../../change/places.ts';
 import type { Sighting } from '../../change/settle.ts';
 import { writeText } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
-import { diffManifests, type ManifestDiff } from '../../manifest/diff.ts';
+import { type FileDifference, listDifferences } from '../../manifest/diff.ts';
 import { toManifest } from '../../manifest/manifest.ts';
 import { hasSeal } from '../../manifest/seal.ts';
 import type { CoverageOptions } from '../../scan/coverage.ts';
@@ -42,6 +43,8 @@ export interface Look {
   readonly reason: string | null;
   /** Milliseconds after which another look is worth while. */
   readonly retryInMs: number | null;
+  /** While it is settling: what it waits for. */
+  readonly rule?: Check['rule'];
   readonly filesRead: number;
   readonly directoriesRead: number;
 }
@@ -58,6 +61,8 @@ export interface Watched {
   /** Calls that overlap share one look. */
   look(): Promise<Look>;
   difference(from: Content, to: Content): Promise<Difference>;
+  /** Each file that differs, with its path as `difference` has it. */
+  listDifferences(from: Content, to: Content): Promise<FileDifference[]>;
   /** Where a change would show, as the last look found it. */
   whereToListen(): Promise<Places>;
 }
@@ -117,13 +122,29 @@ export function createWatched(
     const known = started();
     if (look.state !== 'settled' || content.key === known?.key) return look;
     const settleMs = Math.max(...paths.map((each) => each.settleMs));
-    const not = (reason: string, retryInMs: number): Look => ({ ...look, state: 'settling', reason, retryInMs });
+    const not = (reason: string, retryInMs: number): Look => ({
+      ...look,
+      state: 'settling',
+      rule: 'unfinished',
+      reason,
+      retryInMs,
+    });
     const missing = lacks();
     if (missing !== null) return not(missing, Math.max(settleMs, AWAY_MS));
     const leftMs = seen.sinceMs + FEWER_FILES_TIMES * settleMs - nowMs;
     const isFewer =
       known !== null && countFiles(content) < countFiles(known) && !paths.some(({ path }) => hasSeal(path));
     return isFewer && leftMs > 0 ? not('it has fewer files than what runs; more may come', leftMs) : look;
+  }
+
+  async function listAll(from: Content, to: Content): Promise<FileDifference[]> {
+    const all: FileDifference[] = [];
+    for (const [i, tree] of to.trees.entries()) {
+      const found = await runAsync(diffTrees(from.trees[i] as Sighting, tree));
+      const { path: root } = paths[i] as WatchedPath;
+      all.push(...found.map((each) => ({ ...each, path: toShown(root, each.path, paths.length === 1) })));
+    }
+    return all;
   }
 
   let underWay: Promise<Look> | undefined;
@@ -137,15 +158,13 @@ export function createWatched(
         });
       return underWay;
     },
+    listDifferences: listAll,
     async difference(from, to) {
-      const diffs: ManifestDiff[] = [];
-      for (const [i, tree] of to.trees.entries())
-        diffs.push(await runAsync(diffTrees(from.trees[i] as Sighting, tree)));
-      const isOne = paths.length === 1;
-      const changed = diffs.flatMap(({ added, removed, changed }, i) =>
-        [...changed, ...added, ...removed].map((path) => toShown((paths[i] as WatchedPath).path, path, isOne)),
-      );
-      return { paths: changed, from: from.version, to: to.version };
+      const all = await listAll(from, to);
+      const changed = all.filter((each) => each.from !== null && each.to !== null);
+      const added = all.filter((each) => each.from === null);
+      const removed = all.filter((each) => each.to === null);
+      return { paths: [...changed, ...added, ...removed].map(({ path }) => path), from: from.version, to: to.version };
     },
     async whereToListen() {
       const each: Places[] = [];
@@ -184,10 +203,9 @@ function toShown(root: string, path: string, isOne: boolean): string {
   return path === '.' ? writeText(basename(root)) : path;
 }
 
-function* diffTrees(from: Sighting, to: Sighting): Work<ManifestDiff> {
-  const none: ManifestDiff = { version: null, added: [], removed: [], changed: [] };
-  if (from.fingerprint === to.fingerprint) return none;
-  return diffManifests(yield* toManifest(from.pass, from.fingerprint), yield* toManifest(to.pass, to.fingerprint));
+function* diffTrees(from: Sighting, to: Sighting): Work<FileDifference[]> {
+  if (from.fingerprint === to.fingerprint) return [];
+  return listDifferences(yield* toManifest(from.pass, from.fingerprint), yield* toManifest(to.pass, to.fingerprint));
 }
 
 /** All of several looks: the worst of them decides. */
@@ -207,8 +225,9 @@ function sum(all: readonly Observation[]): Look {
   };
   const waiting = all.filter((each) => each.state === 'settling');
   if (waiting.length === 0) return { state: 'settled', content, reason: null, retryInMs: null, ...cost };
-  const reason = waiting[0]?.reason ?? null;
-  return { state: 'settling', content, reason, retryInMs: Math.min(...waiting.map((each) => each.retryInMs)), ...cost };
+  const { rule, reason } = waiting[0] as (typeof waiting)[number];
+  const retryInMs = Math.min(...waiting.map((each) => each.retryInMs));
+  return { state: 'settling', content, rule, reason, retryInMs, ...cost };
 }
 
 const countFiles = ({ trees }: Content) => trees.reduce((n, { pass }) => n + pass.listing.files.length, 0);

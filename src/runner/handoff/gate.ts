@@ -1,7 +1,9 @@
 /**
- * Decides whether to hand off now: circuit breaker, back-off and idle gate. Pure.
+ * Decides whether to hand off now: back-off, circuit breaker, turn and idle gate. Pure.
  * @module
  */
+
+import { hashText } from '../../disk/hash.ts';
 
 /** The target that failed last. No failure rewrites what started. */
 export interface Tried {
@@ -16,6 +18,16 @@ export interface Tried {
   readonly retryAtMs: number;
 }
 
+/** When a target may be moved to, so that the machines of a fleet don't all move in the same second. */
+export interface Turn {
+  /** Its fingerprint. */
+  readonly target: string;
+  /** Date.now() when it was first due. */
+  readonly sinceMs: number;
+  /** Milliseconds from then on. */
+  readonly waitMs: number;
+}
+
 /** Kept in the state file, so it outlives the process. Times are Date.now(). */
 export interface History {
   /** When the lock passed on, oldest first. */
@@ -23,9 +35,11 @@ export interface History {
   readonly tried: Tried | null;
   /** Since when the host postpones. */
   readonly postponedSinceMs: number | null;
+  /** Of the target that was due last. Null where it need not wait for one. */
+  readonly turn: Turn | null;
 }
 
-export const EMPTY_HISTORY: History = { handOffs: [], tried: null, postponedSinceMs: null };
+export const EMPTY_HISTORY: History = { handOffs: [], tried: null, postponedSinceMs: null, turn: null };
 
 /** All times in milliseconds. */
 export interface Limits {
@@ -43,12 +57,14 @@ export const DEFAULT_LIMITS: Limits = {
   maxPostponeMs: 60 * 60_000,
 };
 
+export type Gate = 'back-off' | 'breaker' | 'turn' | 'idle';
+
 /** `gate` is the closed one, until `untilMs` (Date.now()). */
 export type Judgement =
   | { readonly go: true }
   | {
       readonly go: false;
-      readonly gate: 'back-off' | 'breaker' | 'idle';
+      readonly gate: Gate;
       readonly reason: string;
       readonly untilMs: number;
     };
@@ -60,7 +76,7 @@ export function judgeHandoff(
   nowMs: number,
   canHandOff: boolean,
 ): Judgement {
-  const { tried, handOffs, postponedSinceMs } = history;
+  const { tried, handOffs, postponedSinceMs, turn } = history;
   if (tried !== null && tried.fingerprint === target && nowMs < tried.retryAtMs) {
     return closed('back-off', `it failed (${tried.reason}) and is not tried again until`, tried.retryAtMs);
   }
@@ -74,12 +90,44 @@ export function judgeHandoff(
       untilMs,
     );
   }
+  const turnMs = turn?.target === target ? turn.sinceMs + turn.waitMs : nowMs;
+  if (nowMs < turnMs) return closed('turn', 'it waits its turn until', turnMs);
   const endsMs = (postponedSinceMs ?? nowMs) + limits.maxPostponeMs;
   if (!canHandOff && nowMs < endsMs) return closed('idle', 'the host is busy; postponed at most until', endsMs);
   return { go: true };
 }
 
-function closed(gate: 'back-off' | 'breaker' | 'idle', why: string, untilMs: number): Judgement {
+/** What tells the turns of a fleet's runners from each other. */
+export interface Spread {
+  /** Names the machine and the runner on it: the same one waits as long for the same target, also after a restart. */
+  readonly who: string;
+  /** Milliseconds within which all turns are. With 0 nobody waits. */
+  readonly spreadMs: number;
+}
+
+/** What becomes of a target in this beat, and the history from now on. */
+export function weighHandoff(
+  target: string,
+  history: History,
+  limits: Limits,
+  spread: Spread,
+  nowMs: number,
+  canHandOff: boolean,
+): { readonly judged: Judgement; readonly history: History } {
+  const known = takeTurn(target, withoutFuture(history, limits, nowMs), spread, nowMs);
+  const judged = judgeHandoff(target, known, limits, nowMs, canHandOff);
+  const isPostponed = !judged.go && judged.gate === 'idle';
+  return { judged, history: isPostponed ? { ...known, postponedSinceMs: known.postponedSinceMs ?? nowMs } : known };
+}
+
+/** The turn is taken when the target is due for the first time. */
+function takeTurn(target: string, history: History, { who, spreadMs }: Spread, nowMs: number): History {
+  if (history.turn?.target === target) return history;
+  const waitMs = Number(BigInt(`0x${hashText(`${who}\n${target}`)}`) % BigInt(Math.max(1, Math.round(spreadMs))));
+  return { ...history, turn: waitMs === 0 ? null : { target, sinceMs: nowMs, waitMs } };
+}
+
+function closed(gate: Gate, why: string, untilMs: number): Judgement {
   const until = new Date(untilMs);
   const when = Number.isNaN(until.getTime()) ? 'further notice' : until.toISOString(); // Infinity is no date
   return { go: false, gate, reason: `${why} ${when}`, untilMs };
@@ -113,10 +161,11 @@ export function recordHandOff(history: History, { breaker }: Limits, nowMs: numb
 
 /** If the clock was set back, times in the future count as now: so every gate opens again in its time. */
 export function withoutFuture(history: History, { backOff }: Limits, nowMs: number): History {
-  const { tried, postponedSinceMs } = history;
+  const { tried, postponedSinceMs, turn } = history;
   return {
     handOffs: history.handOffs.map((atMs) => Math.min(atMs, nowMs)),
     tried: tried && { ...tried, retryAtMs: Math.min(tried.retryAtMs, nowMs + backOff.maxMs) },
     postponedSinceMs: postponedSinceMs && Math.min(postponedSinceMs, nowMs),
+    turn: turn && { ...turn, sinceMs: Math.min(turn.sinceMs, nowMs) },
   };
 }

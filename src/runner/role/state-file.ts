@@ -11,6 +11,7 @@ import type { Histogram } from '../../change/histogram.ts';
 import { readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
+import type { FileDifference } from '../../manifest/diff.ts';
 import { LIVE_FILE } from '../../platform/live-file.ts';
 import { isWindows } from '../../platform/paths.ts';
 import type { Kind } from '../../scan/coverage.ts';
@@ -33,6 +34,20 @@ const Tried = v.object({
   failures: v.number(),
   atMs: Ms,
   retryAtMs: Ms,
+});
+
+const Name = v.nullable(v.string());
+const Differs = v.object({ path: v.string(), from: Name, to: Name });
+
+const Drifted = v.object({
+  from: v.string(),
+  to: Name,
+  sinceMs: Ms,
+  rule: Name,
+  reason: Name,
+  versions: v.nullable(v.object({ from: Name, to: Name })),
+  files: v.nullable(v.number()),
+  differences: v.pipe(v.array(Differs), v.readonly()),
 });
 
 /** The part that is distprint's own. Times in it are Date.now(). */
@@ -69,12 +84,18 @@ const Own = v.looseObject({
   /** The hand-off under way: the last step announced, and its target. */
   handingOff: v.nullable(v.object({ step: v.string(), target: v.string(), sinceMs: Ms })),
   /** Why a hand-off is due and does not begin. */
-  heldBack: v.nullable(v.object({ target: v.string(), gate: v.string(), reason: v.string() })),
+  heldBack: v.nullable(
+    v.object({ target: v.string(), gate: v.string(), reason: v.string(), untilMs: v.optional(v.nullable(Ms)) }),
+  ),
   tried: v.nullable(Tried),
   handOffs: v.pipe(v.array(Ms), v.readonly()),
   /** A release from before it was counted has none. */
   handOffSeconds: v.optional(v.object({ succeeded: Counted, failed: Counted })),
   postponedSinceMs: v.nullable(Ms),
+  // A release from before these were told has none of them.
+  turn: v.optional(v.nullable(v.object({ target: v.string(), sinceMs: Ms, waitMs: Ms }))),
+  drift: v.optional(v.nullable(Drifted)),
+  command: v.optional(v.nullable(v.object({ pid: Pid, started: v.string() }))),
 });
 
 /** A host may keep a state of its own in the same file, so only what is used here is asked for. */
@@ -90,6 +111,25 @@ const State = v.looseObject({
 
 /** How long hand-offs took, by their outcome. */
 export type HandOffSeconds = Readonly<Record<'succeeded' | 'failed', Histogram>>;
+
+/** How what is installed differs from what started, as the last heartbeat saw it. */
+export interface Drift {
+  /** The fingerprint of what started. */
+  from: string;
+  /** That of what is installed. Null where it can't be told. */
+  to: string | null;
+  /** Of the first heartbeat that saw something else than what started. */
+  sinceMs: number;
+  /** What it waits for until it is a release (`Check.rule`), or `missing`. Null once it has settled. */
+  rule: string | null;
+  /** For people. */
+  reason: string | null;
+  versions: { from: string | null; to: string | null } | null;
+  /** How many files differ. Null where it has not settled. */
+  files: number | null;
+  /** The first of them. */
+  differences: readonly FileDifference[];
+}
 
 /** The part of the state under `distprint`. Times are milliseconds since 1970. */
 export interface OwnState {
@@ -112,7 +152,8 @@ export interface OwnState {
   verdict: string | null;
   decision: { strategy: string; supervisor: string; reasons: readonly string[]; advice: string | null };
   handingOff: { step: string; target: string; sinceMs: number } | null;
-  heldBack: { target: string; gate: string; reason: string } | null;
+  /** `untilMs`: when its gate opens, where that is known. */
+  heldBack: { target: string; gate: string; reason: string; untilMs?: number | null | undefined } | null;
   tried: {
     fingerprint: string;
     version: string | null;
@@ -124,6 +165,10 @@ export interface OwnState {
   handOffs: readonly number[];
   handOffSeconds?: HandOffSeconds | undefined;
   postponedSinceMs: number | null;
+  turn?: { target: string; sinceMs: number; waitMs: number } | null | undefined;
+  drift?: Drift | null | undefined;
+  /** Of `distprint run`: the process of the command, which runs what is watched. */
+  command?: { pid: number; started: string } | null | undefined;
   [unknown: string]: unknown;
 }
 

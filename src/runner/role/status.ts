@@ -9,6 +9,7 @@ import { createObserver, DEFAULT_SETTLE_MS } from '../../change/observer.ts';
 import { platform } from '../../platform/index.ts';
 import { isForeign } from '../../platform/process-id.ts';
 import { runSync } from '../../steps.ts';
+import { type ExecutableStatus, lookAtExecutable } from './executable.ts';
 import { lives } from './liveness.ts';
 import { type LockHolder, readHolder } from './lock.ts';
 import { defaultStateFile, lockBaseOf, type OwnState, type RunnerState, readState } from './state-file.ts';
@@ -47,13 +48,22 @@ export interface RunnerStatus {
     /** Null with `settling` and `missing`. */
     readonly fingerprint: string | null;
   } | null;
+  /** What the process that runs the code was started from: Node, say. Null where that can't be known. */
+  readonly executable: ExecutableStatus | null;
 }
 
 /** Never throws for what it finds. */
 export function readRunnerStatus(options: StatusOptions = {}): RunnerStatus {
   const found = find(options);
   const look = found.state === null ? null : lookAt(found.state, options);
-  return { ...found, installed: look };
+  return { ...found, installed: look, executable: found.isRunning ? findExecutable(found) : null };
+}
+
+/** Of `distprint run`, it is the command that runs the code. */
+function findExecutable({ holder, state }: Found): ExecutableStatus | null {
+  const { command } = state?.distprint ?? {};
+  const running = command === undefined ? holder?.process : command;
+  return running == null ? null : lookAtExecutable(running);
 }
 
 /**
@@ -69,14 +79,14 @@ export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): bo
   return willMoveItself(state.distprint) || lookAt(state, options)?.verdict !== 'changed';
 }
 
-/** Whether a hand-off is under way, or waits only for the next beat or an idle host. */
+/** Whether a hand-off is under way, or waits only for the next beat, its turn or an idle host. */
 function willMoveItself({ ready, handingOff, heldBack, decision }: OwnState): boolean {
   if (!ready || handingOff !== null) return true;
-  return decision.strategy !== 'none' && (heldBack === null || heldBack.gate === 'idle');
+  return decision.strategy !== 'none' && (heldBack === null || ['idle', 'turn'].includes(heldBack.gate));
 }
 
 /** After strategy `exit` none runs until the supervisor has started the new code: who starts one by hand meanwhile takes its place. */
-function isBeingRestarted(state: RunnerState | null): boolean {
+export function isBeingRestarted(state: RunnerState | null): boolean {
   if (state?.distprint?.handingOff?.step !== 'exit') return false;
   const sinceMs = Date.now() - new Date(state.lastHeartbeat ?? 0).getTime();
   return sinceMs < RESTART_MS;
@@ -117,7 +127,9 @@ export async function waitForRunnerHandoff(oldPid: number, options: WaitOptions 
 }
 
 /** A PID alone proves nothing: the lock names the process, and the state must be of that very one. */
-function find(options: StatusOptions): Omit<RunnerStatus, 'installed'> {
+type Found = Omit<RunnerStatus, 'installed' | 'executable'>;
+
+function find(options: StatusOptions): Found {
   const stateFile = options.stateFile ?? defaultStateFile();
   let problem: string | null = null;
   let holder: LockHolder | null = null;

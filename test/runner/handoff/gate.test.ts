@@ -8,6 +8,7 @@ import {
   type Limits,
   recordFailure,
   recordHandOff,
+  weighHandoff,
   withoutFuture,
 } from '../../../src/runner/handoff/gate.ts';
 
@@ -175,6 +176,67 @@ describe('idle gate', () => {
   it('postpones anew after a hand-off, or one that failed', () => {
     expect(recordHandOff(postponed, LIMITS, NOW).postponedSinceMs).toBeNull();
     expect(recordFailure(postponed, NEW, 'it broke', LIMITS, NOW, 0).postponedSinceMs).toBeNull();
+  });
+});
+
+describe('turn', () => {
+  const spread = (who: string, spreadMs = HOUR) => ({ who, spreadMs });
+  const weigh = (history: History, nowMs: number, { target = 'new', who = 'a', spreadMs = HOUR, idle = true } = {}) =>
+    weighHandoff(target, history, LIMITS, spread(who, spreadMs), nowMs, idle);
+  /** In milliseconds from when it is first due. */
+  const waitOf = (who: string, target = 'new', spreadMs = HOUR) =>
+    weigh(EMPTY_HISTORY, NOW, { who, target, spreadMs }).history.turn?.waitMs ?? 0;
+
+  it('is waited for, says until when, and then it goes', () => {
+    const { judged, history } = weigh(EMPTY_HISTORY, NOW);
+    const untilMs = NOW + waitOf('a');
+    const until = new Date(untilMs).toISOString();
+    expect(judged).toEqual({ go: false, gate: 'turn', reason: `it waits its turn until ${until}`, untilMs });
+    expect(weigh(persisted(history), untilMs - 1)).toEqual({ judged, history });
+    expect(weigh(persisted(history), untilMs).judged).toEqual({ go: true });
+  });
+
+  it('is the same for the same machine and target, and another for others', () => {
+    expect(waitOf('a')).toBe(waitOf('a'));
+    expect(waitOf('a')).not.toBe(waitOf('b'));
+    expect(waitOf('a')).not.toBe(waitOf('a', 'newer'));
+  });
+
+  it('is spread evenly, and never longer than spreadMs', () => {
+    const waits = Array.from({ length: 10_000 }, (_, i) => waitOf(`machine ${i}`));
+    expect(Math.max(...waits)).toBeLessThan(HOUR);
+    const tenths = Array.from({ length: 10 }, () => 0);
+    for (const waitMs of waits)
+      tenths[Math.floor((10 * waitMs) / HOUR)] = (tenths[Math.floor((10 * waitMs) / HOUR)] ?? 0) + 1;
+    for (const count of tenths) expect(Math.abs(count - 1000)).toBeLessThan(150); // five standard deviations
+  });
+
+  it('is none without spreadMs', () => {
+    expect(weigh(EMPTY_HISTORY, NOW, { spreadMs: 0 })).toEqual({ judged: { go: true }, history: EMPTY_HISTORY });
+  });
+
+  it('begins anew with another target, and not after a failure of the same', () => {
+    const { history } = weigh(EMPTY_HISTORY, NOW);
+    const laterMs = NOW + 2 * HOUR;
+    expect(weigh(history, laterMs, { target: 'newer' }).judged).toMatchObject({ gate: 'turn' });
+    const failed = recordFailure(history, NEW, 'it broke', LIMITS, laterMs, 1);
+    expect(weigh(failed, laterMs + 10_000).judged).toEqual({ go: true });
+  });
+
+  it('comes before the idle gate, whose hour begins after it', () => {
+    const waiting = weigh(EMPTY_HISTORY, NOW, { idle: false });
+    expect(waiting.judged).toMatchObject({ gate: 'turn' });
+    expect(waiting.history.postponedSinceMs).toBeNull();
+    const turnMs = NOW + waitOf('a');
+    const busy = weigh(waiting.history, turnMs, { idle: false });
+    expect(busy.judged).toMatchObject({ gate: 'idle', untilMs: turnMs + HOUR });
+    expect(weigh(busy.history, turnMs + MINUTE, { idle: false })).toEqual(busy);
+  });
+
+  it('comes in its time where the clock was set back by a year', () => {
+    const { history } = weigh(EMPTY_HISTORY, NOW);
+    const nowMs = NOW - 365 * 24 * HOUR;
+    expect(weigh(history, nowMs).judged).toMatchObject({ gate: 'turn', untilMs: nowMs + waitOf('a') });
   });
 });
 

@@ -104,6 +104,7 @@ describe('isRunnerRunningInstalledVersion', () => {
     expect(isInstalled(makeRole({ own: { ...OTHER, handingOff } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, ready: false } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('idle') } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('turn') } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('breaker') } }))).toBe(false);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('back-off') } }))).toBe(false);
   });

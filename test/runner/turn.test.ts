@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { nameRunner } from '../../src/runner/hand-off.ts';
+import { DEFAULT_LIMITS, EMPTY_HISTORY, weighHandoff } from '../../src/runner/handoff/gate.ts';
+import { fingerprintOf } from '../helpers/manifest.ts';
+import { launchRunner, makeRunnerPackage, startRunner } from '../helpers/runner.ts';
+import { makeTemp } from '../helpers/temp.ts';
+import { until } from '../helpers/wait.ts';
+
+const SPREAD_MS = 20_000;
+
+/** A state file whose runner waits for some 5 s before it moves to this. */
+function findStateFile(target: string): string {
+  const folder = makeTemp();
+  for (let i = 0; ; i++) {
+    const stateFile = join(folder, `${i}/runner.state.json`);
+    const spread = { who: nameRunner(stateFile), spreadMs: SPREAD_MS };
+    const { history } = weighHandoff(target, EMPTY_HISTORY, DEFAULT_LIMITS, spread, 0, true);
+    const { waitMs } = history.turn ?? { waitMs: 0 };
+    if (waitMs > 3_000 && waitMs < 6_000) return stateFile;
+  }
+}
+
+it('a runner waits its turn, and moves then, though no beat is due', { timeout: 60_000 }, async () => {
+  const stateFile = findStateFile(fingerprintOf(makeRunnerPackage(makeTemp(), '2.0.0')));
+  const runner = await startRunner({ stateFile, strategy: 'respawn', spreadMs: SPREAD_MS, intervalMs: 300_000 });
+  runner.upgrade('2.0.0');
+  const { turn } = await until('its turn to be known', () => {
+    const { distprint } = runner.state();
+    return distprint.heldBack?.gate === 'turn' ? distprint : undefined;
+  });
+  expect(await runner.ended).toBe(0);
+  await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+  const { handOffs } = runner.state().distprint;
+  expect(handOffs).toHaveLength(1);
+  expect(handOffs[0]).toBeGreaterThanOrEqual((turn?.sinceMs ?? Infinity) + (turn?.waitMs ?? Infinity));
+  expect(runner.logs().filter((line) => line.includes('waits its turn'))).toHaveLength(1);
+});
+
+it.each([-1, Number.NaN, Infinity])('a spread of %s ms is refused', async (spreadMs) => {
+  const runner = launchRunner({ spreadMs: String(spreadMs) as unknown as number });
+  expect(await runner.ended).toBe(1);
+  expect(runner.stderr()).toContain(`spreadMs: ${spreadMs} is no time from 0 to`);
+});
