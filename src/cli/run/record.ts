@@ -4,7 +4,7 @@
  */
 
 import { toToken } from '../../manifest/manifest.ts';
-import { identifySelf, type ProcessId } from '../../platform/process-id.ts';
+import { identify, identifySelf, type ProcessId } from '../../platform/process-id.ts';
 import type { Tried } from '../../runner/handoff/gate.ts';
 import { createJournal } from '../../runner/role/journal.ts';
 import { createPresence } from '../../runner/role/presence.ts';
