@@ -68,41 +68,6 @@ describe('distprint run on Windows', () => {
 });
 
 describe('what ends the old process on Windows', () => {
-  const heeds = (version: string) => `
-    process.on('message', (said) => {
-      if (said !== 'shutdown') return;
-      console.log('asked', ${JSON.stringify(version)});
-      setTimeout(() => process.exit(3), 200);
-    });
-    ${serverOf(version)}`;
-
-  itOnWindows('is the message "shutdown" with --stop-signal message', LONG, async () => {
-    const root = packageOf(heeds('one'));
-    const run = startWrapper(['--stop-signal', 'message', '--verbose'], serve, { cwd: root, ipc: true });
-    const { pid } = await run.event('started');
-    await run.loaded();
-    writeFileSync(join(root, 'dist/server.js'), heeds('two'));
-    await run.line('asked one');
-    await run.event('restarted');
-    expect(run.events('killed')).toEqual([]);
-    expect(isThere(pid as number)).toBe(false);
-    await run.line('two');
-    run.child.send('shutdown');
-    expect(await run.end()).toEqual({ code: 3, signal: null });
-    await run.line('asked two');
-  });
-
-  itOnWindows('is its end after --grace, where it does not heed the message', LONG, async () => {
-    const root = packageOf(`process.on('message', () => {}); ${serverOf('one')}`);
-    const run = startWrapper(['--stop-signal', 'message', '--grace', '300ms', '--verbose'], serve, { cwd: root });
-    const { pid } = await run.event('started');
-    await run.loaded();
-    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
-    expect(await run.event('killed')).toMatchObject({ pid, graceMs: 300 });
-    await run.event('restarted');
-    expect(isThere(pid as number)).toBe(false);
-  });
-
   itOnWindows('leaves the port silent until the new one listens, and no longer', LONG, async () => {
     const port = await findFreePort();
     const serves = (version: string) =>

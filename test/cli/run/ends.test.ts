@@ -158,6 +158,41 @@ describe('what ends the old process', () => {
     expect(isThere(pid as number)).toBe(false);
   });
 
+  const heeds = (version: string) => `
+    process.on('message', (said) => {
+      if (said !== 'shutdown') return;
+      console.log('asked', ${JSON.stringify(version)});
+      setTimeout(() => process.exit(3), 200);
+    });
+    ${serverOf(version)}`;
+
+  it('is the message "shutdown" with --stop-signal message, which the wrapper hears too', async () => {
+    const root = packageOf(heeds('one'));
+    const wrapper = startWrapper(['--stop-signal', 'message', '--verbose'], serve, { cwd: root, ipc: true });
+    const { pid } = await wrapper.event('started');
+    await wrapper.loaded();
+    writeFileSync(join(root, 'dist/server.js'), heeds('two'));
+    await wrapper.line('asked one');
+    await wrapper.event('restarted');
+    expect(wrapper.events('killed')).toEqual([]);
+    expect(isThere(pid as number)).toBe(false);
+    await wrapper.line('two');
+    wrapper.child.send('shutdown');
+    expect(await wrapper.end()).toEqual({ code: 3, signal: null });
+    await wrapper.line('asked two');
+  });
+
+  it('is its end after --grace, where it does not heed the message', async () => {
+    const root = packageOf(`process.on('message', () => {}); ${serverOf('one')}`);
+    const wrapper = startWrapper(['--stop-signal', 'message', '--grace', '300ms', '--verbose'], serve, { cwd: root });
+    const { pid } = await wrapper.event('started');
+    await wrapper.loaded();
+    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
+    expect(await wrapper.event('killed')).toMatchObject({ pid, graceMs: 300 });
+    await wrapper.event('restarted');
+    expect(isThere(pid as number)).toBe(false);
+  });
+
   itWithSignals('reaches a process that is stopped', async () => {
     const wrapper = run(serverOf('one'));
     const { pid } = await wrapper.event('started');
