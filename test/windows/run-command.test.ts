@@ -109,6 +109,19 @@ describe('what ends the old process on Windows', () => {
     await run.event('restarted');
     expect([isThere(child), isThere(grandchild)]).toEqual([false, false]);
   });
+
+  itOnWindows('takes with it what cmd.exe has started', LONG, async () => {
+    const root = packageOf(serverOf('one'));
+    const shell = ['cmd', '/d', '/c', 'node', 'dist\\server.js'];
+    const run = startWrapper(['--watch', root, '--verbose'], shell, { cwd: root });
+    const old = endLater(Number((await run.line('one')).split(' ')[1]));
+    expect((await run.event('started')).pid).not.toBe(old);
+    await run.loaded();
+    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
+    await run.event('restarted');
+    expect(isThere(old)).toBe(false);
+    endLater(Number((await run.line('two')).split(' ')[1]));
+  });
 });
 
 describe('a build in the working directory on Windows', () => {
