@@ -30,6 +30,7 @@ import { benchLinear } from './suites/linear.ts';
 import { benchListening } from './suites/listening.ts';
 import { benchMemory } from './suites/memory.ts';
 import { benchMoved } from './suites/moved.ts';
+import { benchOwn } from './suites/own.ts';
 import { benchStall } from './suites/stall.ts';
 import { benchWake } from './suites/wake.ts';
 
@@ -38,7 +39,7 @@ type Suite = (bench: Bench) => Promise<void> | void;
 const SUITES: Record<string, readonly Suite[]> = {
   cold: [benchCold],
   memory: [benchMemory],
-  beat: [benchBeat, benchStall, benchMoved],
+  beat: [benchBeat, benchOwn, benchStall, benchMoved],
   fresh: [benchFresh, benchDropIn],
   linear: [benchLinear],
   handoff: [benchHandoff],

@@ -36,12 +36,14 @@ describe('the published package', { timeout: SLOW }, () => {
         'dist/index.d.ts',
         'dist/cli/main.js',
         'dist/runner/index.js',
+        'schemas/status.json',
       ]),
     );
     const known = [
       /^dist\/(?:[\w-]+\/){0,2}[\w-]+\.(?:js|d\.ts)$/,
       /^dist\/THIRD-PARTY-LICENSES$/,
       /^docs\/(?:[\w-]+\.(?:md|svg)|fleet\/[\w.-]+\.(?:yml|json))$/,
+      /^schemas\/[a-z]+\.json$/,
       /^fixtures\/supervisors\/\w+\/[\w-]+(?:\.\w+)*$/,
       /^(?:package\.json|LICENSE|(?:README|CHANGELOG|CONTRIBUTING)\.md)$/,
     ];
@@ -144,6 +146,12 @@ describe('installed into an empty folder', { timeout: SLOW }, () => {
       diff: { version: null, added: [], removed: [], changed: [] },
       typed: true,
     });
+  });
+
+  it('has schemas that can be imported', async () => {
+    const script = `import schema from 'distprint/schemas/status.json' with { type: 'json' }; console.log(schema.title);`;
+    const { stdout } = await inConsumer([process.execPath, '--input-type=module', '-e', script]);
+    expect(stdout).toBe('distprint status --json\n');
   });
 
   it('has all its code once it is imported: it works while its own node_modules is being replaced', async () => {

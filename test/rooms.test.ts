@@ -16,6 +16,7 @@ const ROOMS = [
   'runner/handoff',
   'runner',
   'cli/run',
+  'cli/bench',
   'cli',
 ];
 /** At the root of `src/`: what every room may import. The rest there are doors, which nobody inside imports. */

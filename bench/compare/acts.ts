@@ -5,7 +5,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Compare, createPlace, eachOfTwo, noteTyped, removePlace } from './context.ts';
+import { type Compare, createPlace, eachOfThree, noteTyped, removePlace } from './context.ts';
 import { routeFile } from './project.ts';
 import { type Cell, firstLine, type Row, toCells, unable } from './results.ts';
 import { type Note, type Place, type Session, untilQuiet, untilServed, warmUp, withTool } from './session.ts';
@@ -65,7 +65,7 @@ export async function runStages(bench: Compare, stages: readonly Stage[]): Promi
   const parts = new Map<string, Outcome[]>();
   for (const stage of stages) {
     noteTyped(bench, stage.job.kind, stage.job);
-    await eachOfTwo(bench.tools, async (tool) => {
+    await eachOfThree(bench.tools, async (tool) => {
       for (const [name, outcome] of await runStage(bench, tool, stage)) {
         const key = `${name} ${tool.name}`;
         parts.set(key, [...(parts.get(key) ?? []), outcome]);

@@ -95,11 +95,11 @@ export function must(file: string, words: readonly string[], cwd: string, env?: 
   throw new Error(`${file} ${words[0]} failed (exit ${status}): ${error?.message ?? stderr}`);
 }
 
-/** Two tools at a time: each mostly waits, and the machine has at least two cores. */
-export async function eachOfTwo(tools: readonly Tool[], measure: (tool: Tool) => Promise<void>): Promise<void> {
+/** Three tools at a time: each mostly waits, and the machine has at least two cores. */
+export async function eachOfThree(tools: readonly Tool[], measure: (tool: Tool) => Promise<void>): Promise<void> {
   const left = [...tools];
   const work = async () => {
     for (let tool = left.shift(); tool !== undefined; tool = left.shift()) await measure(tool);
   };
-  await Promise.all([work(), work()]);
+  await Promise.all([work(), work(), work()]);
 }

@@ -64,7 +64,7 @@ The project is a server of ${MODULES} TypeScript modules, which tsc, esbuild, vi
 file outside of what is watched; it then loads the other modules and serves the release that they say they are of. A tool is given time to
 begin, then one real change, which is put back, so that a count of 0 can't come from seeing nothing; after that its restarts are counted until, for 2.5 s
 (4 s for an install), no process came or went and none was busy.
-Starts that end before the first statement are not counted. The client that counts refused connections has at most 400 under way. Two tools are measured at a time, each on a copy of its own. Times are taken one restart at a
+Starts that end before the first statement are not counted. The client that counts refused connections has at most 400 under way. Three tools are measured at a time, each on a copy of its own. Times are taken one restart at a
 time, round by round, in an order that is drawn anew, while all tools stand ready. CPU and memory are those of all processes of a tool without the command's, from the same minute for all.
 
 ## What it does not show

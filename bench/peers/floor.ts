@@ -1,9 +1,9 @@
 /**
- * The floors: the least work that an honest answer takes, done in the plainest way.
- * They take a ready list of files and reuse one buffer; they neither list nor sort nor fold.
+ * The work floor: the least work of an honest cold build, done in the plainest way. The bare floors are the product's own (src/cli/bench/floor.ts).
+ * It takes a ready list of files and reuses one buffer; it neither lists nor sorts nor folds.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import xxhash from 'xxhash-wasm';
 
 const wasm = await xxhash();
@@ -36,9 +36,4 @@ export function readAndHash(files: readonly string[]): bigint {
     closeSync(fd);
   }
   return digests;
-}
-
-/** The floor of a beat: one `lstatSync` a path. */
-export function statAll(files: readonly string[]): void {
-  for (const file of files) lstatSync(file);
 }

@@ -7,9 +7,9 @@
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import type { Contender } from '../../src/cli/bench/measure.ts';
 import type { Corpus } from '../subjects/corpora.ts';
 import { startChild } from '../timing/children.ts';
-import type { Contender } from '../timing/measure.ts';
 
 interface Hashed {
   ms: number;

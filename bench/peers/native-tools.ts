@@ -3,9 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import type { Contender } from '../../src/cli/bench/measure.ts';
 import type { Corpus } from '../subjects/corpora.ts';
 import { type Launch, launch } from '../timing/launcher.ts';
-import type { Contender } from '../timing/measure.ts';
 
 const TOOLS = [['xxhsum', '-H64'], ['b3sum']] as const;
 /** `true`: how much of a peer's time is the start of a process. */

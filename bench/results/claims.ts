@@ -13,7 +13,7 @@
  * - **No noise, no quartile.** Counts (files read, memory, an outage that must not happen) are judged by the worst of them.
  */
 
-import { median, quantile, type Round } from '../timing/measure.ts';
+import { median, quantile, type Round } from '../../src/cli/bench/measure.ts';
 
 /** Where a figure is shown. */
 export interface Head {

@@ -1,5 +1,7 @@
 /** Draws what a beat costs against its heartbeat, as an SVG on a logarithmic scale. */
 
+import { toShort, toTime } from '../../src/cli/bench/figures.ts';
+import { drawPanel, round, toXml } from '../../src/cli/bench/svg.ts';
 import { CPU, FILES, HEARTBEAT_MS, SHARE_TABLE } from './heartbeat.ts';
 import { type Row, toNumber } from './table.ts';
 
@@ -28,42 +30,19 @@ const PLOT = { left: 196, right: 616, top: 88 };
 const ROW_HEIGHT = 30;
 const DECADES = [0.001, 0.01, 0.1, 1, 10, 100, 1_000, HEARTBEAT_MS];
 
-/** Has its own background: a viewer that does not know the colour scheme still shows dark text on white. */
-const STYLE = `
-    text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #1f2328; }
-    .panel { fill: #ffffff; stroke: #d1d9e0; }
-    .title { font-size: 15px; font-weight: 600; }
-    .quiet { fill: #59636e; }
-    .small { font-size: 12px; }
-    .budget { fill: #bc4c00; font-weight: 600; }
-    .grid { stroke: #d1d9e0; }
-    .line { stroke: #bc4c00; stroke-width: 2; }
-    .bar { fill: #0969da; }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc; }
-      .panel { fill: #0d1117; stroke: #3d444d; }
-      .quiet { fill: #9198a1; }
-      .budget { fill: #f0883e; }
-      .grid { stroke: #3d444d; }
-      .line { stroke: #f0883e; }
-      .bar { fill: #4493f8; }
-    }`;
-
 export function drawBeats(beats: readonly Beat[]): string {
   const bottom = PLOT.top + beats.length * ROW_HEIGHT;
   const height = bottom + 34;
   const summary = beats.map(({ label, ms }) => `${label}: ${toTime(ms)}`).join('; ');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
-  <title>What a beat costs: ${toXml(summary)}; a heartbeat has ${toTime(HEARTBEAT_MS)}</title>
-  <style>${STYLE}
-  </style>
-  <rect class="panel" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="6"/>
-  <text class="title" x="16" y="28">What a beat costs when nothing has changed</text>
-  <text class="quiet small" x="16" y="48">CPU time of one check(), out of the 10 s until the next. Logarithmic: each line is ten times the one before.</text>
-${DECADES.map((ms) => drawDecade(ms, bottom)).join('\n')}
-${beats.map(drawBeat).join('\n')}
-</svg>
-`;
+  return drawPanel(
+    { width: WIDTH, height },
+    {
+      summary: `What a beat costs: ${summary}; a heartbeat has ${toTime(HEARTBEAT_MS)}`,
+      title: 'What a beat costs when nothing has changed',
+      note: 'CPU time of one check(), out of the 10 s until the next. Logarithmic: each line is ten times the one before.',
+    },
+    [...DECADES.map((ms) => drawDecade(ms, bottom)), ...beats.map(drawBeat)],
+  );
 }
 
 function drawDecade(ms: number, bottom: number): string {
@@ -90,14 +69,3 @@ function toX(ms: number): number {
   const share = (Math.log10(ms) - low) / (high - low);
   return round(PLOT.left + Math.min(1, Math.max(0, share)) * (PLOT.right - PLOT.left));
 }
-
-function toTime(ms: number): string {
-  if (ms >= 1_000) return `${toShort(ms / 1_000)} s`;
-  return ms < 1 ? `${toShort(ms * 1_000)} µs` : `${toShort(ms)} ms`;
-}
-
-/** Two significant digits. */
-const toShort = (value: number) => Number(value.toPrecision(2)).toLocaleString('en', { maximumFractionDigits: 6 });
-
-const round = (value: number) => Math.round(value * 10) / 10;
-const toXml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');

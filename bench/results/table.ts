@@ -1,7 +1,7 @@
 /** A row for each measured thing, and how rows are judged and printed. */
 
 import pc from 'picocolors';
-import { median, quantile } from '../timing/measure.ts';
+import { median, quantile } from '../../src/cli/bench/measure.ts';
 import { type Finding, type Head, type Target, toJudged } from './claims.ts';
 import { whyMissed } from './known-misses.ts';
 

@@ -4,25 +4,21 @@
  * - a `git status` process on the same tree, all of it committed and its index fresh. git stats with several threads, so where an
  *   `lstatSync` for each file and directory takes longer than git, 1.03 times that is granted.
  *
- * Besides: how many files and directories such a beat reads (none), and which share of a heartbeat of 10 s it takes: of the
- * event loop (`performance.eventLoopUtilization`) and of one CPU (`process.cpuUsage`, all threads, user and system).
+ * What such a beat reads (nothing), and which share of a heartbeat it takes, the product says itself (own.ts).
  */
 
+import { statAll } from '../../src/cli/bench/floor.ts';
+import { type Contender, toMeasure } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
-import { statAll } from '../peers/floor.ts';
 import { atMost, below, type Claim, type Finding, judgeAll, shown, type Target } from '../results/claims.ts';
-import { CPU, FILES, SHARE_TABLE, toShareRow } from '../results/heartbeat.ts';
 import { toRatioRow, toRow } from '../results/table.ts';
 import { type Corpus, toFiles, withDirectories } from '../subjects/corpora.ts';
 import { copyCorpus, toGitStatus, waitUntilNotRacy } from '../subjects/trees.ts';
 import { launch } from '../timing/launcher.ts';
-import { type Contender, toMeasure } from '../timing/measure.ts';
 import { slowed } from '../timing/slowdown.ts';
 
 const TABLE = 'beat on an unchanged tree';
 const FLOOR = { name: 'lstat, directories too', times: 1.03 };
-
-type Detector = ReturnType<Bench['lib']['createDetector']>;
 
 export async function benchBeat(bench: Bench): Promise<void> {
   const copies = bench.corpora.map((corpus) => copyCorpus(bench.lib, corpus, 'git'));
@@ -36,7 +32,6 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
   const detector = lib.createDetector({ path: corpus.path, ...corpus.options });
   const files = toFiles(corpus, detector.baseline.entries);
   const places = withDirectories(corpus, files);
-  countReads(bench, corpus, detector);
 
   const contenders: Contender[] = [
     { name: 'lstat', run: () => statAll(files) },
@@ -65,41 +60,10 @@ async function benchCopy(bench: Bench, corpus: Corpus): Promise<void> {
   for (const finding of await judgeAll(toMeasure([...contenders, git]), versusGit, quick ? 11 : 41)) {
     report(toRatioRow(finding));
   }
-  report(toRow({ table: SHARE_TABLE, corpus: corpus.name, what: FILES }, files.length, '', shown));
-  await reportShare(bench, corpus, detector);
 }
 
 function reportTimes({ report, quick }: Bench, corpus: Corpus, findings: readonly Finding[]): void {
   for (const { ours, oursMs } of findings) {
     report(toRow({ table: TABLE, corpus: corpus.name, what: ours }, oursMs, 'ms', atMost(0.2), '', !quick));
   }
-}
-
-function countReads({ report }: Bench, corpus: Corpus, detector: Detector): void {
-  detector.checkSync(); // reads again what was racily clean when the baseline was taken
-  const { verdict, filesRead, directoriesRead } = detector.checkSync();
-  if (verdict !== 'current') throw new Error(`${corpus.name}: nobody touched it, yet the verdict is ${verdict}`);
-  const note = `${filesRead} files, ${directoriesRead} directories`;
-  const what = 'files and directories read';
-  report(toRow({ table: TABLE, corpus: corpus.name, what }, filesRead + directoriesRead, '', atMost(0), note));
-}
-
-async function reportShare({ report, quick }: Bench, corpus: Corpus, detector: Detector): Promise<void> {
-  const beat = slowed(() => detector.check());
-  const beats = await countBeats(beat, quick ? 200 : 1_000);
-  const cpuBefore = process.cpuUsage();
-  const loopBefore = performance.eventLoopUtilization();
-  for (let i = 0; i < beats; i++) await beat();
-  const loopMs = performance.eventLoopUtilization(loopBefore).active / beats;
-  const { user, system } = process.cpuUsage(cpuBefore);
-  const cpuMs = (user + system) / 1000 / beats;
-  report(toShareRow(corpus.name, 'event loop', loopMs, `mean of ${beats}`));
-  report(toShareRow(corpus.name, CPU, cpuMs, `mean of ${beats}`));
-}
-
-/** How many fill `ms`. */
-async function countBeats(beat: () => unknown, ms: number): Promise<number> {
-  let beats = 0;
-  for (const started = performance.now(); performance.now() - started < ms; beats++) await beat();
-  return beats;
 }

@@ -9,6 +9,7 @@
  * Before anything is timed, the floor's digests are checked against the manifest's, and each peer's count of files.
  */
 
+import { type Contender, toMeasure } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import { readAndHash } from '../peers/floor.ts';
 import { toFolderHash } from '../peers/folder-hash.ts';
@@ -16,7 +17,6 @@ import { BARE_PROCESS, GIVEN_LIST, toNativePeers } from '../peers/native-tools.t
 import { atMost, below, type Claim, judgeAll, shown, type Target } from '../results/claims.ts';
 import { toRatioRow, toSkippedRow } from '../results/table.ts';
 import { type Corpus, toFiles } from '../subjects/corpora.ts';
-import { type Contender, toMeasure } from '../timing/measure.ts';
 
 const TABLE = 'cold build (all files read)';
 /** What the library may take of the floor. */

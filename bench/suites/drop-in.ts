@@ -7,6 +7,7 @@
  */
 
 import { join } from 'node:path';
+import { type Contender, interleave, medianMs, type Round } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import { atMost, shown } from '../results/claims.ts';
 import { toRow, toSkippedRow, toSpread } from '../results/table.ts';
@@ -14,7 +15,6 @@ import type { Corpus } from '../subjects/corpora.ts';
 import { findRuntimes, type Runtime } from '../subjects/runtimes.ts';
 import { waitUntilNotRacy } from '../subjects/trees.ts';
 import { launch } from '../timing/launcher.ts';
-import { type Contender, interleave, medianMs, type Round } from '../timing/measure.ts';
 
 const TABLE = 'drop-in, first call in a fresh process, beyond the bare start';
 const BARE = 'bare start';

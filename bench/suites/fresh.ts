@@ -15,13 +15,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runChild } from '../../src/cli/bench/child.ts';
+import { interleave, type Round, shuffle } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import { atMost, type Claim, judgeAll, shown } from '../results/claims.ts';
 import { toRatioRow } from '../results/table.ts';
 import { type Corpus, toFiles, withDirectories } from '../subjects/corpora.ts';
 import { copyCorpus, waitUntilNotRacy } from '../subjects/trees.ts';
-import { runChild, toImport } from '../timing/children.ts';
-import { interleave, type Round, shuffle } from '../timing/measure.ts';
+import { toImport } from '../timing/children.ts';
 
 const TABLE = 'first answer of a fresh process with a cacheFile';
 

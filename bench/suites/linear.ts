@@ -6,13 +6,13 @@
  */
 
 import { join } from 'node:path';
+import { statAll } from '../../src/cli/bench/floor.ts';
+import { type Contender, interleave, median, type Round } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
-import { statAll } from '../peers/floor.ts';
 import { atMost, type Claim, judge, shown } from '../results/claims.ts';
 import { CPU, toShareRow } from '../results/heartbeat.ts';
 import { toRatioRow, toRow, toSpread } from '../results/table.ts';
 import { generateTree, waitUntilNotRacy } from '../subjects/trees.ts';
-import { type Contender, interleave, median, type Round } from '../timing/measure.ts';
 import { slowed } from '../timing/slowdown.ts';
 
 const SIZES = [1_000, 10_000, 30_000, 100_000] as const;

@@ -5,12 +5,13 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runChild } from '../../src/cli/bench/child.ts';
+import { median } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import { atMost, shown } from '../results/claims.ts';
 import { toRow, toSpread } from '../results/table.ts';
 import type { Corpus } from '../subjects/corpora.ts';
-import { runChild, startChild, toImport } from '../timing/children.ts';
-import { median } from '../timing/measure.ts';
+import { startChild, toImport } from '../timing/children.ts';
 
 const COST = 'what it costs to be woken';
 

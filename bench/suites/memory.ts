@@ -9,10 +9,11 @@
 
 import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { runChild } from '../../src/cli/bench/child.ts';
 import type { Bench } from '../context.ts';
 import { atMost } from '../results/claims.ts';
 import { toRow } from '../results/table.ts';
-import { runChild, toImport } from '../timing/children.ts';
+import { toImport } from '../timing/children.ts';
 
 const GIB = 2 ** 30;
 

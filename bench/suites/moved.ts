@@ -7,14 +7,14 @@
  */
 
 import { closeSync, openSync, readFileSync, readSync, renameSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import { statAll } from '../../src/cli/bench/floor.ts';
+import { median, type Round, shuffle, startWorkClock } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import type { Library } from '../library.ts';
-import { statAll } from '../peers/floor.ts';
 import { atMost, type Claim, type Finding, judgeAll, shown } from '../results/claims.ts';
 import { toRatioRow, toRow } from '../results/table.ts';
 import { type Corpus, toFiles } from '../subjects/corpora.ts';
 import { copyCorpus, noteWrite, waitUntilNotRacy } from '../subjects/trees.ts';
-import { median, type Round, shuffle, startWorkClock } from '../timing/measure.ts';
 import { slowed } from '../timing/slowdown.ts';
 
 const CHANGES = { 'in-place': changeInPlace, rename: changeByRename } as const;

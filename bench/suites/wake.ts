@@ -12,11 +12,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanEnv, NPM_OPTIONS } from '../../fixtures/releases.ts';
+import { median, quantile } from '../../src/cli/bench/measure.ts';
 import type { Bench } from '../context.ts';
 import { atMost, shown } from '../results/claims.ts';
 import { toRow, toSkippedRow, toSpread } from '../results/table.ts';
 import { toImport } from '../timing/children.ts';
-import { median, quantile } from '../timing/measure.ts';
 
 export async function benchWake(bench: Bench): Promise<void> {
   for (const kind of ['without a seal', 'with a seal'] as const) await benchUpgrades(bench, kind);

@@ -1,23 +1,13 @@
 /**
- * Runs module sources in a Node of their own (`node --input-type=module`).
- * The sources are plain JavaScript in strings: a loader such as `tsx` would be measured too.
+ * A Node of its own that answers questions.
+ * Its source is plain JavaScript in a string: a loader such as `tsx` would be measured too.
  */
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-
-const toArgs = (source: string) => ['--input-type=module', '--eval', source];
-const env = { ...process.env, NODE_OPTIONS: '' };
-
-/** Runs a module's source in a fresh Node and parses the last line that it prints. */
-export function runChild<T>(source: string, flags: readonly string[] = []): T {
-  const args = [...flags, ...toArgs(source)];
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
-  if (status !== 0) throw new Error(`a measured process failed (exit ${status}): ${error?.message ?? stderr}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
-}
+import { moduleEnv, toModuleArgs } from '../../src/cli/bench/child.ts';
 
 /** What stands behind `import { … } from` in a child's source. */
 export function toImport(dist: string, module: string): string {
@@ -29,13 +19,13 @@ export function toImport(dist: string, module: string): string {
  * One question at a time.
  */
 export function startChild<Question, Answer>(source: string): (question: Question) => Promise<Answer> {
-  const args = toArgs(`
+  const args = toModuleArgs(`
     import { createInterface as createQuestions } from 'node:readline';
     ${source}
     for await (const line of createQuestions({ input: process.stdin })) {
       console.log(JSON.stringify(await answer(JSON.parse(line))));
     }`);
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env: moduleEnv() });
   process.once('exit', () => child.kill('SIGKILL'));
   child.stdin.on('error', () => {}); // if the child died, its answers end too: see below
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

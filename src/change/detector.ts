@@ -83,13 +83,22 @@ export interface Detector {
  * @throws what `buildManifest` throws, where no `baseline` is given and none can be taken
  */
 export function createDetector(options: DetectorOptions, known?: string): Detector {
+  return runSync(makeDetector(options, known));
+}
+
+/** The same in short slices (steps.ts): for who shows progress meanwhile. */
+export function openDetector(options: DetectorOptions): Promise<Detector> {
+  return runAsync(makeDetector(options, undefined));
+}
+
+function* makeDetector(options: DetectorOptions, known: string | undefined): Work<Detector> {
   const root = resolve(options.path);
   const settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
   const { cacheFile } = options;
   const coverage = options.baseline ? toCoverageOptions(options.baseline) : options;
   const before = options.baseline && toEarlierTree(options.baseline);
   const observer = createObserver({ root, coverage, settleMs, cacheFile, ...(before && { before }) });
-  const first = options.baseline ? null : takeBaseline(runSync(observer.look(() => true)));
+  const first = options.baseline ? null : takeBaseline(yield* observer.look(() => true));
   const started = options.baseline ?? {
     fingerprint: (first as Sighting).fingerprint,
     version: first?.pass.subject.version ?? null,

@@ -48,8 +48,10 @@ export interface RunnerMetrics {
   readonly handOffSeconds: Readonly<Record<string, Histogram>>;
 }
 
+/** The text of a family, once its source is known. None where it has no sample. */
+type Family = (source: string) => string;
 type Labels = Readonly<Record<string, string | number | null>>;
-type Sample = readonly [suffix: string, labels: Labels, value: number];
+export type Sample = readonly [suffix: string, labels: Labels, value: number];
 
 export const VERDICTS = ['current', 'settling', 'changed', 'missing'];
 export const GATES = ['strategy', 'back-off', 'breaker', 'turn', 'idle', 'claim', 'program'];
@@ -75,8 +77,12 @@ export function toMetricsText(metrics: Metrics): string {
     gauge('running', 'Whether a runner holds the lock and lives.', toSample(isRunning)),
     ...(runner === null ? [] : toRunnerFamilies(runner)),
   ];
-  return `${families.map((family) => family(metrics.source)).join('')}# EOF\n`;
+  return writeFamilies(metrics.source, families);
 }
+
+/** Families that `gauge` made, of one source. */
+export const writeFamilies = (source: string, families: readonly Family[]): string =>
+  `${families.map((write) => write(source)).join('')}# EOF\n`;
 
 function toRunnerFamilies({ ready, isHandingOff, gate, handOffSeconds }: RunnerMetrics) {
   const outcomes = Object.entries(handOffSeconds).map(([outcome, took]) => [{ outcome }, took] as const);
@@ -115,7 +121,7 @@ function toStates(label: string, known: readonly string[], state: string | null)
 const toSample = (value: number | boolean | null): Sample[] => (value === null ? [] : [['', {}, Number(value)]]);
 const toSeconds = (ms: number | null) => (ms === null ? null : ms / 1000);
 
-const gauge = (name: string, help: string, samples: readonly Sample[], unit?: string) =>
+export const gauge = (name: string, help: string, samples: readonly Sample[], unit?: string): Family =>
   family(name, 'gauge', help, samples, unit);
 
 const histogram = (name: string, help: string, found: readonly (readonly [Labels, Histogram])[], unit?: string) =>
@@ -140,9 +146,9 @@ function toBuckets(labels: Labels, { bounds, counts, sum }: Histogram): Sample[]
 /** As OpenMetrics writes a bound: `1.0`, not `1`. */
 const toFloat = (value: number) => (Number.isInteger(value) ? `${value}.0` : String(value));
 
-/** The text of a family, once its source is known. None where it has no sample. */
 const family =
-  (name: string, type: string, help: string, samples: readonly Sample[], unit?: string) => (source: string) => {
+  (name: string, type: string, help: string, samples: readonly Sample[], unit?: string): Family =>
+  (source) => {
     if (samples.length === 0) return '';
     const full = `distprint_${name}`;
     const head = [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...(unit ? [`# UNIT ${full} ${unit}`] : [])];

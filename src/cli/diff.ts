@@ -11,6 +11,7 @@ import { diffManifests, isEmptyDiff } from '../manifest/diff.ts';
 import { looksLikeManifest, type Manifest, parseManifest } from '../manifest/manifest.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { DIFFERENT, print, printJson, SAME, toDiffLines } from './output.ts';
+import { withProgress } from './progress.ts';
 
 export interface DiffCliOptions {
   json?: boolean;
@@ -28,7 +29,7 @@ export async function diff(a: string, b: string, options: DiffCliOptions): Promi
 
 export async function verify(path: string, options: VerifyCliOptions): Promise<void> {
   const expected = readManifest(options.manifest);
-  report(expected, await buildLike(expected, path), options);
+  report(expected, await withProgress(() => buildLike(expected, path)), options);
 }
 
 /** Covers what `other` covers, so that the two can be compared. */

@@ -7,6 +7,7 @@ import { type BuiltManifest, buildManifest } from '../manifest/build.ts';
 import { toToken } from '../manifest/manifest.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
 import { complain, print, printJson, roundMs, toSumLine } from './output.ts';
+import { withProgress } from './progress.ts';
 
 export interface FingerprintCliOptions extends GlobOptions {
   json?: boolean;
@@ -17,7 +18,7 @@ export async function fingerprint(paths: string[], options: FingerprintCliOption
   for (const path of paths) {
     try {
       const startedMs = performance.now();
-      const built = await buildManifest(path, toCoverage(options));
+      const built = await withProgress(() => buildManifest(path, toCoverage(options)));
       assertCoversFiles(path, options, built);
       if (options.json) printJson(toReport(path, built, performance.now() - startedMs));
       else print(toSumLine(built.fingerprint, path));

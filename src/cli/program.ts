@@ -6,9 +6,10 @@
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
 import { escapeControls } from '../runner/log.ts';
+import type { BenchCliOptions } from './bench.ts';
 import type { GlobOptions } from './coverage.ts';
 import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
 import { parseDuration } from './duration.ts';
@@ -18,6 +19,9 @@ import type { RunOptions } from './run/prepare.ts';
 import type { StateFileOptions } from './state-file.ts';
 import type { StatusCliOptions } from './status.ts';
 import type { WatchOptions } from './watch.ts';
+
+/** What is meant where the first word is no command. */
+const DEFAULT_COMMAND = 'fingerprint';
 
 export function createProgram(): Command {
   const program = new Command('distprint')
@@ -36,8 +40,10 @@ export function createProgram(): Command {
   addSeal(program);
   addWatch(program);
   addRun(program);
+  addBench(program);
   addStatus(program);
   addDoctor(program);
+  addCompletion(program);
   return program;
 }
 
@@ -54,6 +60,7 @@ Examples:
   distprint diff old/ new/                        what does a new release change?
   distprint watch node_modules/typescript         look every 10 s; a touch changes nothing
   distprint run -- node dist/server.js            keep a command on the code that is built
+  distprint bench .                               what does it cost, of a heartbeat of 10 s?
   distprint status                                does the runner run what is installed?
 
 A first word that is no command is a path. For a path that is named like a command, type ./status.
@@ -75,7 +82,7 @@ function addFingerprint(program: Command): void {
   withGlobs(
     add(
       program,
-      'fingerprint',
+      DEFAULT_COMMAND,
       `Examples:
   distprint node_modules/typescript               the word fingerprint may be left out
   distprint fingerprint dist bin/tool --json      one JSON object a line
@@ -265,6 +272,65 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
     });
 }
 
+function addBench(program: Command): void {
+  const share = (flags: string, text: string) =>
+    new Option(`${flags} <share>`, text).argParser((value) => parseShare(flags, value));
+  withGlobs(
+    add(
+      program,
+      'bench',
+      `Examples:
+  distprint bench .                               a cold build, a beat, a fresh process's first answer
+  distprint bench . --quick --md                  soon, and for the comment of a pull request
+  distprint bench . --baseline ../base            this build against another one of the same package
+  distprint bench . --format github > bench.json  for github-action-benchmark
+
+Counters come first: they are equal on every machine. Times are medians of interleaved rounds, each beside a bare loop over the same files.
+--baseline takes a path. For a git ref, build it first: git worktree add ../base origin/main, then the usual build in there.
+
+Exit codes: 0 within the limits, 1 over one of them, 2 trouble.`,
+    ),
+  )
+    .description('measure what it costs to watch this package, and judge that')
+    .argument('<path>', 'a package directory, an executable or a plain directory, as it is built')
+    .addOption(
+      new Option('--budget <duration>', 'the heartbeat: the time from one beat to the next')
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
+    )
+    .addOption(share('--max-share', 'how much of the budget a beat may take').default(0.01, '1%'))
+    .addOption(
+      new Option('--max-stall <duration>', 'for how long a beat may hold the event loop')
+        .argParser(parseDuration)
+        .default(5, '5ms'),
+    )
+    .option('--baseline <path>', 'another build of the same package, to compare with')
+    .addOption(share('--max-slower', 'how much slower than the baseline it may be').default(0.1, '10%'))
+    .option('--quick', 'fewer rounds: 10 s at most on an idle machine, for packages of usual size')
+    .addOption(new Option('--json', 'print one JSON object').conflicts(['md', 'format']))
+    .addOption(new Option('--md', 'print Markdown, for the comment of a pull request').conflicts('format'))
+    .addOption(
+      new Option('--format <format>', 'print what other tools read').choices(['github', 'hyperfine', 'openmetrics']),
+    )
+    .option('--svg <file>', 'also draw the cost against the number of files')
+    .action(async (path: string, options: BenchCliOptions) =>
+      (await import('./bench.ts')).bench(path, options, findLibrary()),
+    );
+}
+
+/** Where fresh processes find distprint. From its sources it is TypeScript. */
+function findLibrary(): string {
+  const isSource = import.meta.url.endsWith('.ts');
+  return new URL(isSource ? '../index.ts' : '../index.js', import.meta.url).href;
+}
+
+/** A fraction of `1%` or `0.5%`. */
+function parseShare(option: string, text: string): number {
+  const value = /^\d+(\.\d+)?%$/.test(text) ? Number(text.slice(0, -1)) / 100 : Number.NaN;
+  if (value > 0 && value <= 100) return value;
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `${option}: not a share: ${JSON.stringify(text)}; write 1% or 0.5%`);
+}
+
 /** Else an option of the command might be taken for one of ours. */
 function insistOnDashes(words: readonly string[]): void {
   if (process.argv.at(-words.length - 1) === '--') return;
@@ -325,6 +391,22 @@ Exit codes:
   )
     .description('say how the runner would move to new code, and why, and what you can do')
     .action(async (options: StateFileOptions) => (await import('./doctor.ts')).doctor(options));
+}
+
+function addCompletion(program: Command): void {
+  add(
+    program,
+    'completion',
+    `Examples:
+  eval "$(distprint completion bash)"             in ~/.bashrc
+  eval "$(distprint completion zsh)"              in ~/.zshrc, after compinit
+  distprint completion fish > ~/.config/fish/completions/distprint.fish
+
+Exit codes: 0 done, 2 trouble.`,
+  )
+    .description('print a script that completes what is typed, for a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: string) => (await import('./completion.ts')).completion(shell, program, DEFAULT_COMMAND));
 }
 
 function withGlobs(command: Command): Command {

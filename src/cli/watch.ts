@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Check, createDetector, type Detector, type Verdict } from '../change/detector.ts';
+import { type Check, type Detector, openDetector, type Verdict } from '../change/detector.ts';
 import { startHeartbeat } from '../change/heartbeat.ts';
 import { MAX_TIMER_MS } from '../change/repeat.ts';
 import { escapeControls } from '../runner/log.ts';
@@ -20,6 +20,7 @@ import {
   toSize,
   VERDICT_COLOURS,
 } from './output.ts';
+import { withProgress } from './progress.ts';
 
 export interface WatchOptions extends GlobOptions {
   /** Milliseconds. */
@@ -30,11 +31,11 @@ export interface WatchOptions extends GlobOptions {
 
 /**
  * Ends after `beats` beats, or at SIGINT or SIGTERM.
- * @throws what `createDetector` throws: nothing to watch at the start, say
+ * @throws what `openDetector` throws: nothing to watch at the start, say
  */
 export async function watch(path: string, options: WatchOptions): Promise<void> {
   const startedMs = performance.now();
-  const detector = createDetector({ path, ...toCoverage(options) });
+  const detector = await withProgress(() => openDetector({ path, ...toCoverage(options) }));
   const elapsedMs = performance.now() - startedMs;
   assertCoversFiles(path, options, detector.baseline);
   // Before the first line: its reader may end us at once.

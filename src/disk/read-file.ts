@@ -11,6 +11,7 @@ import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
 import { saysSocket } from '../platform/paths.ts';
 import { PAUSE, perform, runSync, type Work } from '../steps.ts';
 import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
+import { progress } from './progress.ts';
 import { isRacy, type KnownId, sameId, statOpen } from './stat.ts';
 import { OPEN_FLAGS } from './whole-file.ts';
 
@@ -113,6 +114,8 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
       });
     }
     const hash = createStreamingHash();
+    progress.fileBytes = before.size;
+    progress.fileBytesDone = 0;
     const length =
       before.size < READ_AHEAD_FROM_BYTES
         ? yield* hashInChunks(fd, before.size, hash)
@@ -126,6 +129,7 @@ function* readOnce(at: string | Buffer, path: string): Work<Reading | undefined>
   } catch (error) {
     throw unreadable(error, path);
   } finally {
+    progress.fileBytes = 0;
     closeSync(fd);
   }
 }
@@ -147,6 +151,7 @@ function* hashInChunks(fd: number, size: number, hash: StreamingHash): Work<numb
     if (length === 0) break;
     hash.update(chunk.subarray(0, length));
     done += length;
+    progress.fileBytesDone = done;
     yield PAUSE;
   }
   return done;
@@ -170,6 +175,7 @@ async function hashReadingAhead(fd: number, size: number, hash: StreamingHash): 
       const bytes = await next;
       for (let at = 0; at < bytes.length; at += CHUNK_BYTES) hash.update(bytes.subarray(at, at + CHUNK_BYTES));
       done += bytes.length;
+      progress.fileBytesDone = done;
       // A short read means that the file shrank: the reads beyond it will give nothing.
       if (bytes.length < READ_AHEAD_CHUNK_BYTES) break;
       ask(Buffer.from(bytes.buffer));

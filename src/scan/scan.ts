@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ListedDirectory, parentOf } from '../disk/directory.ts';
 import { isStillSpecial, type Listing, list, relistSame, sameSpecials } from '../disk/list.ts';
+import { progress, resetProgress } from '../disk/progress.ts';
 import { locate, showPlace } from '../disk/raw-path.ts';
 import { type Reading, readFile, readSmallFile, vanished } from '../disk/read-file.ts';
 import { type KnownId, STATS_A_PAUSE, sameId, statOrNothing } from '../disk/stat.ts';
@@ -204,7 +205,9 @@ function* readListing(listing: Listing, before: Scan | null): Work<Readings> {
   const digests: string[] = [];
   const ids = IdTable.ofLength(files.length);
   const fresh: number[] = [];
+  resetProgress(files.length);
   for (let row = 0; row < files.length; row++) {
+    progress.filesDone = row;
     if (row % FILES_A_PAUSE === 0) yield PAUSE;
     const at = placeOf(listing, row);
     const rowBefore = known?.get(files[row] as string);
@@ -218,7 +221,9 @@ function* readListing(listing: Listing, before: Scan | null): Work<Readings> {
     digests.push(reading.digest);
     ids.set(row, reading);
     fresh.push(row);
+    progress.bytesDone += reading.size;
   }
+  progress.filesDone = files.length;
   return { digests, ids, fresh };
 }
 

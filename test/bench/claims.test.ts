@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { atMost, below, type Claim, isMissed, judge, judgeAll } from '../../bench/results/claims.ts';
-import type { Round } from '../../bench/timing/measure.ts';
+import type { Round } from '../../src/cli/bench/measure.ts';
 
 const claim: Claim = {
   head: { table: 'a table', corpus: 'a corpus', what: 'ours / theirs' },

@@ -4,7 +4,19 @@ import { hasProgram, isPosix, needs, onlyWith } from '../helpers/needs.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makeDirectory } from '../helpers/temp.ts';
 
-const COMMANDS = ['fingerprint', 'manifest', 'diff', 'verify', 'seal', 'watch', 'run', 'status', 'doctor'];
+const COMMANDS = [
+  'fingerprint',
+  'manifest',
+  'diff',
+  'verify',
+  'seal',
+  'watch',
+  'run',
+  'bench',
+  'status',
+  'doctor',
+  'completion',
+];
 
 describe('the command line', () => {
   it('--help says each command on stdout and exits with 0', async () => {

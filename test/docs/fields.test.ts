@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/runner/handoff/gate.ts';
 import { STEPS } from '../../src/runner/index.ts';
 import { toHooks, toSettings } from '../../src/runner/options.ts';
+import { BENCH_MS, benchJson } from '../helpers/bench.ts';
 import { distprint, distprintCommand } from '../helpers/cli.ts';
 import { plainEnv, repository } from '../helpers/run.ts';
 import { startRunner } from '../helpers/runner.ts';
@@ -61,6 +62,11 @@ describe('docs/cli.md names the JSON fields', { timeout: 60_000 }, () => {
       if (beat.verdict === 'changed') child.kill('SIGTERM');
     }
     expect(unique(documented('watch'))).toEqual(unique(names));
+  });
+
+  it('of bench', { timeout: BENCH_MS }, async () => {
+    const { report } = await benchJson(makePackage({ 'dist/a.js': '1' }));
+    expect(unique(documented('bench'))).toEqual(unique(Object.keys(report)));
   });
 
   it('of status and doctor, with a runner and without', async () => {

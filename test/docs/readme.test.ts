@@ -79,10 +79,15 @@ const NOT_RUN: Record<string, string> = {
   '$ distprint status\nrunner     process':
     'PIDs, paths and times are made up; examples.test.ts compares the rest with a daemon that runs',
   '$ distprint status | tail': 'the same; test/cli/explain.test.ts has each line of a busy runner',
+  'eval "$(distprint completion bash)"': 'files of a user; test/cli/completion.test.ts sources each script',
   '- hosts: web': 'a playbook; its machines are not here',
   '[Timer]\nOnCalendar': 'a timer; systemd draws its times',
   'apt-get install prometheus-node-exporter':
     'it changes the machine; test/fleet/ sets up the same in a folder of its own',
+  'git worktree add ../base': 'ci.test.ts runs the same in the steps for GitHub and GitLab',
+  'name: bench\n': 'ci.test.ts runs its steps',
+  '- run: npx distprint bench . --quick --format github': 'ci.test.ts runs its step',
+  'bench:\n': 'ci.test.ts runs its script',
   'platform  ->  disk': 'a drawing; below, its order is compared with rooms.test.ts',
 };
 

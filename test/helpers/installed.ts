@@ -10,6 +10,7 @@ const MATERIAL = [
   'src',
   'docs',
   'fixtures/supervisors',
+  'schemas',
   'README.md',
   'LICENSE',
   'CHANGELOG.md',

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { distprintCommand } from './cli.ts';
 import { isWindows } from './needs.ts';
 import { plainEnv } from './run.ts';
+import { findFault } from './schemas.ts';
 import { makeTemp } from './temp.ts';
 import { until as untilWithin } from './wait.ts';
 
@@ -67,6 +68,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
     const timer = setTimeout(() => child.kill('SIGKILL'), 2_000);
     await closed;
     clearTimeout(timer);
+    for (const event of events()) expect(findFault('run', event)).toBeNull();
   });
   const events = (name?: string) => readEvents(json, name);
   return {

@@ -9,6 +9,7 @@ const PARTS = [
   'src',
   'test',
   'fixtures',
+  'schemas',
   'package.json',
   'package-lock.json',
   'tsconfig.json',

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askUntil, countFailures } from '../client.ts';
-import { type Compare, createPlace, eachOfTwo, getBuilt, noteTyped, removePlace } from '../context.ts';
+import { type Compare, createPlace, eachOfThree, getBuilt, noteTyped, removePlace } from '../context.ts';
 import { isAlive } from '../processes.ts';
 import { build, writeSources } from '../project.ts';
 import { type Cell, firstLine, toCells, unable } from '../results.ts';
@@ -30,7 +30,7 @@ const QUIET_MS = 2_500;
 export async function benchBroken(bench: Compare): Promise<void> {
   noteTyped(bench, 'broken', START_FIRST(4000));
   const outcomes = new Map<string, Outcome | string>();
-  await eachOfTwo(bench.tools, async (tool) => {
+  await eachOfThree(bench.tools, async (tool) => {
     const outcome = await measure(bench, tool).catch(firstLine);
     outcomes.set(tool.name, outcome);
     bench.say(`broken: ${tool.name}: ${JSON.stringify(outcome)}`);

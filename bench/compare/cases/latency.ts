@@ -6,8 +6,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { median, quantile, shuffle } from '../../../src/cli/bench/measure.ts';
 import { startChild } from '../../timing/children.ts';
-import { median, quantile, shuffle } from '../../timing/measure.ts';
 import { type Compare, createPlace, getBuilt, noteTyped, removePlace } from '../context.ts';
 import { createMark, endMarked, toMarked } from '../processes.ts';
 import { routeFile } from '../project.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCommandLine } from '../../../src/platform/proc.ts';
 import { canDo } from '../acts.ts';
-import { type Compare, createPlace, eachOfTwo, noteTyped, removePlace } from '../context.ts';
+import { type Compare, createPlace, eachOfThree, noteTyped, removePlace } from '../context.ts';
 import { findMarked } from '../processes.ts';
 import { firstLine, toCells, unable } from '../results.ts';
 import { type Session, untilQuiet, untilStarted, within, withTool } from '../session.ts';
@@ -37,7 +37,7 @@ export async function benchShell(bench: Compare): Promise<void> {
   noteTyped(bench, 'shell', JOB);
   const [oursTimes, times] = bench.quick ? [10, 5] : [500, 20];
   const outcomes = new Map<string, Left | string>();
-  await eachOfTwo(
+  await eachOfThree(
     bench.tools.filter((each) => canDo(each, JOB)),
     async (tool) => {
       const count = tool.name === OURS ? oursTimes : times;
