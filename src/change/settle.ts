@@ -13,6 +13,7 @@ import { isDistprintError } from '../errors.ts';
 import { diffManifests } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
 import { readSeal } from '../manifest/seal.ts';
+import { platform } from '../platform/index.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { holdsStill, type Scan, type ScanCost, scan } from '../scan/scan.ts';
 import type { Work } from '../steps.ts';
@@ -158,12 +159,9 @@ function sayMismatch(seal: Manifest, found: Manifest): string {
 function quietFor(root: string, tree: Sighting): number {
   const seenMs = performance.now() - tree.sinceMs;
   const movedMs = Math.max(lastMoveMs(root, tree.pass), tree.installMs);
-  const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - CLOCK_TICK_MS;
+  const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - platform.clockTickMs;
   return isPlausible ? Math.max(seenMs, Date.now() - movedMs) : seenMs;
 }
-
-/** The kernel stamps files with a clock that ticks at 100 to 1000 Hz. */
-const CLOCK_TICK_MS = 10;
 
 function lastMoveMs(root: string, { ids, listing, subject }: Scan): number {
   const at = locate(toRaw(root), '');

@@ -20,9 +20,11 @@ export const bsd: Platform = {
   findManager: async () => undefined,
   findTree: findTreeBy('-e'),
   findYoungest: () => undefined,
+  listProcesses: null,
   killTree: null,
   whyNotFormat: () => null,
   hasAbstractSockets: false,
+  clockTickMs: 10, // at most: 100 to 1000 Hz
   seesWhoAccepts: false,
   isPosix: true,
 };

@@ -116,9 +116,11 @@ export const linux: Platform = {
   findManager: async () => undefined, // systemd is asked itself
   findTree,
   findYoungest,
+  listProcesses: null,
   killTree: null,
   whyNotFormat: whyNotLinuxFormat,
   hasAbstractSockets: true,
+  clockTickMs: 10, // at most: 100 to 1000 Hz
   seesWhoAccepts: true,
   isPosix: true,
 };

@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Platform } from './face.ts';
 import { holdLiveFile, isLiveFileHeld } from './live-file.ts';
+import { listProcesses } from './process-table.ts';
 
 /** With its descendants, where taskkill can: Wine's knows no `/T`, and a Nano Server has none. What Node started without `detached` ends with it anyway. */
 function killTree(rootPid: number): void {
@@ -34,9 +35,11 @@ export const windows: Platform = {
   findManager: async () => undefined,
   findTree: () => [],
   findYoungest: () => undefined,
+  listProcesses,
   killTree,
   whyNotFormat: () => null,
   hasAbstractSockets: false,
+  clockTickMs: 16, // 64 Hz
   seesWhoAccepts: false,
   isPosix: false,
 };

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished } from 'vitest';
@@ -10,6 +9,7 @@ import { isAlive } from '../../src/platform/process-id.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { readRunnerStatus } from '../../src/runner/role/status.ts';
+import { ask } from '../helpers/ask.ts';
 import { built } from '../helpers/built.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
@@ -164,14 +164,6 @@ function kill(pid: number): void {
     // it has ended
   }
 }
-
-/** What it serves; undefined where nobody does. */
-const ask = (port: number): Promise<string | undefined> =>
-  new Promise((resolve) => {
-    const failed = () => resolve(undefined);
-    const answered = async (answer: IncomingMessage) => resolve(Buffer.concat(await answer.toArray()).toString());
-    get({ host: '127.0.0.1', port, agent: false }, (answer) => void answered(answer).catch(failed)).on('error', failed);
-  });
 
 itOnWindows('respawn passes no socket on: the port is silent until the replacement listens', LONG, async () => {
   const { install, port, ended } = await startServer();

@@ -18,7 +18,7 @@ export const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
 export function keepModes(): () => void {
   const stty = (word: string) =>
     spawnSync('stty', [word], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8', timeout: STTY_MS });
-  if (!isatty(0) || !platform.isInForeground()) return () => {};
+  if (!platform.isPosix || !isatty(0) || !platform.isInForeground()) return () => {};
   const modes = stty('-g').stdout?.trim();
   if (!modes) return () => {};
   return () => {
