@@ -4,7 +4,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { statOrNothing } from '../disk/stat.ts';
@@ -16,11 +16,12 @@ import { toHyperfine } from './bench/hyperfine.ts';
 import { toMarkdown } from './bench/markdown.ts';
 import { measureBuild } from './bench/measure-build.ts';
 import { toOpenMetrics } from './bench/openmetrics.ts';
-import { createProgress } from './bench/progress.ts';
 import type { Report } from './bench/report.ts';
 import { toText } from './bench/text.ts';
 import { type GlobOptions, toCoverage } from './coverage.ts';
 import { colors, DIFFERENT, printJson, SAME } from './output.ts';
+import { createRoundsLine } from './progress.ts';
+import { endAlike } from './run/signals.ts';
 
 export interface BenchCliOptions extends GlobOptions {
   /** Milliseconds. */
@@ -38,8 +39,7 @@ export interface BenchCliOptions extends GlobOptions {
   svg?: string;
 }
 
-export const FORMATS = ['github', 'hyperfine', 'openmetrics'] as const;
-type Format = (typeof FORMATS)[number];
+type Format = 'github' | 'hyperfine' | 'openmetrics';
 
 /**
  * @param library the URL of distprint's own entry point
@@ -54,13 +54,14 @@ export async function bench(path: string, options: BenchCliOptions, library: str
   }
   const { budget, maxShare, maxStall, maxSlower, baseline, quick = false, svg } = options;
   if (svg !== undefined) insistOnFolder(svg);
-  const progress = createProgress(process.stderr);
-  const scratch = mkdtempSync(join(tmpdir(), 'distprint-bench-'));
+  const progress = createRoundsLine();
+  let scratch: string | undefined;
   const clear = () => {
     progress.end();
-    rmSync(scratch, { recursive: true, force: true });
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
   };
   endAtSignals(clear);
+  scratch = mkdtempSync(join(tmpdir(), 'distprint-bench-'));
   try {
     const report = await measureBuild({
       path,
@@ -90,12 +91,12 @@ function insistOnFolder(file: string): void {
   });
 }
 
-/** Without a verdict. */
+/** Without a verdict: as if nobody had handled the signal. */
 function endAtSignals(clear: () => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
       clear();
-      process.exit(128 + constants.signals[signal]);
+      endAlike({ code: null, signal });
     });
   }
 }

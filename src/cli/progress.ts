@@ -1,5 +1,5 @@
 /**
- * A line that shows on a terminal how far reading is, and is gone at the end. No library for it: cli-progress would bring string-width
+ * A line that shows on a terminal how far work is, and is gone at the end. No library for it: cli-progress would bring string-width
  * and its tables for what node:readline does in two calls.
  * @module
  */
@@ -44,6 +44,33 @@ export async function withProgress<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     end();
   }
+}
+
+/** A line that says how far rounds are, by whoever runs them. */
+export interface RoundsLine {
+  say(what: string, done: number, total: number): void;
+  /** Takes the line away. */
+  end(): void;
+}
+
+/** Signals are the caller's matter. */
+export function createRoundsLine(): RoundsLine {
+  if (!isTerminal) return { say() {}, end() {} };
+  let dueMs = performance.now() + SHOW_AFTER_MS;
+  let isShown = false;
+  return {
+    say(what, done, total) {
+      if (performance.now() < dueMs) return;
+      dueMs = performance.now() + REDRAW_MS;
+      isShown = true;
+      clear();
+      stderr.write(`${what}: ${done} of ${total}`.slice(0, (stderr.columns || 80) - 1));
+    },
+    end() {
+      if (isShown) clear();
+      isShown = false;
+    },
+  };
 }
 
 function show(now: Progress): void {
