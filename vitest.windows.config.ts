@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/{platform,disk,scan,manifest,change,cli,windows}/**/*.test.ts', 'test/drop-in*.test.ts'],
-    exclude: ['test/cli/run/**', '**/node_modules/**'],
+    exclude: ['**/node_modules/**'],
     globalSetup: 'test/windows/build.ts',
     pool: 'forks',
     maxWorkers: 3,

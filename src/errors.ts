@@ -27,7 +27,7 @@ export type DistprintErrorCode =
   | 'ERR_DISTPRINT_RUNNING'
   /** A replacement was not granted the lock in time: its predecessor goes on. */
   | 'ERR_DISTPRINT_NOT_GRANTED'
-  /** This process can't be a runner: a worker thread, say. Or it can't run a command: `distprint run` on Windows. */
+  /** This process can't be a runner: a worker thread, say. */
   | 'ERR_DISTPRINT_HOST'
   /** A state file is damaged, of a later format, somebody else's, or in a folder that others may write. */
   | 'ERR_DISTPRINT_STATE';

@@ -5,6 +5,7 @@
 
 import { resolve } from 'node:path';
 import { readPath, writePath } from '../disk/raw-path.ts';
+import { latestOf, RACY_MS } from '../disk/stat.ts';
 import { type BuiltManifest, buildManifestSync, toBuiltManifest } from '../manifest/build.ts';
 import { type FileDifference, listDifferences, type ManifestDiff, toManifestDiff } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
@@ -190,7 +191,7 @@ function takeBaseline(seen: Observation): Sighting {
 function findDoubtful(root: string, { pass, fingerprint }: Sighting, cached: Scan | undefined): string[] {
   const { listing, digests, ids } = pass;
   const startMs = performance.timeOrigin;
-  if (ids.lastCtimeMs() <= startMs || !isRunningProgram(root) || isExecutableThatRuns(fingerprint)) return [];
+  if (ids.lastCtimeMs() + RACY_MS <= startMs || !isRunningProgram(root) || isExecutableThatRuns(fingerprint)) return [];
   const before = new Map(cached?.listing.files.map((path, row) => [path, cached.digests[row]]));
   // A file from the future was stamped by another clock, which says nothing of our start. But it may be our clock that was set back since.
   const nowMs = Date.now();
@@ -199,7 +200,7 @@ function findDoubtful(root: string, { pass, fingerprint }: Sighting, cached: Sca
   return listing.files
     .filter((path, row) => {
       const ctimeMs = ids.ctimeMsOf(row);
-      return ctimeMs > startMs && ctimeMs <= untilMs && before.get(path) !== digests[row];
+      return latestOf(ctimeMs) > startMs && ctimeMs <= untilMs && before.get(path) !== digests[row];
     })
     .map(writePath);
 }

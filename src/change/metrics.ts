@@ -54,7 +54,7 @@ type Labels = Readonly<Record<string, string | number | null>>;
 export type Sample = readonly [suffix: string, labels: Labels, value: number];
 
 export const VERDICTS = ['current', 'settling', 'changed', 'missing'];
-export const GATES = ['strategy', 'back-off', 'breaker', 'turn', 'idle', 'claim', 'program'];
+export const GATES = ['strategy', 'back-off', 'breaker', 'turn', 'idle', 'throttle', 'claim', 'program'];
 
 /** Ends with `# EOF`, and a newline. */
 export function toMetricsText(metrics: Metrics): string {

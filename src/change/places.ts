@@ -10,7 +10,7 @@ import { readlinkSync } from 'node:fs';
 import { parse } from 'node:path';
 import { type ListedDirectory, parentOf } from '../disk/directory.ts';
 import type { Listing } from '../disk/list.ts';
-import { toFsPath, toRaw } from '../disk/raw-path.ts';
+import { isPlain, toFsPath, toRaw } from '../disk/raw-path.ts';
 import { type FileId, lstatOrNothing, STATS_A_PAUSE, statOrNothing } from '../disk/stat.ts';
 import { toSlashes } from '../platform/paths.ts';
 import { SEAL_NAME } from '../scan/coverage.ts';
@@ -27,6 +27,16 @@ export interface Place {
 
 /** By device and inode, so that another directory at the same path is another place. Those that lead to the tree come first. */
 export type Places = ReadonlyMap<string, Place>;
+
+/** Whether it was an event in this place that may mean something. Names that are not plain are not compared. */
+export function matters(name: string | null, place: Place | undefined): boolean {
+  if (place === undefined) return false;
+  const { names } = place;
+  return names === null || name === null || !isPlain(name) || names.has(name) || names.has(withoutTrace(name));
+}
+
+/** npm moves a package that it replaces to `.NAME-HASH` (npm-traces.ts): whose trace it is. */
+const withoutTrace = (name: string) => (name.startsWith('.') ? name.slice(1, name.lastIndexOf('-')) : name);
 
 /**
  * Remembers the places of the tree at `root` (absolute), and of the way to `beside`. They are made anew only where they have changed.

@@ -8,11 +8,12 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { locate, toRaw } from '../disk/raw-path.ts';
-import { lstatOrNothing, statOrNothing } from '../disk/stat.ts';
+import { latestOf, lstatOrNothing, statOrNothing } from '../disk/stat.ts';
 import { isDistprintError } from '../errors.ts';
 import { diffManifests } from '../manifest/diff.ts';
 import { type Manifest, toManifest } from '../manifest/manifest.ts';
 import { readSeal } from '../manifest/seal.ts';
+import { platform } from '../platform/index.ts';
 import { toCoverageOptions } from '../scan/coverage.ts';
 import { holdsStill, type Scan, type ScanCost, scan } from '../scan/scan.ts';
 import type { Work } from '../steps.ts';
@@ -158,12 +159,9 @@ function sayMismatch(seal: Manifest, found: Manifest): string {
 function quietFor(root: string, tree: Sighting): number {
   const seenMs = performance.now() - tree.sinceMs;
   const movedMs = Math.max(lastMoveMs(root, tree.pass), tree.installMs);
-  const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - CLOCK_TICK_MS;
+  const isPlausible = tree.otherUntilMs === null || movedMs >= tree.otherUntilMs - platform.clockTickMs;
   return isPlausible ? Math.max(seenMs, Date.now() - movedMs) : seenMs;
 }
-
-/** The kernel stamps files with a clock that ticks at 100 to 1000 Hz. */
-const CLOCK_TICK_MS = 10;
 
 function lastMoveMs(root: string, { ids, listing, subject }: Scan): number {
   const at = locate(toRaw(root), '');
@@ -171,5 +169,5 @@ function lastMoveMs(root: string, { ids, listing, subject }: Scan): number {
   const rootMs = Math.max(...[statOrNothing(at), lstatOrNothing(at)].map((stats) => stats?.ctimeMs ?? Infinity));
   let last = Math.max(rootMs, subject.packageJson?.ctimeMs ?? 0, ids.lastCtimeMs());
   for (const { id } of listing.directories.values()) if (id.ctimeMs > last) last = id.ctimeMs;
-  return last;
+  return latestOf(last);
 }

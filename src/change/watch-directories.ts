@@ -2,17 +2,17 @@
  * Listens to directories (`fs.watch`), as a reason to look now and never as a proof: events get lost where a queue overflows, on network
  * file systems, and where the system has no watches left. So whoever is woken by them looks at intervals as well.
  *
- * On Windows nothing is listened to: it renames no directory in which another one is open, and an install would fail on our account.
+ * On Windows: watch-below.ts.
  * @module
  */
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
-import { isPlain } from '../disk/raw-path.ts';
 import { errnoOf } from '../errors.ts';
 import { isWindows } from '../platform/paths.ts';
 import { PAUSE, runAsync, type Work } from '../steps.ts';
-import type { Place, Places } from './places.ts';
+import { matters, type Place, type Places } from './places.ts';
+import { watchBelow } from './watch-below.ts';
 
 export interface Listener {
   /** Called for each event that matters, and after directories were added: until then nobody listened there. */
@@ -25,9 +25,17 @@ export interface Listener {
 
 /**
  * Listens to nothing at first. It keeps no process alive.
- * @returns what listens to these places from now on, and to no others. Calls must not overlap.
+ * @returns what listens to these places from now on, and to no others. Calls must not overlap. It resolves with whether all that
+ *   matters is heard
  */
-export function watchDirectories({ wake, say, signal }: Listener): (places: Places) => Promise<void> {
+export function watchDirectories({ wake, say, signal }: Listener): (places: Places) => Promise<boolean> {
+  if (isWindows) {
+    const follow = watchBelow(process.cwd(), wake, signal);
+    return async (places) => {
+      follow(places);
+      return false; // much lies elsewhere
+    };
+  }
   const watchers = new Map<string, FSWatcher>();
   let wanted: Places = new Map();
   let isComplete = true;
@@ -84,9 +92,10 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
   signal?.addEventListener('abort', () => [...watchers.keys()].forEach(close), { once: true });
 
   return async (places) => {
-    if (isWindows || signal?.aborted || (places === wanted && isComplete)) return;
+    if (signal?.aborted || (places === wanted && isComplete)) return true;
     wanted = places;
     await runAsync(follow());
+    return true;
   };
 }
 
@@ -95,16 +104,6 @@ export function watchDirectories({ wake, say, signal }: Listener): (places: Plac
  * some microseconds, in which a full queue would hold up the host.
  */
 const FLOOD = 200;
-
-/** Whether it was an event in this place that may mean something. Names that are not plain are not compared. */
-function matters(name: string | null, place: Place | undefined): boolean {
-  if (place === undefined) return false;
-  const { names } = place;
-  return names === null || name === null || !isPlain(name) || names.has(name) || names.has(withoutTrace(name));
-}
-
-/** npm moves a package that it replaces to `.NAME-HASH` (npm-traces.ts): whose trace it is. */
-const withoutTrace = (name: string) => (name.startsWith('.') ? name.slice(1, name.lastIndexOf('-')) : name);
 
 const EXHAUSTED: Record<string, string> = {
   ENOSPC: 'raise fs.inotify.max_user_watches',

@@ -8,14 +8,21 @@ import type { OwnState } from '../runner/role/state-file.ts';
 import type { RunnerStatus } from '../runner/role/status.ts';
 import { explain, isUntold, type Why } from './explain.ts';
 import { colors, DIFFERENT, print, printJson, SAME, TROUBLE } from './output.ts';
-import { readStatus, type StateFileOptions, toDriftLines, toExecutableLines, toShownStrings } from './state-file.ts';
+import {
+  readStatus,
+  type StateFileOptions,
+  toDriftLines,
+  toExecutableLines,
+  toNextLine,
+  toShownStrings,
+} from './state-file.ts';
 
 /** Exit code 0: the runner would move to new code. 1: it would not, or not now. 2: there is nobody to ask. */
 export function doctor(options: StateFileOptions): void {
   const found = readStatus(options);
   const own = found.isRunning ? found.state?.distprint : undefined;
   if (own === undefined) {
-    const problem = found.problem ?? 'no runner runs';
+    const problem = found.problem ?? explain(found, Date.now()).reason;
     if (options.json) printJson({ problem });
     else process.stderr.write(`distprint: ${escapeControls(problem)}\n`);
     process.exitCode = TROUBLE;
@@ -26,12 +33,14 @@ export function doctor(options: StateFileOptions): void {
   const why = explain(found, Date.now());
   if (options.json) printJson({ ...decision, handoffDisabled, heldBack, tried, executable, why });
   else for (const line of [...toDoctorLines(toShownStrings(own)), ...toWhyLines(why, executable)]) print(line);
-  process.exitCode = decision.strategy === 'none' || handoffDisabled || heldBack !== null ? DIFFERENT : SAME;
+  process.exitCode =
+    decision.strategy === 'none' || handoffDisabled || heldBack !== null || why.outcome === 'stay' ? DIFFERENT : SAME;
 }
 
 /** What it does about what is installed now. */
 function toWhyLines(why: Why, executable: RunnerStatus['executable']): string[] {
-  const { rule, reason, next } = toShownStrings(why);
+  const { rule, reason } = toShownStrings(why);
+  const next = toNextLine(why);
   const drift = toDriftLines(why);
   return [
     ...toExecutableLines(executable).map((line) => `executable: ${line}`),

@@ -6,6 +6,7 @@
 import { GATES } from '../change/metrics.ts';
 import type { FileDifference } from '../manifest/diff.ts';
 import { isWindows } from '../platform/paths.ts';
+import { isForeign } from '../platform/process-id.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { isBeingRestarted, type RunnerStatus } from '../runner/role/status.ts';
 
@@ -87,21 +88,25 @@ function decideOfRunning(found: RunnerStatus, own: OwnState, nowMs: number): Ans
     return { rule: 'not-ready', outcome: 'wait', reason: 'it does not say that it serves', next: 'read its log' };
   }
   if (handoffDisabled && verdict === 'changed') {
-    const next = `${sayRestart(found, own)}; without DISTPRINT_DISABLE_HANDOFF it would move by itself`;
+    const next = `${sayRestart(found, own)}; without the variable that opts out (DISTPRINT_DISABLE_HANDOFF, unless its program names another) it would move by itself`;
     return { rule: 'opted-out', outcome: 'stay', reason: 'the operator disabled the hand-off', next };
   }
   if (heldBack?.gate === 'program') return explainGate(found, own, heldBack);
   const drift = findDrift(found);
   const isDoubtful = drift?.to === own.fingerprint; // what is installed has the fingerprint, and what runs may have another
   if (verdict === 'current' && !isDoubtful) return explainCurrent(found, own);
-  if (drift?.rule != null) {
+  const stopped = explainStopped(found, own, nowMs);
+  if (stopped !== null) return stopped;
+  const isBack = drift?.rule === 'missing' && verdict !== 'missing'; // it was installed again since its last heartbeat
+  if (drift?.rule != null && !isBack) {
     const reason = drift.reason ?? 'it is no release yet';
     return { rule: drift.rule, outcome: 'wait', reason, next: sayNextOfRelease(drift.rule, own.path) };
   }
   if (heldBack !== null) return explainGate(found, own, heldBack);
   if (verdict === 'missing')
     return { rule: 'missing', outcome: 'wait', reason: 'nothing is installed', next: 'install it again' };
-  return explainUnseen(found, own, nowMs);
+  // It has changed since the last heartbeat, or there was none since.
+  return { rule: 'unseen', outcome: 'wait', reason: 'its next heartbeat will look at what is installed' };
 }
 
 function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
@@ -111,7 +116,7 @@ function explainCurrent(found: RunnerStatus, own: OwnState): Answer {
   const reason = `it runs from an executable that was ${executable.state} since it started: ${executable.path}`;
   const next =
     executable.state === 'deleted'
-      ? `install ${executable.path} again: until then no restart finds it`
+      ? `before a restart: install ${executable.path} again, unless what starts it leads to another one by now`
       : `${sayRestart(found, own)}; else the next hand-off takes what is there then`;
   return { rule: 'executable', outcome: 'nothing', reason, next };
 }
@@ -130,12 +135,13 @@ function explainGate(found: RunnerStatus, own: OwnState, held: NonNullable<OwnSt
       : 'install a release that works: other content is tried at once',
     breaker: `find out what installs so often; to move now: ${restart}`,
     turn: `nothing: it moves by itself; to move now: ${restart}`,
+    throttle: 'nothing: it moves by itself, once launchd would start it again',
     idle: `nothing: it moves once it is idle; to move now: ${restart}`,
     strategy: own.decision.advice ?? restart,
     claim: restart,
     program: restart,
   };
-  const waits = ['breaker', 'turn', 'idle'].includes(gate) || (gate === 'back-off' && untilMs !== null);
+  const waits = ['breaker', 'turn', 'idle', 'throttle'].includes(gate) || (gate === 'back-off' && untilMs !== null);
   return { rule: gate, outcome: waits ? 'wait' : 'stay', reason, untilMs, next: pick(next, gate) ?? null };
 }
 
@@ -152,26 +158,26 @@ function sayNextOfRelease(rule: string, path: string): string {
   return `nothing: it goes on once all is quiet; to see what moves: distprint watch ${quote(path)}`;
 }
 
-/** What is installed has changed since the last heartbeat, or there was none since. */
-function explainUnseen(found: RunnerStatus, own: OwnState, nowMs: number): Answer {
+/** Where it looks no more, what its last heartbeat said it waits for never comes. Null where it looks. */
+function explainStopped(found: RunnerStatus, own: OwnState, nowMs: number): Answer | null {
   const { lastHeartbeat } = found.state ?? {};
   const beatMs = new Date(lastHeartbeat ?? Number.NaN).getTime();
-  const isLate = own.intervalMs !== null && nowMs - beatMs > LATE_INTERVALS * own.intervalMs;
-  if (own.intervalMs === null) {
-    const next = sayRestart(found, own);
-    return { rule: 'unseen', outcome: 'stay', reason: 'its heartbeat was ended, so it looks no more', next };
-  }
-  if (isLate) {
-    const reason = `its last heartbeat was at ${lastHeartbeat}: it hangs, or was stopped`;
-    return { rule: 'unseen', outcome: 'stay', reason, next: sayRestart(found, own) };
-  }
-  return { rule: 'unseen', outcome: 'wait', reason: 'its next heartbeat will look at what is installed' };
+  const isLate = own.intervalMs !== null && nowMs - beatMs > LATE_INTERVALS * own.intervalMs + LONGEST_BEAT_MS;
+  if (own.intervalMs !== null && !isLate) return null;
+  const reason = isLate
+    ? `its last heartbeat was at ${lastHeartbeat}: it hangs, or was stopped`
+    : 'its heartbeat was ended, so it looks no more';
+  return { rule: 'unseen', outcome: 'stay', reason, next: sayRestart(found, own) };
 }
 
 const LATE_INTERVALS = 3;
+/** The host alone may take 5 s to say whether it is idle. */
+const LONGEST_BEAT_MS = 10_000;
 
 function sayRestart({ holder }: RunnerStatus, { decision: { supervisor } }: OwnState): string {
   const pid = holder?.process.pid;
+  if (holder !== null && isForeign(holder.process) && supervisor !== 'container')
+    return `restart it where it runs: process ${pid} of another PID namespace or machine`; // here, that PID is another's
   const commands: Record<string, string> = {
     [WRAPPER]: `kill -USR2 ${pid}`,
     systemd: `systemctl restart UNIT (systemctl status ${pid} names it)`,
@@ -190,8 +196,12 @@ function sayRestart({ holder }: RunnerStatus, { decision: { supervisor } }: OwnS
 const pick = (table: Readonly<Record<string, string>>, key: string) =>
   Object.hasOwn(table, key) ? table[key] : undefined;
 
-/** As a shell takes it. */
+/** As a shell takes it. What a terminal would obey is written as its bytes; a shell that knows no `$'…'` takes them for plain text. */
 function quote(path: string): string {
   if (isWindows) return /[^\w.\\/@:+~-]/.test(path) ? `"${path}"` : path;
-  return /[^\w./@:+-]/.test(path) ? `'${path.replaceAll("'", `'\\''`)}'` : path;
+  if (!/[^\w./@:+-]/.test(path)) return path;
+  return /\p{Cc}/u.test(path) ? `$'${path.replace(/[\p{Cc}'\\]/gu, toOctal)}'` : `'${path.replaceAll("'", `'\\''`)}'`;
 }
+
+const toOctal = (text: string) =>
+  [...Buffer.from(text)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');

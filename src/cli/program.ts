@@ -249,7 +249,11 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
         'when the command ends by itself: wait for new content, exit as it did, or restart it (default: wait on a terminal, else exit)',
       ).choices(['wait', 'exit', 'restart']),
     )
-    .addOption(new Option('--stop-signal <signal>', 'what ends the command').argParser(parseSignal).default('SIGTERM'))
+    .addOption(
+      new Option('--stop-signal <signal>', 'what ends the command: a signal, or message')
+        .argParser(parseSignal)
+        .default('SIGTERM'),
+    )
     .addOption(duration('--grace', 'from that signal to SIGKILL').default(10_000, '10s'))
     .addOption(
       new Option('--max-restarts <n>', 'restarts for new content in a minute, before it waits')
@@ -335,9 +339,10 @@ function insistOnDashes(words: readonly string[]): void {
 }
 
 function parseSignal(text: string): string {
+  if (text === 'message') return text;
   const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
   if (name in constants.signals) return name;
-  throw new DistprintError('ERR_DISTPRINT_OPTION', `--stop-signal: no signal: ${JSON.stringify(text)}`);
+  throw new DistprintError('ERR_DISTPRINT_OPTION', `--stop-signal: no signal, nor message: ${JSON.stringify(text)}`);
 }
 
 function parseRestarts(text: string): number {

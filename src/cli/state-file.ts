@@ -34,6 +34,9 @@ export function toDriftLines({ sinceMs, versions, files, differences }: Why): st
   return [parts.join(', '), ...differences.map(toFileLine), ...(more > 0 ? [`and ${plural(more, 'more file')}`] : [])];
 }
 
+/** A shell takes a doubled backslash for another name, so it is not shown as a path is. */
+export const toNextLine = ({ next }: Why): string | null => (next === null ? null : escapeControls(next));
+
 /** Where it is no longer the one that is installed. */
 export function toExecutableLines(executable: ExecutableStatus | null): string[] {
   if (executable === null || executable.state === 'installed') return [];
@@ -41,7 +44,7 @@ export function toExecutableLines(executable: ExecutableStatus | null): string[]
 }
 
 /** A file may say any number. */
-function sayTime(ms: number): string {
+export function sayTime(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
 }

@@ -9,7 +9,15 @@ import { toRunnerMetrics } from '../runner/role/metrics.ts';
 import type { RunnerStatus } from '../runner/role/status.ts';
 import { explain, isUntold, type Why } from './explain.ts';
 import { colors, complain, DIFFERENT, print, printJson, SAME, TROUBLE, VERDICT_COLOURS } from './output.ts';
-import { readStatus, type StateFileOptions, toDriftLines, toExecutableLines, toShownStrings } from './state-file.ts';
+import {
+  readStatus,
+  type StateFileOptions,
+  sayTime,
+  toDriftLines,
+  toExecutableLines,
+  toNextLine,
+  toShownStrings,
+} from './state-file.ts';
 
 export interface StatusCliOptions extends StateFileOptions {
   openmetrics?: boolean;
@@ -24,7 +32,7 @@ export function status(options: StatusCliOptions): void {
   const why = explain(found, Date.now());
   if (options.openmetrics) printMetrics(found);
   else if (options.json) printJson({ ...found, why });
-  else for (const line of [...toStatusLines(toShownStrings(found)), ...toWhyLines(why)]) print(line);
+  else for (const line of [...toStatusLines(toShownStatus(found)), ...toWhyLines(why)]) print(line);
   process.exitCode = toStatusCode(found);
 }
 
@@ -48,6 +56,12 @@ function toStatusCode({ isRunning, state, problem, installed }: RunnerStatus): n
   const isFine = own?.handoffDisabled === true || installed?.verdict !== 'changed';
   return isRunning && isProven && isFine ? SAME : DIFFERENT;
 }
+
+/** The executable's path is a written one already. */
+const toShownStatus = (found: RunnerStatus): RunnerStatus => ({
+  ...toShownStrings(found),
+  executable: found.executable,
+});
 
 /** Who runs, since when, on what code, and what became of new code. */
 function toStatusLines({
@@ -86,7 +100,7 @@ function toStatusLines({
   if (own.heldBack !== null) add('held back', `${own.heldBack.gate}: ${own.heldBack.reason}`);
   if (own.tried !== null) {
     const { version, fingerprint, failures, reason, retryAtMs } = own.tried;
-    const until = retryAtMs < LAST_DATE_MS ? new Date(retryAtMs).toISOString() : 'it changes';
+    const until = retryAtMs < LAST_DATE_MS ? sayTime(retryAtMs) : 'it changes';
     add('failed', `${version ?? fingerprint}, ${failures} x, not again before ${until}: ${reason}`);
   }
   return lines;
@@ -96,7 +110,8 @@ const label = (name: string, value: string) => `${name.padEnd(10)} ${value}`;
 
 /** What the lines above don't say of it. */
 function toWhyLines(why: Why): string[] {
-  const { rule, reason, next } = toShownStrings(why);
+  const { rule, reason } = toShownStrings(why);
+  const next = toNextLine(why);
   const drift = toDriftLines(why).map((line, i) => label(i === 0 ? 'differs' : '', line));
   return [
     ...drift,

@@ -69,7 +69,7 @@ function takenByOption(option: Option): Takes {
   if (!option.required) return 'nothing';
   if (option.argChoices !== undefined) return option.argChoices;
   const name = nameOfValue(option);
-  if (name === 'signal') return Object.keys(constants.signals);
+  if (name === 'signal') return ['message', ...Object.keys(constants.signals)];
   return /\b(?:file|path)\b/.test(name) ? 'path' : 'text';
 }
 

@@ -74,6 +74,12 @@ export function sameId(a: FileId, b: FileId): boolean {
 /** The coarsest timestamps of a file system in use are FAT's, of 2 s. */
 export const RACY_MS = 2_000;
 
+/**
+ * The latest moment that a time of change may stand for, both in milliseconds. HFS+, ext3 and NFSv2 keep whole seconds, FAT even ones:
+ * there a change is stamped with the moment at which its tick began.
+ */
+export const latestOf = (ctimeMs: number): number => (ctimeMs % 1_000 === 0 ? ctimeMs + RACY_MS : ctimeMs);
+
 /** How a file or directory was when it was read. */
 export interface KnownId extends FileId {
   /** Whether the stats alone can't tell that it is still the same. */

@@ -4,7 +4,7 @@
  */
 
 import type { Platform } from './face.ts';
-import { findTreeBy, hasChildren, lives, readFacts, readStarted } from './ps.ts';
+import { findTreeBy, hasChildren, isInForeground, lives, readFacts, readStarted } from './ps.ts';
 
 export const bsd: Platform = {
   readStarted,
@@ -15,13 +15,16 @@ export const bsd: Platform = {
   findExecutable: () => null, // ps shows a path, and not what became of it
   readMachineId: () => undefined,
   hasChildren,
+  isInForeground,
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
   findTree: findTreeBy('-e'),
   findYoungest: () => undefined,
+  listProcesses: null,
   killTree: null,
   whyNotFormat: () => null,
   hasAbstractSockets: false,
+  clockTickMs: 10, // at most: 100 to 1000 Hz
   seesWhoAccepts: false,
   isPosix: true,
 };

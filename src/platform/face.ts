@@ -4,6 +4,7 @@
  */
 
 import type { LaunchdJob } from './launchd.ts';
+import type { ProcessEntry } from './process-table.ts';
 
 /** What is told of a process that another one is the child of. */
 export interface ProcessFacts {
@@ -43,6 +44,8 @@ export interface Platform {
   readMachineId(): string | undefined;
   /** Whether this process has children that live. */
   hasChildren(): boolean;
+  /** Whether this process is in the foreground of its terminal, which sends its signals there. Where nobody can tell, it is. */
+  isInForeground(): boolean;
   /** A path by which a process's working directory can be entered. Undefined where there is none. */
   pathOfDirectory(pid: number): string | undefined;
   /**
@@ -59,12 +62,16 @@ export interface Platform {
   findTree(rootPid: number, mark: string): number[];
   /** The process that was born last of all on this machine, if it has the mark. Undefined where that can't be told. */
   findYoungest(mark: string): number | undefined;
+  /** All processes, where parents alone tell what a command started, and nobody's environment can be read: findTree finds none. Null elsewhere. */
+  readonly listProcesses: (() => Promise<readonly ProcessEntry[]>) | null;
   /** Ends a process and its descendants at once, where there are no signals. Null where there are. */
   readonly killTree: ((rootPid: number) => void) | null;
   /** Why an open file can't be executed; null where nothing speaks against it. */
   whyNotFormat(fd: number, size: number): string | null;
   /** Whether a name that no file stands for can be listened on, which the kernel takes away with its process. */
   readonly hasAbstractSockets: boolean;
+  /** In milliseconds: how coarse the clock is that files are stamped with. */
+  readonly clockTickMs: number;
   /** Whether it can be seen which process has accepted a connection. */
   readonly seesWhoAccepts: boolean;
   /**

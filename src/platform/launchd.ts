@@ -9,11 +9,17 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;
 
-/** `restarts`: after an exit with the status in question; null where that can't be told. */
+/** The job of launchd that this process is of. */
 export interface LaunchdJob {
   readonly kind: 'launchd';
+  /** After an exit with the status in question; null where that can't be told. */
   readonly restarts: boolean | null;
+  /** `ThrottleInterval`, in milliseconds: a process that ends sooner is started again only when so much time has passed since its start. */
+  readonly minimumRunMs: number;
 }
+
+/** launchd.plist(5). */
+const USUAL_MINIMUM_RUN_MS = 10_000;
 
 /**
  * The job whose process this is. Undefined where it is of none. launchd takes in orphans too, and the variable is inherited: it is `0` in
@@ -26,19 +32,31 @@ export async function findLaunchdJob(env: NodeJS.ProcessEnv, status: number): Pr
   for (const domain of [`gui/${uid}`, `user/${uid}`, 'system']) {
     const job = await ask('/bin/launchctl', 'print', `${domain}/${label}`).then(parseJob, () => undefined);
     if (job?.pid !== process.pid) continue;
-    return { kind: 'launchd', restarts: job.plist === undefined ? null : await readRestarts(job.plist, status) };
+    const { plist, minimumRunMs } = job;
+    return { kind: 'launchd', restarts: plist === undefined ? null : await readRestarts(plist, status), minimumRunMs };
   }
-  return { kind: 'launchd', restarts: null }; // it could not be asked
+  return { kind: 'launchd', restarts: null, minimumRunMs: USUAL_MINIMUM_RUN_MS }; // it could not be asked
 }
 
 const ask = async (file: string, ...words: string[]): Promise<string> =>
   (await run(file, words, { timeout: TIMEOUT_MS })).stdout;
 
+interface Printed extends Pick<LaunchdJob, 'minimumRunMs'> {
+  /** NaN where it does not run. */
+  readonly pid: number;
+  readonly plist: string | undefined;
+}
+
 /** @param text of `launchctl print DOMAIN/LABEL`. What is indented once is the job's own. */
-export function parseJob(text: string): { readonly pid: number; readonly plist: string | undefined } {
+export function parseJob(text: string): Printed {
   const get = (name: string) => new RegExp(`^\\t${name} = (.+)$`, 'm').exec(text)?.[1];
   const path = get('path');
-  return { pid: Number(get('pid')), plist: path?.startsWith('/') ? path : undefined };
+  const seconds = Number(get('minimum runtime') ?? Number.NaN);
+  return {
+    pid: Number(get('pid')),
+    plist: path?.startsWith('/') ? path : undefined,
+    minimumRunMs: Number.isNaN(seconds) ? USUAL_MINIMUM_RUN_MS : seconds * 1_000,
+  };
 }
 
 async function readRestarts(plist: string, status: number): Promise<boolean | null> {

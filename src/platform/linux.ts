@@ -51,22 +51,35 @@ function statOrNothing(at: Buffer): BigIntStats | undefined {
   }
 }
 
-/** Linux keeps the file that runs, and adds ` (deleted)` to its path once that has another file or none (proc_pid_exe(5)). */
+/**
+ * Linux keeps the file that runs, and adds ` (deleted)` to its path once that has another file or none (proc_pid_exe(5)). Null also where
+ * it has no path (memfd_create(2)), or nothing is there that Linux says was not deleted: a file system was mounted over it, say.
+ */
 function findExecutable(pid: number): RunningExecutable | null {
   const found = orUndefined(() => {
     const kept = `/proc/${pid}/exe`;
     const link = readlinkSync(kept, 'latin1');
+    const root = readlinkSync(`/proc/${pid}/root`, 'latin1').replace(/\/$/, ''); // of a process in a chroot, a part of the path
     const running = statSync(kept, { bigint: true });
     const lookAt = (path: string) => {
-      const installed = Buffer.from(`/proc/${pid}/root${path}`, 'latin1');
+      if (!path.startsWith(`${root}/`)) return null;
+      const installed = Buffer.from(`/proc/${pid}/root${path.slice(root.length)}`, 'latin1');
       const stats = statOrNothing(installed);
       const isSame = stats !== undefined && stats.dev === running.dev && stats.ino === running.ino;
       return { path, kept, installed: stats === undefined ? null : installed, isSame };
     };
     const asNamed = lookAt(link); // a file may really be named so
-    return asNamed.isSame ? asNamed : lookAt(link.replace(/ \(deleted\)$/, ''));
+    if (asNamed?.isSame) return asNamed;
+    const path = link.replace(/ \(deleted\)$/, '');
+    if (path === link) return asNamed?.installed ? asNamed : null;
+    return path.startsWith('/memfd:') ? null : lookAt(path);
   });
   return found ?? null;
+}
+
+function isInForeground(): boolean {
+  const found = readStat('self');
+  return found === undefined || found.group === found.foreground;
 }
 
 function findTree(rootPid: number, mark: string): number[] {
@@ -98,13 +111,16 @@ export const linux: Platform = {
   findExecutable,
   readMachineId: () => orUndefined(() => readFileSync('/etc/machine-id', 'latin1').trim() || undefined),
   hasChildren: () => listChildren('self').some((pid) => readStat(pid)?.state !== 'Z'),
+  isInForeground,
   pathOfDirectory: (pid) => `/proc/${pid}/cwd`,
   findManager: async () => undefined, // systemd is asked itself
   findTree,
   findYoungest,
+  listProcesses: null,
   killTree: null,
   whyNotFormat: whyNotLinuxFormat,
   hasAbstractSockets: true,
+  clockTickMs: 10, // at most: 100 to 1000 Hz
   seesWhoAccepts: true,
   isPosix: true,
 };

@@ -32,12 +32,35 @@ export function withoutNamespace(path: string): string {
 /** Whether a command's word names a file by its path, rather than a program to be looked for. */
 export const isPath = (word: string): boolean => toSlashes(word).includes('/');
 
-/** What may stand behind a program's name in its file's name. */
-export const listProgramEndings = (env: NodeJS.ProcessEnv): string[] =>
-  isWindows ? ['', ...(env.PATHEXT ?? '.EXE;.CMD').split(';')] : [''];
+/** Whether it is the name of a named pipe, which a server of Node's may listen on in place of a socket at a path. */
+export const isPipe = (text: string): boolean => isWindows && /^[\\/]{2}[.?][\\/]pipe[\\/]./i.test(text);
 
-/** Without links. On Windows, the native one says which case a name has. @throws where nothing is there */
-export const toRealPath = (path: string): string => (isWindows ? realpathSync.native(path) : realpathSync(path));
+/** A variable of an environment, whatever its letters' case on Windows: there `PATH` is mostly `Path`, and only `process.env` itself finds both. */
+export function readVariable(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const exact = env[name];
+  if (exact !== undefined || !isWindows) return exact;
+  return Object.entries(env).find(([each]) => each.toUpperCase() === name.toUpperCase())?.[1];
+}
+
+/** What Windows starts without a runtime, and what cmd starts. */
+const STARTS = /\.(?:com|exe|bat|cmd)$/i;
+/** What Windows itself can start. */
+export const isExecutableName = (file: string): boolean => /\.(?:com|exe)$/i.test(file);
+
+/**
+ * What may stand behind a program's name in its file's name, first what counts first: as cmd does it, those of PATHEXT; then PowerShell's,
+ * which cmd does not know. What has none may be a shim for a shell.
+ */
+export function listProgramEndings(word: string, env: NodeJS.ProcessEnv): string[] {
+  if (!isWindows) return [''];
+  const endings = (readVariable(env, 'PATHEXT') ?? '.COM;.EXE;.BAT;.CMD')
+    .split(';')
+    .filter((each) => STARTS.test(each));
+  return STARTS.test(word) ? ['', ...endings] : [...endings, '.ps1', ''];
+}
+
+/** Without links, and as its names are spelled on disk, which only the native one says. @throws where nothing is there */
+export const toRealPath = (path: string): string => (ignoresCase ? realpathSync.native(path) : realpathSync(path));
 
 /**
  * A glob as fast-glob takes it, which takes a backslash for an escape. On Windows it is a separator, but before a character that a name

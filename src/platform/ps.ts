@@ -72,6 +72,12 @@ function isThere(pid: number): boolean {
   }
 }
 
+/** Whether this process is in the foreground of its terminal. */
+export const isInForeground = (): boolean => saysForeground(runPs('-o', 'stat=', '-p', String(process.pid)));
+
+/** @param state of ps: `+` is the foreground process group of its terminal. Where nobody can tell, it is taken for that. */
+export const saysForeground = (state: string): boolean => state.trim() === '' || state.includes('+');
+
 /** @param environment what has ps show it: `-e`, and on macOS `-E`, where `-e` is all processes */
 export const findTreeBy =
   (environment: '-e' | '-E') =>

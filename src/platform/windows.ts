@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Platform } from './face.ts';
 import { holdLiveFile, isLiveFileHeld } from './live-file.ts';
+import { listProcesses } from './process-table.ts';
 
 /** With its descendants, where taskkill can: Wine's knows no `/T`, and a Nano Server has none. What Node started without `detached` ends with it anyway. */
 function killTree(rootPid: number): void {
@@ -29,13 +30,16 @@ export const windows: Platform = {
   findExecutable: () => null, // Windows lets nobody replace the file of a process that runs; it may be renamed, which Node can't see
   readMachineId: () => undefined,
   hasChildren: () => false, // nobody asks: that is about exec
+  isInForeground: () => true,
   pathOfDirectory: () => undefined,
   findManager: async () => undefined,
   findTree: () => [],
   findYoungest: () => undefined,
+  listProcesses,
   killTree,
   whyNotFormat: () => null,
   hasAbstractSockets: false,
+  clockTickMs: 16, // 64 Hz
   seesWhoAccepts: false,
   isPosix: false,
 };

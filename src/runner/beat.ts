@@ -54,9 +54,12 @@ async function look(running: Running): Promise<Check | undefined> {
   return beatAtTurn(check, running);
 }
 
-/** Else a fleet whose beats were woken by one push would move in step with its beats, and not each at its turn. */
+/**
+ * Else a fleet whose beats were woken by one push would move in step with its beats, and not each at its turn. What is no release now has
+ * no turn: it may still be none long after.
+ */
 function beatAtTurn(check: Check, { situation: { heldBack } }: Running): Check {
-  if (heldBack?.gate !== 'turn' || typeof heldBack.untilMs !== 'number') return check;
+  if (check.verdict !== 'changed' || heldBack?.gate !== 'turn' || typeof heldBack.untilMs !== 'number') return check;
   return { ...check, retryInMs: Math.max(1, heldBack.untilMs - Date.now()) };
 }
 

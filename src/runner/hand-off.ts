@@ -15,12 +15,12 @@ import { handOff, type Predecessor, type Target } from './handoff/predecessor.ts
 import type { Step } from './handoff/protocol.ts';
 import { type Running, update } from './running.ts';
 import { countHandOff } from './situation.ts';
-import { findSupervisor } from './supervisor/find-supervisor.ts';
-import { decideStrategy, type Strategy } from './supervisor/strategy.ts';
+import { findSupervisor, type Supervisor } from './supervisor/find-supervisor.ts';
+import { decideStrategy, restBeforeExit, type Strategy } from './supervisor/strategy.ts';
 import { becomeChild, type SystemdUnit } from './supervisor/systemd.ts';
 
-/** Which way would be taken now. Returns the unit that must follow a replacement. */
-export async function decide(running: Running): Promise<SystemdUnit | null> {
+/** Which way would be taken now, under the supervisor that is returned. */
+export async function decide(running: Running): Promise<Supervisor> {
   const { exitStatus, strategy } = running.settings;
   const given = { parent: process.ppid, leavesZombies: leavesZombies() };
   running.decidedFor = given;
@@ -36,15 +36,19 @@ export async function decide(running: Running): Promise<SystemdUnit | null> {
     ...given,
   });
   update(running, { decision });
-  return decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
+  return supervisor;
 }
+
+/** The unit that must follow a replacement. */
+const unitToFollow = ({ situation }: Running, supervisor: Supervisor): SystemdUnit | null =>
+  situation.decision.strategy === 'respawn' && supervisor.kind === 'systemd' ? supervisor.unit : null;
 
 /** Decides anew where the parent has ended, and another process has taken this one in; where children came or went. */
 export async function decideAnew(running: Running): Promise<void> {
   const { parent, leavesZombies: left } = running.decidedFor;
   const isTakenIn = process.ppid !== parent;
   if (!isTakenIn && leavesZombies() === left) return;
-  const unit = await decide(running);
+  const unit = unitToFollow(running, await decide(running));
   if (!isTakenIn || unit?.adoption !== 'notify') return;
   await becomeChild(unit).catch(({ message }) =>
     running.settings.log(`a stop of the unit will kill this process at once: ${message}`),
@@ -57,12 +61,15 @@ export async function decideAnew(running: Running): Promise<void> {
  */
 export async function considerHandOff(running: Running, target: Target, added: readonly string[]): Promise<void> {
   const { limits, spreadMs, stateFile } = running.settings;
-  const unit = await decide(running);
+  const supervisor = await decide(running);
   const { strategy, reasons, advice } = running.situation.decision;
   if (strategy === 'none') {
     const reason = [...reasons, ...(advice === null ? [] : [advice])].join('; ');
     return holdBack(running, target, 'strategy', reason);
   }
+  const restMs = strategy === 'exit' ? restBeforeExit(supervisor, process.uptime() * 1_000) : 0;
+  const untilMs = Date.now() + restMs;
+  if (restMs > 0) return holdBack(running, target, 'throttle', sayThrottle(untilMs), untilMs);
   const isIdle = await canHandOff(running);
   const nowMs = Date.now();
   const spread = { who: nameRunner(stateFile), spreadMs };
@@ -70,12 +77,15 @@ export async function considerHandOff(running: Running, target: Target, added: r
   update(running, history);
   if (!judged.go) return holdBack(running, target, judged.gate, judged.reason, judged.untilMs);
   if (!(await knowsHandOff(running, target, added))) return holdBack(running, target, 'claim', NO_MARK);
-  void move(running, target, strategy, unit);
+  void move(running, target, strategy, unitToFollow(running, supervisor));
 }
 
 /** Cloned machines may share an ID, and others a name. */
 export const nameRunner = (stateFile: string) =>
   [hostname(), platform.readMachineId() ?? '', resolve(stateFile)].join('\n');
+
+const sayThrottle = (untilMs: number) =>
+  `it is too young for launchd to start it again at once (ThrottleInterval); postponed until ${new Date(untilMs).toISOString()}`;
 
 const NO_MARK =
   'no file of it shows that it calls claimRunner, so a rehearsal would run it as a whole; stop this process, and start it by hand';

@@ -127,6 +127,7 @@ export function toState(
     lastHeartbeat: new Date().toISOString(),
     distprint: {
       ...before?.distprint,
+      command: undefined, // it runs the code itself, where `distprint run` was there before
       format: 2,
       started: holder.process.started,
       generation: holder.generation,

@@ -1,5 +1,6 @@
-import { chmodSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { canLink } from '../helpers/links.ts';
@@ -20,6 +21,9 @@ const settledIn = ({ ask }: Process): Promise<Answer> =>
     return answer.verdict === 'settling' ? undefined : answer;
   });
 
+const here = fileURLToPath(import.meta.url);
+const itWithoutCase = onlyWith('a disk where case does not count', existsSync(here.toUpperCase()));
+
 describe('a program that looks at itself', () => {
   /** A package whose program runs, started through a link as npm's bin links are; where there are none, by its path, as npm's shims do. */
   async function startProgram(flags: readonly string[] = []) {
@@ -31,6 +35,18 @@ describe('a program that looks at itself', () => {
   }
   /** As an installer does: the loaded code stays as it was. */
   const rewrite = (root: string) => writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
+
+  itWithoutCase('is found, and doubted, however its path is spelled', async () => {
+    const root = makePackage(files);
+    writeProgram(join(root, 'dist/cli.mjs'));
+    const program = await talk([...nodeCommand, join(root.toUpperCase(), 'DIST/cli.mjs')]);
+    rewrite(root);
+    await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
+    expect(await settledIn(program)).toMatchObject({
+      verdict: 'changed',
+      reason: expect.stringContaining('dist/a.js'),
+    });
+  });
 
   it('is current where nothing came between its start and its baseline', async () => {
     const { root, program } = await startProgram();

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, copyFileSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { buildManifest } from '../../src/manifest/build.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
+import { isWindows, isWine, onlyWith } from '../helpers/needs.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
-import { settled } from '../helpers/wait.ts';
+import { settled, until } from '../helpers/wait.ts';
 
 /** UV_FS_O_EXLOCK: nobody else may open it, as a virus scanner has it. */
 const EXCLUSIVELY = 0x1000_0000;
@@ -37,6 +38,41 @@ describe('a file that another program holds', () => {
       closeSync(fd);
     }
     expect(await settled(detector)).toMatchObject({ verdict: 'current' });
+  });
+});
+
+itOnWindows('a file that was deleted while a reader has it open is changed when that is done', async () => {
+  const root = makePackage({ 'dist/a.js': 'alpha', 'dist/b.js': 'beta' });
+  const detector = createDetector({ path: root, settleMs: 100 });
+  const fd = openSync(join(root, 'dist/a.js'), 'r');
+  try {
+    unlinkSync(join(root, 'dist/a.js'));
+    // Windows 10 takes the name away at once. Elsewhere it stays, and may open for nobody (EPERM).
+    expect((await detector.check()).verdict).not.toBe('missing');
+  } finally {
+    closeSync(fd);
+  }
+  const removed = await until('its end', async () => {
+    const check = await detector.check();
+    return check.verdict === 'changed' ? check : undefined;
+  });
+  expect(removed).toMatchObject({ changes: { added: [], removed: ['dist/a.js'], changed: [] } });
+});
+
+const onRealWindows = onlyWith('a rename of case alone, which Wine does not make', isWindows && !isWine);
+describe.each([
+  ['at once', onRealWindows, []],
+  ['by way of another name', itOnWindows, ['other.js']],
+] as const)('a rename that changes the case of a name alone, %s', (_, itHere, between) => {
+  itHere('is a change', async () => {
+    const root = makePackage({ 'dist/a.js': 'alpha', 'dist/b.js': 'beta' });
+    const detector = createDetector({ path: root, settleMs: 100 });
+    const names = ['a.js', ...between, 'A.js'].map((name) => join(root, 'dist', name));
+    names.slice(1).forEach((name, i) => void renameSync(names[i] as string, name));
+    expect(await settled(detector)).toMatchObject({
+      verdict: 'changed',
+      changes: { added: ['dist/A.js'], removed: ['dist/a.js'], changed: [] },
+    });
   });
 });
 

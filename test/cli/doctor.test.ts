@@ -1,8 +1,14 @@
+import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { gone } from '../helpers/role.ts';
-import { ask, EXEC, HELD, makeStates, NONE, OPTED_OUT } from '../helpers/states.ts';
+import { ask, EXEC, HELD, makeStates, NONE, OPTED_OUT, OTHER } from '../helpers/states.ts';
 
 const { make, makeDamaged, none } = makeStates();
+const makeSilent = () => {
+  const stateFile = make();
+  rmSync(stateFile);
+  return stateFile;
+};
 
 describe('distprint doctor exits with 0 if the runner would move to new code, 1 if not or not now, 2 if there is nobody to ask', () => {
   it.each<[string, () => string, number, string]>([
@@ -20,8 +26,15 @@ describe('distprint doctor exits with 0 if the runner would move to new code, 1 
       1,
       'held back: back-off: not again yet\n',
     ],
+    [
+      'that looks no more',
+      () => make({ own: { decision: EXEC, ...OTHER, intervalMs: null } }),
+      1,
+      'now: unseen: its heartbeat was ended, so it looks no more\n',
+    ],
     ['that died', () => make({ holder: gone }), 2, 'no runner runs\n'],
     ['that never was', () => none, 2, 'no runner runs\n'],
+    ['that has said nothing yet', makeSilent, 2, 'it has written no state to '],
     ['with a state that is damaged', makeDamaged, 2, 'is damaged'],
   ])('a runner %s', async (_, make, code, says) => {
     const ran = await ask('doctor', make());

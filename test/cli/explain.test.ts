@@ -8,9 +8,11 @@ import { distprint } from '../helpers/cli.ts';
 import { contentsOf, fingerprintOf } from '../helpers/manifest.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { gone } from '../helpers/role.ts';
+import { run } from '../helpers/run.ts';
 import { makeRunnerPackage, type RunnerProgram, startRunner } from '../helpers/runner.ts';
 import { ask, makeStates, OPTED_OUT, OTHER } from '../helpers/states.ts';
 import { makePackage, makeTemp } from '../helpers/temp.ts';
+import { writePackage } from '../helpers/tree.ts';
 import { until } from '../helpers/wait.ts';
 import { serverOf, startWrapper } from '../helpers/wrapper.ts';
 
@@ -159,10 +161,15 @@ describe('of a real runner, status and doctor say why', SLOW, () => {
     const runner = await startRunner({ strategy: 'none', intervalMs: 200 });
     process.kill(runner.pid, 'SIGSTOP');
     runner.upgrade('2.0.0');
-    const why = await until('it to be late', async () => {
-      const told = await whyOf(runner);
-      return told.outcome === 'stay' ? told : undefined;
-    });
+    const why = await until(
+      'it to be late',
+      async () => {
+        const told = await whyOf(runner);
+        return told.outcome === 'stay' ? told : undefined;
+      },
+      100,
+      30_000,
+    );
     expect(why).toMatchObject({ rule: 'unseen', next: `kill ${runner.pid}, and start it again` });
     process.kill(runner.pid, 'SIGCONT');
     await held(runner, 'strategy');
@@ -243,6 +250,7 @@ describe('of a command under distprint run --state, status says why', SLOW, () =
 
 describe('where a state says little, status and doctor do not say more', () => {
   const { make, none, installed } = makeStates();
+  const LONG_AGO = '2020-01-01T00:00:00.000Z';
   const whyOfFile = async (file: string) => (await tell(file)).why;
 
   it.each<[string, () => string, Partial<Why>]>([
@@ -254,6 +262,17 @@ describe('where a state says little, status and doctor do not say more', () => {
       'a gate is of a later release',
       () => make({ own: { ...OTHER, heldBack: { target: 'x', gate: 'constructor', reason: 'moon' } } }),
       { rule: 'constructor', outcome: 'stay', reason: 'moon', untilMs: null, next: null },
+    ],
+    [
+      'launchd would not start it again at once',
+      () => make({ own: { ...OTHER, heldBack: { target: 'x', gate: 'throttle', reason: 'it is young', untilMs: 1 } } }),
+      {
+        rule: 'throttle',
+        outcome: 'wait',
+        reason: 'it is young',
+        untilMs: 1,
+        next: expect.stringContaining('by itself'),
+      },
     ],
     [
       'what differs was told of other code, by a release that knew it',
@@ -269,7 +288,35 @@ describe('where a state says little, status and doctor do not say more', () => {
       },
       { rule: 'idle', reason: 'moon; sun', files: 0 },
     ],
+    [
+      'it looks no more, whatever it waits for',
+      () => make({ own: { ...OTHER, heldBack: TURN, intervalMs: null } }),
+      { rule: 'unseen', outcome: 'stay', reason: 'its heartbeat was ended, so it looks no more' },
+    ],
+    [
+      'it hangs, whatever it waits for',
+      () => make({ own: { ...OTHER, heldBack: TURN }, fields: { lastHeartbeat: LONG_AGO } }),
+      { rule: 'unseen', outcome: 'stay', reason: `its last heartbeat was at ${LONG_AGO}: it hangs, or was stopped` },
+    ],
+    [
+      'its PID is one of another machine, and here another process has it',
+      () => make({ holder: { pid: process.pid, started: ELSEWHERE }, own: { ...OTHER, heldBack: TURN } }),
+      {
+        rule: 'turn',
+        next: `nothing: it moves by itself; to move now: restart it where it runs: process ${process.pid} of another PID namespace or machine`,
+      },
+    ],
+    [
+      'it was installed again since nothing was there',
+      () => make({ own: { ...OTHER, drift: { ...DRIFT, rule: 'missing', files: null } } }),
+      { rule: 'unseen', outcome: 'wait', next: null },
+    ],
     ['the time is no date', () => make({ own: { ...OTHER, drift: { ...DRIFT, sinceMs: 1e300 } } }), { sinceMs: 1e300 }],
+    [
+      'the time of a failure is no date',
+      () => make({ own: { tried: { ...TRIED, retryAtMs: -1e300 } } }),
+      { rule: 'current' },
+    ],
   ])('%s', async (_, makeFile, why) => {
     const file = makeFile();
     expect(await whyOfFile(file)).toMatchObject(why);
@@ -287,6 +334,25 @@ describe('where a state says little, status and doctor do not say more', () => {
     files: 12,
     differences: [{ path: 'a\x1b[2J', from: 'fifo', to: 'dangling:0123456789abcdef' }],
   };
+
+  const TURN = { target: 'x', gate: 'turn', reason: 'moon' };
+  const ELSEWHERE = '00000000-0000-0000-0000-000000000000/pid:[1]/1';
+  const TRIED = { fingerprint: 'x', version: null, reason: 'moon', failures: 1, atMs: 0 };
+
+  onPosix.for([
+    ['sh', "it's here; touch pwned; '\\ $(touch pwned)"],
+    ['bash', "a\nb'; touch pwned; '\\ \x1b[2J\u009b é"],
+  ] as const)('what it says to type names the very path: %s', async ([shell, name]) => {
+    const path = writePackage(join(makeTemp(), name), {});
+    const file = make({ own: { ...OTHER, path, drift: { ...DRIFT, rule: 'seal' } } });
+    for (const command of ['status', 'doctor'] as const) {
+      const { stdout } = await ask(command, file);
+      const [, typed] = /^next.*distprint seal (.*)$/m.exec(stdout) ?? [];
+      expect(typed).toEqual(expect.not.stringMatching(/\p{Cc}/u));
+      const ran = await run([shell, '-c', `printf '<%s>' ${typed}`], { cwd: makeTemp() });
+      expect(ran.stdout).toBe(`<${path}>`);
+    }
+  });
 
   it('counts the files that it does not name, and lets nothing through to a terminal', async () => {
     const file = make({ own: { ...OTHER, drift: DRIFT } });

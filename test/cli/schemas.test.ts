@@ -138,8 +138,8 @@ describe('what is printed with --json is as its schema says:', { timeout: SLOW }
 
   it.each([
     ['fingerprint', ['fingerprint', '/gone', '--json']],
-    ['diff', ['diff', '/gone', '.', '--json']],
-    ['verify', ['verify', '.', '--manifest', '/gone', '--json']],
+    ['diff', ['diff', '/gone', 'src', '--json']],
+    ['verify', ['verify', 'src', '--manifest', '/gone', '--json']],
     ['watch', ['watch', '/gone', '--json']],
     ['bench', ['bench', '/gone', '--json']],
   ])('%s, in trouble: nothing, and stderr says what it is', async (_, words) => {

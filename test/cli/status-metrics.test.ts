@@ -27,7 +27,11 @@ describe('distprint status --openmetrics', () => {
   });
 
   it('tells of one that died what it said last, and that none runs', async () => {
-    const { code, stdout } = await ask('status', make({ holder: gone }), '--openmetrics');
+    const { code, stdout } = await ask(
+      'status',
+      make({ holder: gone, fields: { lastHeartbeat: '2026-11-22T00:00:10.000Z' } }),
+      '--openmetrics',
+    );
     expect(code).toBe(1);
     expect(stdout).toMatch(/^distprint_running{.*} 0$/m);
     expect(stdout).toMatch(/^distprint_last_beat_timestamp_seconds{.*} 1795305610$/m);

@@ -1,13 +1,15 @@
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
+import { createDetector } from '../../src/change/detector.ts';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { distprint } from '../helpers/cli.ts';
-import { itWithLinks } from '../helpers/links.ts';
+import { itWithJunctions, itWithLinks } from '../helpers/links.ts';
 import { contentsOf, errorOf, fingerprintOf, pathsOf } from '../helpers/manifest.ts';
 import { hasProgram, isPosix, needs } from '../helpers/needs.ts';
 import { run } from '../helpers/run.ts';
 import { makeDirectory, makePackage } from '../helpers/temp.ts';
+import { settled } from '../helpers/wait.ts';
 
 /** In a process of its own, which is killed where it hangs. */
 async function contentsOfTree(root: string): Promise<Record<string, string>> {
@@ -54,6 +56,32 @@ describe('a link to a directory', () => {
     symlinkSync('real', join(root, 'one'));
     symlinkSync('one', join(root, 'two'));
     expect(pathsOf(root)).toEqual(['one/f', 'real/f', 'two/f']);
+  });
+});
+
+describe('a junction', () => {
+  itWithJunctions('gives the fingerprint of a copy of all below it, as a link does', () => {
+    const outside = makeDirectory({ 'x/y': '1', z: '2' });
+    const root = makeDirectory({ a: '' });
+    symlinkSync(outside, join(root, 'd'), 'junction');
+    expect(fingerprintOf(root)).toBe(fingerprintOf(makeDirectory({ a: '', 'd/x/y': '1', 'd/z': '2' })));
+  });
+
+  itWithJunctions('may be the way to what is looked at: repointed, it leads to other code', async () => {
+    const [one, two] = ['1', '2'].map((content) => makePackage({ 'dist/a.js': content })) as [string, string];
+    const current = join(makeDirectory({}), 'current');
+    symlinkSync(one, current, 'junction');
+    const detector = createDetector({ path: current, settleMs: 100 });
+    expect(detector.baseline.fingerprint).toBe(fingerprintOf(one));
+    rmdirSync(current);
+    symlinkSync(two, current, 'junction');
+    expect(await settled(detector)).toMatchObject({ verdict: 'changed', fingerprint: fingerprintOf(two) });
+  });
+
+  itWithJunctions('to a folder that it lies in never hangs', async () => {
+    const root = makeDirectory({ 'a/f': '1' });
+    symlinkSync(root, join(root, 'a/up'), 'junction');
+    expect((await contentsOfTree(root))['a/up']).toMatch(/^cycle:/);
   });
 });
 

@@ -1,6 +1,6 @@
 import { lstatSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { onlyWith } from './needs.ts';
+import { isWindows, isWine, onlyWith } from './needs.ts';
 import { makeTempToRemove, removeTree } from './temp-dir.ts';
 
 /** Windows makes them where the user may. Wine says that it did, and did not. */
@@ -16,3 +16,6 @@ export const canLink: boolean = (() => {
   }
 })();
 export const itWithLinks = onlyWith('symbolic links, which Wine does not make', canLink);
+
+/** Links to folders that Windows makes for every user; npm makes them for workspaces. */
+export const itWithJunctions = onlyWith('junctions, which Wine does not make', isWindows && !isWine);

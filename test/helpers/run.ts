@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { isWindows } from './needs.ts';
 
 export interface Ran {
   /** Null where it had to be killed: it hung. */
@@ -47,6 +49,13 @@ export const nodeCommand: readonly string[] =
     : [process.execPath, '--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
 
 /** The environment without what whoever runs the tests has set: colours, and npm's own variables. */
-export const plainEnv: NodeJS.ProcessEnv = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(?:npm_.*|NO_COLOR|FORCE_COLOR|CI|NODE_OPTIONS)$/i.test(name)),
-);
+export const plainEnv: NodeJS.ProcessEnv = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) =>
+        !/^(?:npm_.*|NO_COLOR|FORCE_COLOR|CI|NODE_OPTIONS)$/i.test(name) && !(isWindows && /^path$/i.test(name)),
+    ),
+  ),
+  // On Windows the name is mostly `Path`, and Wine has no node.exe there.
+  ...(isWindows && { PATH: `${dirname(process.execPath)};${process.env.PATH}` }),
+};

@@ -15,7 +15,8 @@ export function makeStates() {
 
   const make = (written: Written = {}): string => {
     const stateFile = join(makeTemp(), 'state/runner.state.json');
-    writeRole(stateFile, installed, written);
+    const fields = { lastHeartbeat: new Date().toISOString(), ...written.fields };
+    writeRole(stateFile, installed, { ...written, fields });
     return stateFile;
   };
   const makeDamaged = (written: Written = {}): string => {

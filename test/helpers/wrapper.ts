@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { distprintCommand } from './cli.ts';
+import { isWindows } from './needs.ts';
 import { plainEnv } from './run.ts';
 import { findFault } from './schemas.ts';
 import { makeTemp } from './temp.ts';
@@ -39,24 +40,29 @@ export interface WrapperOptions {
   /** What stands before the command line: `script`, say. */
   readonly launcher?: readonly string[];
   readonly cli?: readonly string[];
+  /** Whether it has a channel for messages. */
+  readonly ipc?: boolean;
 }
+
+/** No event tells of a change on Windows. */
+const OFTEN = isWindows ? ['--interval', '300ms'] : [];
 
 /** Starts `distprint run`; whatever becomes of the test, it ends with all that it started. */
 export function startWrapper(options: readonly string[], command: readonly string[], how: WrapperOptions = {}) {
   const json = join(makeTemp(), 'events.jsonl');
-  const words = [...(how.cli ?? distprintCommand), 'run', '--json', json, ...options, '--', ...command];
+  const words = [...(how.cli ?? distprintCommand), 'run', '--json', json, ...OFTEN, ...options, '--', ...command];
   const [file = '', ...rest] = [...(how.launcher ?? []), ...words];
   const child = spawn(file, rest, {
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(how.ipc ? (['ipc'] as const) : [])],
     env: { ...plainEnv, ...how.env },
     ...(how.cwd !== undefined && { cwd: how.cwd }),
   });
   const closed = once(child, 'close') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
   let stdout = '';
   let stderr = '';
-  child.stdin.on('error', () => {});
-  child.stdout.on('data', (bytes) => (stdout += bytes));
-  child.stderr.on('data', (bytes) => (stderr += bytes));
+  child.stdin?.on('error', () => {});
+  child.stdout?.on('data', (bytes) => (stdout += bytes));
+  child.stderr?.on('data', (bytes) => (stderr += bytes));
   onTestFinished(async () => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), 2_000);
@@ -92,7 +98,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
       until(`${n} loaded; there is ${stdout} ${stderr}`, () =>
         stderr.split('has loaded its files').length > n ? true : undefined,
       ),
-    type: (text: string) => void child.stdin.write(text),
+    type: (text: string) => void child.stdin?.write(text),
     async end(signal?: NodeJS.Signals) {
       if (signal !== undefined) child.kill(signal);
       const [code, by] = await closed;
@@ -104,6 +110,7 @@ export function startWrapper(options: readonly string[], command: readonly strin
 export const isThere = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
+    if (isWindows) return true;
     // A zombie has ended.
     return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {

@@ -54,6 +54,17 @@ describe('a seal', () => {
     expect(existsSync(none)).toBe(false);
   });
 
+  it('whose lines git ended with CRLF is the same, and a tree that it does not fit is still not whole', async () => {
+    const root = makePackage(old);
+    const { file } = await writeSeal(root);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('\n', '\r\n'));
+    const detector = createDetector({ path: root, settleMs: 1 });
+    writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
+    await sleep(50);
+    const check = await detector.check();
+    expect(check).toMatchObject({ verdict: 'settling', reason: expect.stringContaining('seal') });
+  });
+
   it('of the same content, written anew or gone, leaves a tree current', async () => {
     const root = makePackage(old);
     const detector = createDetector({ path: root });

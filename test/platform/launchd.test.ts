@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { doesKeepAlive, findLaunchdJob, parseJob } from '../../src/platform/launchd.ts';
 import { macos } from '../../src/platform/macos.ts';
+import { hasProgram, needs } from '../helpers/needs.ts';
+import { run } from '../helpers/run.ts';
 
 /** As `launchctl print` of macOS shows a job. */
 const JOB = `gui/501/com.example.daemon = {
@@ -48,13 +51,25 @@ const conditions = (...each: [name: string, is: string][]) =>
 
 describe('a job of launchd', () => {
   it('says its process and its file', () => {
-    expect(parseJob(JOB)).toEqual({ pid: 10526, plist: '/Users/x/Library/LaunchAgents/com.example.daemon.plist' });
+    expect(parseJob(JOB)).toEqual({
+      pid: 10526,
+      plist: '/Users/x/Library/LaunchAgents/com.example.daemon.plist',
+      minimumRunMs: 10_000,
+    });
+  });
+
+  it('says its ThrottleInterval; 10 s where it does not', () => {
+    const other = (line: string) => parseJob(JOB.replace('\tminimum runtime = 10\n', line)).minimumRunMs;
+    expect(other('\tminimum runtime = 60\n')).toBe(60_000);
+    expect(other('\tminimum runtime = 0\n')).toBe(0);
+    expect(other('')).toBe(10_000);
   });
 
   it('has no file where a program submitted it, and no process where it does not run', () => {
     expect(parseJob('system/a = {\n\tpath = (submitted by smd[532])\n\tstate = not running\n}\n')).toEqual({
       pid: Number.NaN,
       plist: undefined,
+      minimumRunMs: 10_000,
     });
   });
 
@@ -77,5 +92,41 @@ describe('a job of launchd', () => {
   it('is not looked for where launchd is not the parent, or says that there is none', async () => {
     expect(await findLaunchdJob({ XPC_SERVICE_NAME: 'com.example.daemon' }, 75)).toBeUndefined();
     expect(await macos.findManager({ XPC_SERVICE_NAME: '0' }, 75)).toBeUndefined();
+  });
+});
+
+describe('the file for operators', () => {
+  const words = ['/usr/bin/env', 'node', '/srv/a & b/dist/main.js'];
+  const escaped = words.map((word) => `<string>${word.replaceAll('&', '&amp;')}</string>`).join('\n\t\t');
+  const values: Record<string, string> = {
+    NAME: 'com.example.daemon',
+    WORDS: escaped,
+    DIRECTORY: '/srv',
+    STATE: '/s',
+    LOG: '/l',
+  };
+  const text = readFileSync(new URL('../../fixtures/supervisors/launchd/runner.plist', import.meta.url), 'utf8');
+  const filled = text.replace(/@([A-Z]+)@/g, (whole, word: string) => values[word] ?? whole);
+
+  needs('python3', hasProgram('python3'))('is a property list, of the keys of launchd.plist(5)', async () => {
+    const script = 'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
+    const { code, stdout, stderr } = await run(['python3', '-c', script], { input: filled });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      Label: 'com.example.daemon',
+      ProgramArguments: words,
+      WorkingDirectory: '/srv',
+      EnvironmentVariables: { DISTPRINT_STATE_FILE: '/s' },
+      RunAtLoad: true,
+      KeepAlive: { SuccessfulExit: false },
+      ExitTimeOut: 20,
+      StandardOutPath: '/l',
+      StandardErrorPath: '/l',
+    });
+  });
+
+  it('has launchd start it again after 75, and not after 0', () => {
+    const [, keepAlive = ''] = /<key>KeepAlive<\/key>\s*(<dict>.*?<\/dict>)/s.exec(filled) ?? [];
+    expect([doesKeepAlive(toXml(keepAlive), 75), doesKeepAlive(toXml(keepAlive), 0)]).toEqual([true, false]);
   });
 });

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   findInPs,
@@ -9,8 +11,10 @@ import {
   parseStarted,
   readFacts,
   readStarted,
+  saysForeground,
 } from '../../src/platform/ps.ts';
 import { hasProgram, onlyWith } from '../helpers/needs.ts';
+import { makeTemp } from '../helpers/temp.ts';
 
 const itWithPs = onlyWith('ps', hasProgram('ps'));
 
@@ -47,6 +51,16 @@ describe('what ps says', () => {
     expect(listChildrenIn(text, 20)).toEqual([21, 210]);
   });
 
+  it.each([
+    ['S+\n', true],
+    ['Ss+  \n', true],
+    ['S\n', false],
+    ['TN\n', false],
+    ['', true],
+  ])('of the foreground of a terminal: %j', (state, isThere) => {
+    expect(saysForeground(state)).toBe(isThere);
+  });
+
   itWithPs('of our children, but ps', async () => {
     expect(hasChildren()).toBe(false);
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
@@ -75,5 +89,24 @@ describe('what ps says', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(lives(pid, started)).toBe(false);
+  });
+
+  itWithPs('of life is asked once a second, however often who waits looks', () => {
+    const folder = makeTemp();
+    const [log, path] = [join(folder, 'log'), process.env.PATH];
+    writeFileSync(log, '');
+    writeFileSync(join(folder, 'ps'), `#!/bin/sh\necho >> '${log}'\nPATH='${path}' exec ps "$@"\n`);
+    chmodSync(join(folder, 'ps'), 0o755);
+    process.env.PATH = `${folder}${delimiter}${path}`;
+    onTestFinished(() => {
+      process.env.PATH = path;
+    });
+    const started = readStarted(process.ppid) as string;
+    const beganMs = performance.now();
+    for (let looks = 0; looks < 1_000; looks++) expect(lives(process.ppid, started)).toBe(true);
+    const seconds = Math.ceil((performance.now() - beganMs) / 1_000);
+    const asked = readFileSync(log, 'utf8').length;
+    expect(asked).toBeGreaterThanOrEqual(2); // for its start, and at the first look
+    expect(asked).toBeLessThanOrEqual(1 + 1 + seconds);
   });
 });

@@ -1,22 +1,15 @@
 /** A runner that knows of other processes by ps(1) alone, as on macOS and the BSDs. */
 
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect } from 'vitest';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
+import { asOn } from '../helpers/by-ps.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { launchRunner, startRunner } from '../helpers/runner.ts';
-import { makeTemp, writeTree } from '../helpers/temp.ts';
 
 const it = needs('ps', hasProgram('ps'));
 
-/** Has our own modules take this system for FreeBSD, in each process of the runner. */
-function onFreeBsd() {
-  const folder = makeTemp();
-  writeTree(folder, { 'bsd.mjs': "Object.defineProperty(process, 'platform', { value: 'freebsd' });\n" });
-  return { env: { NODE_OPTIONS: `--import=${pathToFileURL(join(folder, 'bsd.mjs'))}` } };
-}
+const onFreeBsd = () => ({ env: asOn('freebsd') });
 
 describe('a runner that has ps alone', () => {
   it('is named by its start, holds the lock while it lives, and no longer', async () => {

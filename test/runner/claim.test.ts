@@ -5,6 +5,7 @@ import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf, readState } from '../../src/runner/role/state-file.ts';
 import { built, startProgram } from '../helpers/built.ts';
 import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
+import { gone, me, writeRole } from '../helpers/role.ts';
 import { plainEnv, run } from '../helpers/run.ts';
 import { makeRunnerPackage, startRunner } from '../helpers/runner.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
@@ -77,6 +78,15 @@ describe('the state file', () => {
     const stateFile = makeStateFile();
     await ask('await claimRunner(options); return {};', { stateFile });
     expect(readState(stateFile)?.distprint).toMatchObject({ ready: false, generation: 1 });
+  });
+
+  it('names no command, where `distprint run` kept it before', async () => {
+    const stateFile = makeStateFile();
+    writeRole(stateFile, makePackage({}), { holder: gone, own: { command: me } });
+    expect(readState(stateFile)?.distprint?.command).toEqual(me);
+    await ask('await claimRunner(options); return {};', { stateFile });
+    expect(readState(stateFile)?.distprint).toMatchObject({ generation: 2 });
+    expect(readState(stateFile)?.distprint).not.toHaveProperty('command');
   });
 
   it('is complete once stop() has resolved, and no temporary file is left', async () => {

@@ -1,11 +1,15 @@
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { nameRunner } from '../../src/runner/hand-off.ts';
 import { DEFAULT_LIMITS, EMPTY_HISTORY, weighHandoff } from '../../src/runner/handoff/gate.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
+import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { launchRunner, makeRunnerPackage, startRunner } from '../helpers/runner.ts';
 import { makeTemp } from '../helpers/temp.ts';
-import { until } from '../helpers/wait.ts';
+import { sleep, until } from '../helpers/wait.ts';
+
+const onPosix = onlyWith('folders that can be renamed while they are watched', isPosix);
 
 const SPREAD_MS = 20_000;
 
@@ -35,6 +39,21 @@ it('a runner waits its turn, and moves then, though no beat is due', { timeout: 
   expect(handOffs).toHaveLength(1);
   expect(handOffs[0]).toBeGreaterThanOrEqual((turn?.sinceMs ?? Infinity) + (turn?.waitMs ?? Infinity));
   expect(runner.logs().filter((line) => line.includes('waits its turn'))).toHaveLength(1);
+});
+
+onPosix('what is no release when its turn comes is looked at no sooner for it', { timeout: 60_000 }, async () => {
+  const stateFile = findStateFile(fingerprintOf(makeRunnerPackage(makeTemp(), '2.0.0')));
+  const runner = await startRunner({ stateFile, strategy: 'respawn', spreadMs: SPREAD_MS, intervalMs: 300_000 });
+  runner.upgrade('2.0.0');
+  const { turn } = await until('its turn to be known', () => {
+    const { distprint } = runner.state();
+    return distprint.heldBack?.gate === 'turn' ? distprint : undefined;
+  });
+  renameSync(runner.root, join(makeTemp(), 'away'));
+  await until('the beat to see it', () => runner.state().distprint.verdict === 'missing' || undefined);
+  const { lastHeartbeat } = runner.state();
+  await sleep((turn?.sinceMs ?? 0) + (turn?.waitMs ?? 0) + 500 - Date.now());
+  expect(runner.state().lastHeartbeat).toBe(lastHeartbeat);
 });
 
 it.each([-1, Number.NaN, Infinity])('a spread of %s ms is refused', async (spreadMs) => {

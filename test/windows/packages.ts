@@ -18,7 +18,7 @@ export const toPackage = (folder: string, spec: string): string => join(folder, 
 /** The versions of a package of our own, with a command that says the token of what is installed. */
 export const SAMPLES = ['1.0.0', '2.0.0'] as const;
 const PROGRAM =
-  'const { getInstalledCliMtimeMs } = await import(process.env.DROP_IN);\nconsole.log(getInstalledCliMtimeMs());\n';
+  '#!/usr/bin/env node\nconst { getInstalledCliMtimeMs } = await import(process.env.DROP_IN);\nconsole.log(getInstalledCliMtimeMs());\n';
 
 export function packSamples(folder: string): void {
   for (const version of SAMPLES) {

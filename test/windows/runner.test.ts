@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished } from 'vitest';
@@ -10,6 +9,7 @@ import { isAlive } from '../../src/platform/process-id.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { readRunnerStatus } from '../../src/runner/role/status.ts';
+import { ask } from '../helpers/ask.ts';
 import { built } from '../helpers/built.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { itOnWindows } from '../helpers/on-windows.ts';
@@ -45,6 +45,45 @@ itOnWindows('a runner keeps a file open while it lives; the kernel frees the loc
   const heir = await startRunner({ stateFile });
   expect(heir.state().distprint.generation).toBe(2);
   expect(listLiveFiles(stateFile)).toHaveLength(1);
+});
+
+itOnWindows('of those that claim at the same moment, one gets the lock', LONG, async () => {
+  const { stateFile, pid, ended } = await startRunner();
+  process.kill(pid, 'SIGKILL');
+  await ended;
+  const claimants = Array.from({ length: 4 }, () => launchRunner({ stateFile }));
+  const isReady = ({ said }: (typeof claimants)[number]) => said.some(({ ready }) => ready !== undefined);
+  await until(
+    'three to be refused',
+    () => (claimants.filter((each) => !each.isAlive()).length === 3 ? true : undefined),
+    10,
+    60_000,
+  );
+  const winner = await until('the fourth to be ready', () => claimants.find(isReady), 10, 60_000);
+  for (const each of claimants.filter((other) => other !== winner)) {
+    expect(await each.ended).toBe(1);
+    expect(each.stderr()).toContain('another runner holds');
+  }
+  expect(readHolder(lockBaseOf(stateFile))).toMatchObject({ process: { pid: winner.pid }, generation: 2 });
+});
+
+itOnWindows('exec, where it is asked for, is none with the reason: there process.execve throws', LONG, async () => {
+  const { state } = await startRunner({ strategy: 'exec' });
+  const { strategy, reasons, advice } = state().distprint.decision;
+  expect(strategy).toBe('none');
+  expect(reasons).toContain('Windows can not replace the code of a process in place');
+  expect(advice).toContain('docs/windows.md');
+});
+
+itOnWindows('exit, where it is asked for: a service manager starts the new code', LONG, async () => {
+  const runner = await startRunner({ strategy: 'exit' });
+  const { stateFile, root } = runner;
+  runner.upgrade('2.0.0');
+  expect(await runner.ended).toBe(75);
+  expect(runner.said.some(({ host }) => host === 'releases')).toBe(true);
+  expect(readRunnerStatus({ stateFile }).isRunning).toBe(false);
+  const next = await startRunner({ strategy: 'exit', stateFile }, { root });
+  expect(next.state().distprint).toMatchObject({ generation: 2, version: '2.0.0' });
 });
 
 itOnWindows('respawn, where it is asked for: a replacement serves, and the old process leaves', LONG, async () => {
@@ -125,14 +164,6 @@ function kill(pid: number): void {
     // it has ended
   }
 }
-
-/** What it serves; undefined where nobody does. */
-const ask = (port: number): Promise<string | undefined> =>
-  new Promise((resolve) => {
-    const failed = () => resolve(undefined);
-    const answered = async (answer: IncomingMessage) => resolve(Buffer.concat(await answer.toArray()).toString());
-    get({ host: '127.0.0.1', port, agent: false }, (answer) => void answered(answer).catch(failed)).on('error', failed);
-  });
 
 itOnWindows('respawn passes no socket on: the port is silent until the replacement listens', LONG, async () => {
   const { install, port, ended } = await startServer();

@@ -6,6 +6,7 @@
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { DistprintError } from '../../errors.ts';
+import { isPipe, isWindows } from '../../platform/paths.ts';
 import { escapeControls } from '../../runner/log.ts';
 
 export type Address = { readonly path: string } | { readonly host: string | undefined; readonly port: number };
@@ -23,6 +24,9 @@ export function parseAddress(text: string, option: string, forms: string): Addre
     throw new DistprintError('ERR_DISTPRINT_OPTION', `${option} ${escapeControls(JSON.stringify(text))}: ${why}`);
   };
   if (text.includes('\0')) return refuse(`a NUL is no part of an address; ${forms}`);
+  if (isPipe(text)) return { path: text };
+  if (text.includes('/') && isWindows)
+    return refuse('Windows has no sockets at paths; write a port, or \\\\.\\pipe\\NAME');
   if (text.includes('/')) {
     const path = resolve(text);
     const bytes = Buffer.byteLength(path);

@@ -10,6 +10,7 @@ import { platform } from '../../platform/index.ts';
 import { type Launch, spawnAlike } from '../../runner/handoff/launch.ts';
 import { type Ended, endTree } from './end-tree.ts';
 import { markEnv } from './mark.ts';
+import { createRelatives, endRelatives, type Relatives } from './relatives.ts';
 
 /** How a process ended. */
 export interface End {
@@ -28,6 +29,8 @@ export interface Child {
   /** performance.now() */
   readonly startedMs: number;
   readonly ended: Promise<End>;
+  /** Where marks tell nothing: who descends from it. */
+  readonly relatives: Relatives | null;
   /** Resolves when all that it wrote has come through this process. */
   readonly drained: Promise<unknown>;
   /** Null while it lives. */
@@ -36,7 +39,8 @@ export interface Child {
 
 /** What each start has in common. */
 export interface HowToStart {
-  readonly launch: Launch;
+  /** Made anew for each start: an upgrade may have changed a shim. */
+  readonly launch: () => Launch;
   readonly env: Readonly<Record<string, string>>;
   /** Handed on as 3, 4, … */
   readonly fds: readonly number[];
@@ -59,10 +63,12 @@ export function startChild(how: HowToStart, runMark: string): Child {
   const { launch, env, fds, ownSession, keepsInput, pipesOutput, ipc } = how;
   const out = pipesOutput ? 'pipe' : 'inherit';
   const stdio: StdioOptions = [keepsInput ? 'ignore' : 'inherit', out, out, ...fds, ...(ipc ? (['ipc'] as const) : [])];
-  const started = spawnAlike(launch, { ...env, ...marked }, { stdio, detached: ownSession });
+  const startMs = Date.now() - platform.clockTickMs;
+  const started = spawnAlike(launch(), { ...env, ...marked }, { stdio, detached: ownSession });
   started.stdout?.pipe(process.stdout, { end: false });
   started.stderr?.pipe(process.stderr, { end: false });
   let end: End | null = null;
+  let endedMs = Infinity;
   const ended = new Promise<End>((resolve) => {
     started.once('exit', (code, signal) => resolve({ code, signal, error: null }));
     started.on('error', (error) => {
@@ -73,13 +79,16 @@ export function startChild(how: HowToStart, runMark: string): Child {
   });
   void ended.then((how) => {
     end = how;
+    endedMs = Date.now();
   });
+  const root = { pid: started.pid as number, parent: process.pid, startedMs: startMs };
   return {
     process: started,
     pid: started.pid,
     mark,
     startedMs: performance.now(),
     ended,
+    relatives: started.pid === undefined ? null : createRelatives(root, () => endedMs),
     drained: new Promise((resolve) => started.once('close', resolve)),
     get end() {
       return end;
@@ -94,6 +103,8 @@ export function signalChild(child: Child, signal: NodeJS.Signals): void {
 
 export interface HowToStop {
   readonly signal: NodeJS.Signals;
+  /** Whether the message `shutdown` asks it, as pm2 does (`--shutdown-with-message`), in place of the signal. */
+  readonly byMessage: boolean;
   /** Milliseconds from the signal to SIGKILL. */
   readonly graceMs: number;
 }
@@ -104,14 +115,22 @@ export interface HowToStop {
  * The signal goes to the command's own process first: `npm` and the like pass it on, and who gets it twice may hurry. What is left once
  * that has ended gets it then.
  */
-export async function stopChild(child: Child, { signal, graceMs }: HowToStop): Promise<Ended> {
-  const deadlineMs = performance.now() + graceMs;
-  signalChild(child, signal);
-  signalChild(child, 'SIGCONT'); // a stopped process hears of no signal
-  await endsWithin(child, graceMs);
-  const ended = await endRest(child, { signal, graceMs: Math.max(0, deadlineMs - performance.now()) });
+export async function stopChild(child: Child, stop: HowToStop): Promise<Ended> {
+  await child.relatives?.look();
+  const deadlineMs = performance.now() + stop.graceMs;
+  askToEnd(child, stop);
+  if (platform.isPosix) signalChild(child, 'SIGCONT'); // a stopped process hears of no signal
+  await endsWithin(child, stop.graceMs);
+  const ended = await endRest(child, { ...stop, graceMs: Math.max(0, deadlineMs - performance.now()) });
   await endsWithin(child, SEEN_MS);
   return ended;
+}
+
+/** On Windows, each signal ends it at once, unheard. */
+export function askToEnd(child: Child, { signal, byMessage }: HowToStop): void {
+  if (byMessage && child.process.connected)
+    child.process.send('shutdown', () => {}); // it may end before it hears that
+  else signalChild(child, signal);
 }
 
 /** In milliseconds: that it has ended is known to others a moment before it is to us. */
@@ -120,9 +139,17 @@ const SEEN_MS = 1_000;
 /** Ends what is left of it. What it wrote last is then on its way out. */
 export async function endRest(child: Child, stop: HowToStop): Promise<Ended> {
   if (child.pid === undefined) return { killed: false, left: [] };
-  const ended = await endTree(child.pid, child.mark, stop);
+  const { relatives } = child;
+  const ended = relatives === null ? await endTree(child.pid, child.mark, stop) : await endListed(child, relatives);
   if (child.process.stdout !== null) await Promise.race([child.drained, delay(SEEN_MS)]);
   return ended;
+}
+
+async function endListed(child: Child, relatives: Relatives): Promise<Ended> {
+  const killed = child.end === null;
+  signalChild(child, 'SIGKILL');
+  await endsWithin(child, SEEN_MS);
+  return { killed, left: await endRelatives(relatives) };
 }
 
 /** The PIDs of it and all that it started. */

@@ -33,10 +33,6 @@ const MAX_LOOK_MS = 100;
  * @param mark as `markEnv` gave it
  */
 export async function endTree(rootPid: number, mark: string, { signal, graceMs }: EndOptions): Promise<Ended> {
-  if (platform.killTree !== null) {
-    platform.killTree(rootPid);
-    return { killed: true, left: [] };
-  }
   const known = new Map<number, ProcessId>();
   /** One that was found once stays known, whatever then becomes of its parent and its environment. */
   function look(): number[] {

@@ -3,7 +3,8 @@
  * @module
  */
 
-import { type End, endRest, signalChild } from './child.ts';
+import { platform } from '../../platform/index.ts';
+import { askToEnd, type End, endRest, signalChild } from './child.ts';
 import { lookNow } from './looks.ts';
 import type { After } from './say.ts';
 import { ASK_TO_END } from './signals.ts';
@@ -75,14 +76,17 @@ function isAfterSignal({ state, stop }: Wrapper, { child }: Run, { signal }: End
  * @param hasIt whether the terminal has sent it to the command as well
  */
 export function onSignal(wrapper: Wrapper, signal: NodeJS.Signals, hasIt: boolean): void {
-  const { state } = wrapper;
+  const { state, stop } = wrapper;
   if (ASK_TO_END.has(signal) || signal === 'SIGHUP') {
     state.lastSignal = { signal, atMs: performance.now() };
     // A key is the command's to obey or not, unless it is not there to do so. SIGHUP asks a daemon to read its configuration anew.
-    const isOurs = signal === 'SIGHUP' ? wrapper.onTerminal : !hasIt;
+    // On Windows it is the end of the console, and soon of all who share it.
+    const isOurs = signal === 'SIGHUP' ? wrapper.onTerminal || !platform.isPosix : !hasIt;
     const isAway = !isRunning(state) || state.isStopping || state.candidate !== null;
     if (isOurs || isAway) state.leaving ??= signal;
   }
-  if (!hasIt) for (const run of [state.current, state.candidate]) if (run !== null) signalChild(run.child, signal);
+  const pass = ({ child }: Run) =>
+    signal === 'SIGTERM' ? askToEnd(child, { ...stop, signal }) : signalChild(child, signal);
+  if (!hasIt) for (const run of [state.current, state.candidate]) if (run !== null) pass(run);
   wrapper.poke();
 }

@@ -9,7 +9,7 @@ import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
 import { OTHER_FORMAT } from '../../platform/elf.ts';
 import { whyNotExecutable } from '../../platform/executable.ts';
-import { isPath, listProgramEndings } from '../../platform/paths.ts';
+import { isPath, listProgramEndings, readVariable } from '../../platform/paths.ts';
 import { escapeControls } from '../../runner/log.ts';
 
 /** Where a program is looked for without `PATH`. */
@@ -31,8 +31,9 @@ export function findProgram(word: string, env: NodeJS.ProcessEnv, cwd: string): 
 }
 
 function listCandidates(word: string, env: NodeJS.ProcessEnv, cwd: string): string[] {
-  const folders = isPath(word) ? [''] : (env.PATH ?? DEFAULT_PATH).split(delimiter);
-  return folders.flatMap((folder) => listProgramEndings(env).map((ending) => resolve(cwd, folder, `${word}${ending}`)));
+  const folders = isPath(word) ? [''] : (readVariable(env, 'PATH') ?? DEFAULT_PATH).split(delimiter);
+  const endings = listProgramEndings(word, env);
+  return folders.flatMap((folder) => endings.map((ending) => resolve(cwd, folder, `${word}${ending}`)));
 }
 
 function mayExecute(file: string): boolean {
@@ -48,8 +49,9 @@ function whyNone(word: string, candidates: readonly string[]): DistprintError {
   const there = candidates.find((file) => statOrNothing(file) !== undefined);
   const shown = JSON.stringify(word);
   if (there === undefined) {
-    const isOne = candidates.length === 1;
-    const where = isOne && candidates[0] !== word ? ` (${escapeControls(candidates[0] as string)})` : '';
+    const isOne = candidates.length === 1 || isPath(word);
+    const plain = candidates.at(-1) as string;
+    const where = isOne && plain !== word ? ` (${escapeControls(plain)})` : '';
     const hint = isOne ? 'check the path' : 'install it, or give its path; these folders are searched: $PATH';
     return new DistprintError('ERR_DISTPRINT_NOT_FOUND', `command not found: ${shown}${where}; ${hint}`, {
       path: candidates[0] ?? word,

@@ -108,11 +108,10 @@ function refuseTwice(wanted: readonly { text: string; address: Address }[]): voi
 
 async function bind(text: string, address: Address): Promise<Handle> {
   const create = (net as unknown as { _createServerHandle?: CreateServerHandle })._createServerHandle;
-  if (create === undefined || !platform.isPosix)
-    throw refusal(
-      text,
-      'only Node opens a socket without accepting on it, and not on Windows; run distprint with Node elsewhere',
-    );
+  if (!platform.isPosix)
+    throw refusal(text, 'Windows passes no socket on; let each process open its own, and leave out --listen');
+  if (create === undefined)
+    throw refusal(text, 'only Node opens a socket without accepting on it; run distprint with Node');
   if ('path' in address) {
     await removeStale(text, address.path);
     return check(text, address, create(address.path, -1, -1));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isAbsolute, relative, resolve } from 'node:path';
+import { isAbsolute, parse, relative, resolve } from 'node:path';
 import { readOwnWords, realpathOrNothing } from '../../change/running-program.ts';
 import { toRaw } from '../../disk/raw-path.ts';
 import { statOrNothing } from '../../disk/stat.ts';
@@ -13,11 +13,13 @@ import { platform } from '../../platform/index.ts';
 import { DEFAULT_LIMITS } from '../../runner/handoff/gate.ts';
 import { getLaunch, type Launch } from '../../runner/handoff/launch.ts';
 import { type CoverageOptions, escapeGlob } from '../../scan/coverage.ts';
+import type { HowToStop } from './child.ts';
 import { LISTEN_VARIABLES, openSockets, withListenPid } from './listen.ts';
 import { createRunMark } from './mark.ts';
 import { needsIpc, needsOutput, parseReady, whyAmbiguous } from './ready.ts';
 import { createSay } from './say.ts';
 import { isOnTerminal, keepModes } from './terminal.ts';
+import { type ToStart, toExecutable } from './to-executable.ts';
 import { startWatchdog } from './watchdog.ts';
 import { createWatched, type WatchedPath } from './watched.ts';
 import { liesInNodeModules, SETTLE_INSTALLED_MS, SETTLE_OWN_MS, whatToWatch } from './what-to-watch.ts';
@@ -35,7 +37,7 @@ export interface RunOptions {
   ready?: string;
   timeout: number;
   onExit?: 'wait' | 'exit' | 'restart';
-  stopSignal: NodeJS.Signals;
+  stopSignal: NodeJS.Signals | 'message';
   grace: number;
   maxRestarts: number;
   rs?: boolean;
@@ -48,14 +50,13 @@ export interface RunOptions {
 
 /** @throws ERR_DISTPRINT_OPTION and what else is wrong with what was asked for */
 export async function prepare(words: readonly string[], options: RunOptions, state: State): Promise<Prepared> {
-  if (!platform.isPosix) {
-    throw new DistprintError('ERR_DISTPRINT_HOST', 'distprint run needs the signals and sessions of a POSIX system');
-  }
   const cwd = process.cwd();
   const say = createSay({ quiet: options.quiet === true, verbose: options.verbose === true, json: options.json });
   const ready = options.ready === undefined ? null : parseReady(options.ready);
   const ambiguous = ready === null ? null : whyAmbiguous(ready, options.restart === 'start-first');
   if (ambiguous !== null) throw new DistprintError('ERR_DISTPRINT_OPTION', ambiguous);
+  const toStart = () => toExecutable(words, process.env, cwd);
+  toStart(); // what can't be started is said first
   const { paths, coverage, program } = findPaths(words, options, cwd);
   const lacks = () => (program === undefined ? null : whyNoProgram(program));
   const watched = createWatched(
@@ -68,7 +69,10 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
   const sockets = await openSockets(options.listen ?? [], process.env);
   const onTerminal = isOnTerminal();
   const mark = createRunMark();
-  startWatchdog(mark, { signal: options.stopSignal, graceMs: options.grace });
+  const byMessage = options.stopSignal === 'message';
+  const signal = options.stopSignal === 'message' ? 'SIGTERM' : options.stopSignal;
+  const stop: HowToStop = { signal, byMessage, graceMs: options.grace };
+  if (platform.isPosix) startWatchdog(mark, stop); // on Windows, a job object of libuv's ends our children with us
   if (process.pid === 1)
     say.tell({
       event: 'note',
@@ -79,15 +83,15 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
     say,
     ready,
     how: {
-      launch: toLaunch(words, sockets.fds.length > 0),
+      launch: createLaunch(words, sockets.fds.length > 0, toStart),
       env: sockets.env,
       fds: sockets.fds,
-      ownSession: !onTerminal,
+      ownSession: !onTerminal && platform.isPosix,
       keepsInput: options.rs === true,
       pipesOutput: ready !== null && needsOutput(ready),
-      ipc: ready !== null && needsIpc(ready),
+      ipc: byMessage || (ready !== null && needsIpc(ready)),
     },
-    stop: { signal: options.stopSignal, graceMs: options.grace },
+    stop,
     limits: {
       ...DEFAULT_LIMITS,
       breaker: { max: options.maxRestarts, windowMs: 60_000 },
@@ -162,7 +166,8 @@ function whyNoProgram(program: string): string | null {
 }
 
 function toWatchedPath(path: string, settleMs: number): WatchedPath {
-  if (path !== '/' && realpathOrNothing(path) !== '/') return { path, settleMs };
+  const { root } = parse(path);
+  if (path !== root && realpathOrNothing(path) !== root) return { path, settleMs };
   throw new DistprintError(
     'ERR_DISTPRINT_OPTION',
     '--watch /: that is the whole machine; name the folder of the build',
@@ -175,12 +180,28 @@ function usualSettleMs(path: string): number {
 }
 
 /** Its words to the byte, in the directory and with the environment that we were given. */
-function toLaunch(words: readonly string[], hasSockets: boolean): Launch {
+function createLaunch(words: readonly string[], hasSockets: boolean, toStart: () => ToStart): () => Launch {
   const own = readOwnWords()?.slice(-words.length) ?? [];
   const isOurs = own.every((word, i) => Buffer.from(word, 'latin1').toString('utf8') === words[i]);
   const typed = own.length === words.length && isOurs ? own : words.map(toRaw);
   const argv = hasSockets ? withListenPid(typed) : typed;
   const launch = getLaunch();
   const env = launch.env.filter((entry) => !LISTEN_VARIABLES.some((name) => entry.startsWith(`${name}=`)));
-  return { ...launch, env, file: argv[0] as string, argv };
+  const asTyped: Launch = { ...launch, env, file: argv[0] as string, argv };
+  if (platform.isPosix) return () => asTyped;
+  let last = toStart();
+  return () => {
+    try {
+      last = toStart();
+    } catch {
+      // the shim is just being replaced, and mostly by its like
+    }
+    return behindShim(asTyped, last);
+  };
+}
+
+function behindShim(launch: Launch, { words, env }: ToStart): Launch {
+  const argv = words.map(toRaw);
+  const set = Object.entries(env).map(([name, value]) => toRaw(`${name}=${value}`));
+  return { ...launch, file: argv[0] as string, argv, env: [...launch.env, ...set] };
 }

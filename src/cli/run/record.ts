@@ -4,7 +4,7 @@
  */
 
 import { toToken } from '../../manifest/manifest.ts';
-import { identify, type ProcessId } from '../../platform/process-id.ts';
+import { identify, identifySelf, type ProcessId } from '../../platform/process-id.ts';
 import type { Tried } from '../../runner/handoff/gate.ts';
 import { createJournal } from '../../runner/role/journal.ts';
 import { createPresence } from '../../runner/role/presence.ts';
@@ -26,8 +26,8 @@ const HOOK_TIMEOUT_MS = 10_000;
  * @throws ERR_DISTPRINT_RUNNING where another one is, and lives; the operating system's errors as they are
  */
 export async function startRecord(wrapper: Wrapper, stateFile: string, argv: readonly string[]): Promise<Record> {
-  const me: ProcessId = identify(process.pid) ?? { pid: process.pid, started: '' };
   const lockBase = lockBaseOf(stateFile);
+  const me: ProcessId = identifySelf(lockBase) ?? { pid: process.pid, started: '' };
   const presence = createPresence(stateFile, me);
   const log = createNoteOnce(wrapper.say);
   const claim = {

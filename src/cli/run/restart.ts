@@ -140,6 +140,7 @@ function start(wrapper: Wrapper, content: Content | null): Run {
   const run: Run = { child, content, before, sawOther: false, isReady: ready === null, isLoaded: false };
   void untilLoaded(child).then(() => {
     run.isLoaded = child.end === null;
+    void child.relatives?.look(); // what it has started by now is found later too, whoever ends first
     if (run.isLoaded) wrapper.say.detail(`process ${child.pid} has loaded its files`);
   });
   return run;

@@ -6,6 +6,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { writeText } from '../../disk/raw-path.ts';
 import { DistprintError } from '../../errors.ts';
+import { platform } from '../../platform/index.ts';
 import { escapeControls, toJsonLine, writeLine } from '../../runner/log.ts';
 import { type End, sayEnd } from './child.ts';
 import type { Difference } from './watched.ts';
@@ -169,7 +170,7 @@ function sayChanged(changed: Difference | null, why: Why): string {
 function sayNext(next: After, inMs = 0): string {
   if (next === 'exit') return '';
   if (next === 'restart') return `; starts it again in ${round(inMs)}`;
-  if (next === 'wait') return '; waits for a change (rs + Enter or SIGUSR2 start it)';
+  if (next === 'wait') return `; waits for a change (rs + Enter${platform.isPosix ? ' or SIGUSR2' : ''} start it)`;
   return ' while what is watched was being written; starts it again once that has settled';
 }
 

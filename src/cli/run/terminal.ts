@@ -6,7 +6,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { isatty } from 'node:tty';
-import { isInForeground } from './signals.ts';
+import { platform } from '../../platform/index.ts';
 
 /** Whether people sit there: the command's keys and its output are a terminal's. */
 export const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
@@ -18,11 +18,11 @@ export const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
 export function keepModes(): () => void {
   const stty = (word: string) =>
     spawnSync('stty', [word], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8', timeout: STTY_MS });
-  if (!isatty(0) || !isInForeground()) return () => {};
+  if (!platform.isPosix || !isatty(0) || !platform.isInForeground()) return () => {};
   const modes = stty('-g').stdout?.trim();
   if (!modes) return () => {};
   return () => {
-    if (isInForeground()) stty(modes); // from the background it would stop us
+    if (platform.isInForeground()) stty(modes); // from the background it would stop us
   };
 }
 
@@ -33,7 +33,7 @@ const STTY_MS = 1_000;
  * Two processes that read one terminal get its lines at random, so this is for the time in which the command does not read.
  */
 export function readRs(onRs: () => void, signal: AbortSignal): void {
-  if (!isatty(0) || !isInForeground()) return;
+  if (!isatty(0) || !platform.isInForeground()) return;
   let typed = '';
   const onData = (bytes: Buffer) => {
     const lines = (typed + bytes.toString('latin1')).split('\n');

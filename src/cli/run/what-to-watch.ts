@@ -15,10 +15,11 @@ import {
 } from '../../change/running-program.ts';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
+import { toSlashes } from '../../platform/paths.ts';
 import { escapeControls } from '../../runner/log.ts';
 import { findProgram } from './find-program.ts';
 import { findRuntime } from './runtimes.ts';
-import { findBehindShim } from './shim.ts';
+import { findBehindBunx, readShim } from './shim.ts';
 
 export interface WhatToWatch {
   /** Absolute. Links to directories stay in it: a package manager or a deployment may swap one. */
@@ -127,9 +128,9 @@ function findScriptOf(run: ReturnType<NonNullable<ReturnType<typeof findRuntime>
 /** A shim leads to another file, whose kind then counts. */
 function examine(program: string, target: string): Pick<Code, 'file' | 'isScript'> {
   const head = readHead(target);
+  const behind = isText(head) ? readShim(target, head.toString())?.target : findBehindBunx(target);
   // An executable is watched by the path that was found: a deployment may repoint a link.
-  if (!isText(head)) return { file: program, isScript: false };
-  const behind = findBehindShim(target, head.toString());
+  if (!isText(head) && behind === undefined) return { file: program, isScript: false };
   if (behind !== undefined && statOrNothing(behind)?.isFile() === true) {
     const file = throughNodeModules(followFileLinks(behind) ?? behind, target);
     return { file, isScript: isText(readHead(file)) };
@@ -146,7 +147,7 @@ function examine(program: string, target: string): Pick<Code, 'file' | 'isScript
  * `node_modules/tool`, beside the shim's `.bin`, then leads to another.
  */
 function throughNodeModules(file: string, shim: string): string {
-  const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+\/.*)$/s.exec(file) ?? [];
+  const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+\/.*)$/s.exec(toSlashes(file)) ?? [];
   const linked = name === undefined ? undefined : resolve(dirname(shim), '..', name);
   return linked !== undefined && realpathOrNothing(linked) === realpathOrNothing(file) ? linked : file;
 }

@@ -117,7 +117,8 @@ export function weighHandoff(
   const known = takeTurn(target, withoutFuture(history, limits, nowMs), spread, nowMs);
   const judged = judgeHandoff(target, known, limits, nowMs, canHandOff);
   const isPostponed = !judged.go && judged.gate === 'idle';
-  return { judged, history: isPostponed ? { ...known, postponedSinceMs: known.postponedSinceMs ?? nowMs } : known };
+  const sinceMs = known.postponedSinceMs ?? (isPostponed ? nowMs : null);
+  return { judged, history: { ...known, postponedSinceMs: canHandOff ? null : sinceMs } };
 }
 
 /** The turn is taken when the target is due for the first time. */

@@ -23,7 +23,7 @@ export function followDrift(before: Drift | null, seen: Seen, from: string, nowM
   return {
     from,
     to: fingerprint,
-    sinceMs: Math.min(before?.sinceMs ?? nowMs, nowMs), // the clock may have been set back
+    sinceMs: Math.min(before?.from === from ? before.sinceMs : nowMs, nowMs), // the clock may have been set back
     rule: verdict === 'missing' ? 'missing' : (rule ?? null),
     reason: reason ?? null,
     versions: isOther ? { from: versions.started, to: versions.installed } : null,

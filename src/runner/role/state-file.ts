@@ -57,7 +57,7 @@ const Own = v.looseObject({
   started: v.string(),
   generation: v.number(),
   /** What is watched. */
-  path: v.string(),
+  path: v.pipe(v.string(), v.excludes('\0')),
   coverage: v.object({
     kind: v.optional(v.picklist(['package', 'executable', 'directory'])),
     include: v.optional(v.pipe(v.array(v.string()), v.readonly())),

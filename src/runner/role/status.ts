@@ -79,10 +79,10 @@ export function isRunnerRunningInstalledVersion(options: StatusOptions = {}): bo
   return willMoveItself(state.distprint) || lookAt(state, options)?.verdict !== 'changed';
 }
 
-/** Whether a hand-off is under way, or waits only for the next beat, its turn or an idle host. */
+/** Whether a hand-off is under way, or waits only for the next beat, its turn, an idle host or launchd. */
 function willMoveItself({ ready, handingOff, heldBack, decision }: OwnState): boolean {
   if (!ready || handingOff !== null) return true;
-  return decision.strategy !== 'none' && (heldBack === null || ['idle', 'turn'].includes(heldBack.gate));
+  return decision.strategy !== 'none' && (heldBack === null || ['idle', 'turn', 'throttle'].includes(heldBack.gate));
 }
 
 /** After strategy `exit` none runs until the supervisor has started the new code: who starts one by hand meanwhile takes its place. */

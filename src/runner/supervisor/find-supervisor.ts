@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
 import { platform } from '../../platform/index.ts';
+import type { LaunchdJob } from '../../platform/launchd.ts';
 import { type Parent, readParent } from './parent.ts';
 import { doesSupervisordRestart } from './supervisord.ts';
 import { findSystemdUnit, type SystemdUnit } from './systemd.ts';
@@ -17,7 +18,8 @@ const run = promisify(execFile);
 /** `restarts`: whether it starts the process again after an exit with the status in question; null where that can't be told. */
 export type Supervisor =
   | { readonly kind: 'systemd'; readonly unit: SystemdUnit | null }
-  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc' | 'launchd'; readonly restarts: boolean | null }
+  | { readonly kind: 'supervisord' | 'pm2' | 'runit' | 's6' | 'openrc'; readonly restarts: boolean | null }
+  | LaunchdJob
   /** This process is PID 1 of a container. */
   | { readonly kind: 'container' }
   | { readonly kind: 'terminal' }

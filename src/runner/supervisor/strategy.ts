@@ -115,6 +115,10 @@ export function doesRestart(supervisor: Supervisor): boolean | null {
   return supervisor.kind === 'nobody' || supervisor.kind === 'terminal' ? false : null;
 }
 
+/** Milliseconds that it must still run before it may `exit`, or launchd would leave it offline until then. */
+export const restBeforeExit = (supervisor: Supervisor, ranMs: number): number =>
+  supervisor.kind === 'launchd' ? Math.max(0, supervisor.minimumRunMs - ranMs) : 0;
+
 function saySupervisor(supervisor: Supervisor): string {
   switch (supervisor.kind) {
     case 'systemd':

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { distprint } from '../../helpers/cli.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
+import { isWindows } from '../../helpers/needs.ts';
+import { itOnPosix, itWithSignals } from '../../helpers/on-posix.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
@@ -18,7 +20,7 @@ describe('a command that ends by itself', () => {
     expect(await run(`process.exitCode = ${code}`).end()).toEqual({ code, signal: null });
   });
 
-  it.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
+  itWithSignals.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
     'by %s ends the wrapper by that',
     async (signal) => {
       const script = `process.kill(process.pid, '${signal}'); setInterval(() => {}, 1e6);`;
@@ -26,7 +28,7 @@ describe('a command that ends by itself', () => {
     },
   );
 
-  it('by SIGUSR1 ends the wrapper with 138: that signal starts the debugger of Node', async () => {
+  itWithSignals('by SIGUSR1 ends the wrapper with 138: that signal starts the debugger of Node', async () => {
     const wrapper = startWrapper(['--watch', '.'], ['sh', '-c', 'kill -USR1 $$'], { cwd: makePackage({}) });
     expect(await wrapper.end()).toEqual({ code: 138, signal: null });
     expect(wrapper.stderr()).not.toContain('Debugger');
@@ -70,7 +72,7 @@ describe('a command that ends by itself', () => {
     await wrapper.line('whole');
   });
 
-  it('takes with it what it had started', async () => {
+  itOnPosix('takes with it what it had started', async () => {
     const script = `const { pid } = require('node:child_process').spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
       console.log('left', pid); process.exit(5);`;
     const wrapper = run(script);
@@ -81,7 +83,7 @@ describe('a command that ends by itself', () => {
 });
 
 describe('a signal to the wrapper', () => {
-  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
+  itWithSignals.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
     "%s is the command's: its exit status is ours",
     async (signal) => {
       const wrapper = run(`process.on('${signal}', () => process.exit(9)); ${serverOf('up')}`);
@@ -90,7 +92,7 @@ describe('a signal to the wrapper', () => {
     },
   );
 
-  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
+  itWithSignals.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
     '%s that ends the command ends the wrapper',
     async (signal) => {
       const wrapper = run(serverOf('up'));
@@ -99,7 +101,7 @@ describe('a signal to the wrapper', () => {
     },
   );
 
-  it.each(['SIGUSR1', 'SIGWINCH', 'SIGALRM', 'SIGHUP'] as const)(
+  itWithSignals.each(['SIGUSR1', 'SIGWINCH', 'SIGALRM', 'SIGHUP'] as const)(
     '%s is passed on, and ends nothing',
     async (signal) => {
       const wrapper = run(`process.on('${signal}', () => console.log('heard')); ${serverOf('up')}`);
@@ -110,7 +112,7 @@ describe('a signal to the wrapper', () => {
     },
   );
 
-  it('SIGTSTP stops both, SIGCONT lets both go on', async () => {
+  itWithSignals('SIGTSTP stops both, SIGCONT lets both go on', async () => {
     const wrapper = run(serverOf('up'));
     const { pid } = await wrapper.event('started');
     await wrapper.line('up');
@@ -121,7 +123,7 @@ describe('a signal to the wrapper', () => {
     await until('both going on', () => (states().includes('T') ? undefined : true));
   });
 
-  it('is heard while nothing runs: before the first build, and after an end', async () => {
+  itWithSignals('is heard while nothing runs: before the first build, and after an end', async () => {
     const before = startWrapper([], serve, { cwd: makePackage({}) });
     await before.event('waiting');
     expect(await before.end('SIGINT')).toEqual({ code: null, signal: 'SIGINT' });
@@ -130,7 +132,7 @@ describe('a signal to the wrapper', () => {
     expect(await after.end('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
   });
 
-  it('during a restart ends it: nothing is started any more', async () => {
+  itWithSignals('during a restart ends it: nothing is started any more', async () => {
     const root = packageOf(`process.on('SIGTERM', () => setTimeout(() => process.exit(), 700)); ${serverOf('one')}`);
     const wrapper = startWrapper([], serve, { cwd: root });
     await wrapper.line('one');
@@ -142,7 +144,7 @@ describe('a signal to the wrapper', () => {
 });
 
 describe('what ends the old process', () => {
-  it('is --stop-signal, and SIGKILL after --grace', async () => {
+  itWithSignals('is --stop-signal, and SIGKILL after --grace', async () => {
     const deaf = `process.on('SIGTERM', () => {}); process.on('SIGUSR1', () => console.log('asked')); ${serverOf('one')}`;
     const root = packageOf(deaf);
     const options = ['--stop-signal', 'usr1', '--grace', '300ms'];
@@ -156,7 +158,42 @@ describe('what ends the old process', () => {
     expect(isThere(pid as number)).toBe(false);
   });
 
-  it('reaches a process that is stopped', async () => {
+  const heeds = (version: string) => `
+    process.on('message', (said) => {
+      if (said !== 'shutdown') return;
+      console.log('asked', ${JSON.stringify(version)});
+      setTimeout(() => process.exit(3), 200);
+    });
+    ${serverOf(version)}`;
+
+  it('is the message "shutdown" with --stop-signal message, which the wrapper hears too', async () => {
+    const root = packageOf(heeds('one'));
+    const wrapper = startWrapper(['--stop-signal', 'message', '--verbose'], serve, { cwd: root, ipc: true });
+    const { pid } = await wrapper.event('started');
+    await wrapper.loaded();
+    writeFileSync(join(root, 'dist/server.js'), heeds('two'));
+    await wrapper.line('asked one');
+    await wrapper.event('restarted');
+    expect(wrapper.events('killed')).toEqual([]);
+    expect(isThere(pid as number)).toBe(false);
+    await wrapper.line('two');
+    wrapper.child.send('shutdown');
+    expect(await wrapper.end()).toEqual({ code: 3, signal: null });
+    await wrapper.line('asked two');
+  });
+
+  it('is its end after --grace, where it does not heed the message', async () => {
+    const root = packageOf(`process.on('message', () => {}); ${serverOf('one')}`);
+    const wrapper = startWrapper(['--stop-signal', 'message', '--grace', '300ms', '--verbose'], serve, { cwd: root });
+    const { pid } = await wrapper.event('started');
+    await wrapper.loaded();
+    writeFileSync(join(root, 'dist/server.js'), serverOf('two'));
+    expect(await wrapper.event('killed')).toMatchObject({ pid, graceMs: 300 });
+    await wrapper.event('restarted');
+    expect(isThere(pid as number)).toBe(false);
+  });
+
+  itWithSignals('reaches a process that is stopped', async () => {
     const wrapper = run(serverOf('one'));
     const { pid } = await wrapper.event('started');
     await wrapper.line('one');
@@ -183,7 +220,7 @@ describe('the command', () => {
     expect(stderr).toBe('distprint: it ended with exit status 0\n');
   });
 
-  it('gets words that are not UTF-8 byte by byte', async () => {
+  itOnPosix('gets words that are not UTF-8 byte by byte', async () => {
     const root = packageOf(`console.log(require('node:fs').readFileSync('/proc/self/cmdline').toString('hex'))`);
     const script = `exec "$@" "$(printf 'a\\377b')"`;
     const wrapper = startWrapper([], serve, { cwd: root, launcher: ['sh', '-c', script, 'sh'] });
@@ -191,7 +228,7 @@ describe('the command', () => {
     expect(wrapper.lines()[0]).toContain(Buffer.from([0x61, 0xff, 0x62, 0]).toString('hex'));
   });
 
-  it('has the exit status of a shell where it can not be started', async () => {
+  itOnPosix('has the exit status of a shell where it can not be started', async () => {
     const file = join(makeTemp(), 'program');
     mkdirSync(join(file, '..'), { recursive: true });
     writeFileSync(file, '#!/no/such/interpreter\n');
@@ -211,8 +248,8 @@ describe('bad input', () => {
     [['run', '--', 'no-such-command-here'], 'command not found'],
     [['run', '--watch', '.', '--', 'no-such-command-here'], 'command not found'],
     [['run', '--watch', '/', '--', 'node', 'x.js'], '--watch /'],
-    [['run', '--', 'npm', 'run', 'x'], '--watch'],
-    [['run', '--', 'sh', '-c', 'node x.js'], '--watch'],
+    [['run', '--', ...(isWindows ? ['cmd', '/c'] : ['npm', 'run']), 'x'], '--watch'],
+    [['run', '--', ...(isWindows ? ['cmd', '/d', '/c'] : ['sh', '-c']), 'node x.js'], '--watch'],
     [['run', '--stop-signal', 'SIGNONE', '--', 'node', 'x.js'], '--stop-signal'],
     [['run', '--grace', 'soon', '--', 'node', 'x.js'], 'not a duration: "soon"'],
     [['run', '--restart', 'never', '--', 'node', 'x.js'], 'stop-first, start-first'],
@@ -228,7 +265,7 @@ describe('bad input', () => {
     expect(stderr).toContain(says);
   });
 
-  it('is a port that another wrapper has: it says whose it is', async () => {
+  itOnPosix('is a port that another wrapper has: it says whose it is', async () => {
     const port = String(await findFreePort());
     const cwd = packageOf(serverOf('up'));
     const first = startWrapper(['--listen', port], serve, { cwd });
@@ -249,6 +286,7 @@ describe('the breaker', () => {
     await sleep(700);
     expect(wrapper.events('restarted')).toHaveLength(4);
     expect(wrapper.events('held-back')).toHaveLength(1);
+    if (isWindows) return;
     wrapper.child.kill('SIGUSR2'); // by hand it may be as often as one likes
     await wrapper.event('restarted', 5);
   });

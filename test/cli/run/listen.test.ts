@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { existsSync, lstatSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { openSockets, withListenPid } from '../../../src/cli/run/listen.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
 import { inForm } from '../../helpers/long.ts';
-import { isRoot, onlyWith } from '../../helpers/needs.ts';
+import { isPosix, isRoot, onlyWith } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
+const it = onlyWith('sockets that can be passed on, which Windows has not', isPosix);
 const itOnLinux = onlyWith('Linux', process.platform === 'linux');
 
 async function open(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {
@@ -69,7 +70,7 @@ describe('a command', () => {
     expect(JSON.parse(await firstWords(child))).toEqual([true, '3', names, ['a b', '', '$HOME', 'c\n']]);
   });
 
-  onlyWith('bash', existsSync('/bin/bash'))('keeps variables whose names are none for a shell', async () => {
+  onlyWith('bash', isPosix && existsSync('/bin/bash'))('keeps variables whose names are none for a shell', async () => {
     const sockets = await open([`127.0.0.1:${await findFreePort()}`]);
     const odd = { 'a.b': 'x y', 'C-D': '$E', BASH_ENV: '/nonexistent' };
     const env = { ...process.env, ...odd };

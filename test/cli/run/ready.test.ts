@@ -17,13 +17,14 @@ import {
   whyAmbiguous,
 } from '../../../src/cli/run/ready.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
-import { onlyWith } from '../../helpers/needs.ts';
+import { isPosix, isWindows, onlyWith } from '../../helpers/needs.ts';
 import { makeTemp, writeTree } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
 
 const itOnLinux = onlyWith('Linux', process.platform === 'linux');
 
-const start = (script: string, stdio: StdioOptions = 'ignore') => startCommand(['node', '-e', script], stdio);
+const node = isWindows ? process.execPath : 'node'; // Wine has none on PATH
+const start = (script: string, stdio: StdioOptions = 'ignore') => startCommand([node, '-e', script], stdio);
 
 function startCommand(command: readonly string[], stdio: StdioOptions = 'ignore', env: Record<string, string> = {}) {
   const [file = '', ...args] = command;
@@ -74,21 +75,27 @@ const HANGS_UP = `require('node:net').createServer((s) => s.on('error', () => {}
 const STAYS = `require('node:net').createServer((s) => s.on('error', () => {}).resume())`;
 
 describe('parseReady', () => {
+  const ofPaths: [text: string, expected: object][] = isPosix
+    ? [
+        ['/run/app.sock', { kind: 'connection', address: { path: '/run/app.sock' } }],
+        ['/run/app', { kind: 'connection', address: { path: '/run/app' } }],
+        ['file:/run/app.ready', { kind: 'file', path: '/run/app.ready' }],
+      ]
+    : [['\\\\.\\pipe\\app', { kind: 'connection', address: { path: '\\\\.\\pipe\\app' } }]];
+
   it.each([
     ['4000', { kind: 'connection', address: { host: undefined, port: 4000 } }],
     [':4000', { kind: 'connection', address: { host: undefined, port: 4000 } }],
     ['localhost:4000', { kind: 'connection', address: { host: 'localhost', port: 4000 } }],
     ['[::1]:4000', { kind: 'connection', address: { host: '::1', port: 4000 } }],
-    ['/run/app.sock', { kind: 'connection', address: { path: '/run/app.sock' } }],
     ['http://:4000/health', { kind: 'http', address: { host: undefined, port: 4000 } }],
     ['http://127.0.0.2/', { kind: 'http', address: { host: '127.0.0.2', port: 80 } }],
     ['https://[::1]:8443/x?y', { kind: 'http', address: { host: '::1', port: 8443 } }],
     ['/listening on \\d+/', { kind: 'output', pattern: /listening on \d+/ }],
     ['/run/i', { kind: 'output', pattern: /run/i }],
-    ['/run/app', { kind: 'connection', address: { path: '/run/app' } }],
-    ['file:/run/app.ready', { kind: 'file', path: '/run/app.ready' }],
     ['ipc', { kind: 'ipc' }],
-  ])('understands %s', (text, expected) => {
+    ...ofPaths,
+  ] as [text: string, expected: object][])('understands %s', (text, expected) => {
     expect(parseReady(text)).toMatchObject({ text, ...expected });
   });
 
@@ -105,7 +112,7 @@ describe('parseReady', () => {
     ['ftp://:21/', /can't be asked/],
     ['http://', /not a URL/],
     ['file:', /no path follows/],
-    [`/${'x'.repeat(200)}`, /a socket's may have 103/],
+    [`/${'x'.repeat(200)}`, isWindows ? /Windows has no sockets at paths/ : /a socket's may have 103/],
     ['a\nb', /"a\\nb"/],
   ])('refuses %j', (text, message) => {
     expect(() => parseReady(text)).toThrow(
@@ -198,9 +205,9 @@ describe('a port', () => {
   });
 });
 
-describe('a Unix socket', () => {
+describe('a Unix socket, or a named pipe of Windows,', () => {
   it('is ready once the command listens', async () => {
-    const path = join(makeTemp(), 'a.sock');
+    const path = isWindows ? `\\\\.\\pipe\\distprint-test-${process.pid}` : join(makeTemp(), 'a.sock');
     await waitFor(path, start(`setTimeout(() => ${HANGS_UP}.listen(${JSON.stringify(path)}), 200)`), {
       isAlone: false,
     });
@@ -363,8 +370,9 @@ describe('waiting', () => {
       'it ended with exit status 3 before it was ready: awaited ipc',
     );
     const child = start('process.kill(process.pid, "SIGKILL")');
-    expect(await whyNot(waitFor('ipc', child))).toMatch(/^it was ended by SIGKILL before/);
-    expect(await whyNot(waitFor('ipc', child))).toMatch(/^it was ended by SIGKILL before/);
+    const how = isWindows ? /^it ended with exit status 1 before/ : /^it was ended by SIGKILL before/;
+    expect(await whyNot(waitFor('ipc', child))).toMatch(how);
+    expect(await whyNot(waitFor('ipc', child))).toMatch(how);
   });
 
   it('ends when it is told to, with the reason, and leaves no listener behind', async () => {

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { findFreePort } from '../../helpers/free-port.ts';
+import { itOnPosix } from '../../helpers/on-posix.ts';
 import { makePackage, makeTemp } from '../../helpers/temp.ts';
 import { sleep, until } from '../../helpers/wait.ts';
 import { isThere, serverOf, startWrapper } from '../../helpers/wrapper.ts';
@@ -85,7 +86,7 @@ describe('distprint run --restart start-first', () => {
     expect(run.events('ended')).toEqual([]);
   });
 
-  it('refuses nobody on a socket of --listen, and asks the new one whether it is ready', async () => {
+  itOnPosix('refuses nobody on a socket of --listen, and asks the new one whether it is ready', async () => {
     const port = await findFreePort();
     const root = makePackage({ 'dist/server.js': webServerOf('1') });
     const address = `127.0.0.1:${port}`;

@@ -1,23 +1,30 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram } from '../../../src/cli/run/find-program.ts';
 import { whatToWatch } from '../../../src/cli/run/what-to-watch.ts';
+import { itWithLinks } from '../../helpers/links.ts';
+import { isPosix, onlyWith } from '../../helpers/needs.ts';
+import { itOnPosix } from '../../helpers/on-posix.ts';
+import { plainEnv } from '../../helpers/run.ts';
 import { makeDirectory, makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 
 const OWN = { settleMs: 200, program: expect.any(String) };
 const INSTALLED = { settleMs: 2_000, program: expect.any(String) };
 const ask = /say what to watch: --watch /;
 
-const watch = (cwd: string, command: readonly string[], env: NodeJS.ProcessEnv = process.env) =>
+const watch = (cwd: string, command: readonly string[], env: NodeJS.ProcessEnv = plainEnv) =>
   whatToWatch(command, env, cwd);
 
 /** A script that may be executed. */
 function makeProgram(file: string, text: string): string {
-  writeTree(join(file, '..'), { [file.slice(file.lastIndexOf('/') + 1)]: text });
+  writeTree(dirname(file), { [basename(file)]: text });
   chmodSync(file, 0o755);
   return file;
 }
+
+/** What Windows has not: programs of POSIX, and execute permission. */
+const onPosix = <T>(rows: T[]): T[] => (isPosix ? rows : []);
 
 const NODE_SCRIPT = '#!/usr/bin/env node\n';
 
@@ -33,13 +40,15 @@ describe('a script behind a runtime', () => {
     [['node', '--import', 'tsx', '-r', './dist/index.js', '--env-file', '.env', 'dist/server.js']],
     [['node', '--env-file=.env', '--title', 'dist/other.js', '--', 'dist/server.js']],
     [['node', '--inspect', '-C', 'development', 'dist/server.js']],
-    [['env', 'A=1', 'B=x y', 'node', 'dist/server.js']],
-    [['nice', '-n', '5', 'node', 'dist/server.js']],
-    [['nice', '-5', 'nohup', 'node', 'dist/server.js']],
+    ...onPosix([
+      [['env', 'A=1', 'B=x y', 'node', 'dist/server.js']],
+      [['nice', '-n', '5', 'node', 'dist/server.js']],
+      [['nice', '-5', 'nohup', 'node', 'dist/server.js']],
+    ]),
   ])('is in the package around it: %j', (command) => {
     const path = root();
     expect(watch(path, command)).toEqual({ path, ...OWN });
-    expect(watch(path, command).program).toMatch(/\/dist\/(?:server|index)\.js$/);
+    expect(watch(path, command).program).toMatch(/[/\\]dist[/\\](?:server|index)\.js$/);
   });
 
   it.each([
@@ -68,7 +77,7 @@ describe('a script behind a runtime', () => {
     expect(watch(path, ['node', 'lib/server.js'])).toEqual({ path, include: ['dist/**', 'lib/**'], ...OWN });
   });
 
-  it('below node_modules is installed, and so is one behind a link to it', () => {
+  itWithLinks('below node_modules is installed, and so is one behind a link to it', () => {
     const path = realpathSync(
       makePackage({ 'node_modules/tool/package.json': { name: 'tool' }, 'node_modules/tool/a.js': '' }),
     );
@@ -78,7 +87,7 @@ describe('a script behind a runtime', () => {
     expect(watch(path, ['node', 'link/a.js'])).toEqual({ path: join(path, 'link'), ...INSTALLED });
   });
 
-  it('keeps the links to directories, which a deployment swaps', () => {
+  itWithLinks('keeps the links to directories, which a deployment swaps', () => {
     const path = realpathSync(
       makeDirectory({ 'releases/1/package.json': { name: 'app' }, 'releases/1/dist/server.js': '' }),
     );
@@ -86,7 +95,7 @@ describe('a script behind a runtime', () => {
     expect(watch(path, ['node', 'current/dist/server.js'])).toEqual({ path: join(path, 'current'), ...OWN });
   });
 
-  it('may have any name', () => {
+  onlyWith('names that Win32 forbids', isPosix)('may have any name', () => {
     const name = ' a\n"b" $c é\u{1f600}.js';
     const path = realpathSync(makePackage({ [`dist/${name}`]: '' }));
     expect(watch(path, ['node', `dist/${name}`])).toEqual({ path, ...OWN });
@@ -94,7 +103,7 @@ describe('a script behind a runtime', () => {
 });
 
 describe('a program', () => {
-  it('that is a script is in the package around it, on PATH and through a link', () => {
+  itOnPosix('that is a script is in the package around it, on PATH and through a link', () => {
     const path = realpathSync(makePackage({}));
     makeProgram(join(path, 'dist/cli.js'), NODE_SCRIPT);
     expect(watch(path, ['./dist/cli.js', 'serve'])).toEqual({ path, ...OWN });
@@ -103,7 +112,7 @@ describe('a program', () => {
     expect(watch('/', ['example'], { PATH: bin })).toEqual({ path, ...OWN });
   });
 
-  it('of node_modules/.bin is in its own package, and not in the one around', () => {
+  itOnPosix('of node_modules/.bin is in its own package, and not in the one around', () => {
     const path = realpathSync(makePackage({ 'node_modules/tool/package.json': { name: 'tool' } }));
     makeProgram(join(path, 'node_modules/tool/bin/x.js'), NODE_SCRIPT);
     mkdirSync(join(path, 'node_modules/.bin'));
@@ -111,7 +120,7 @@ describe('a program', () => {
     expect(watch(path, ['node_modules/.bin/x'])).toEqual({ path: join(path, 'node_modules/tool'), ...INSTALLED });
   });
 
-  it('that is an executable is what is watched, by the path that leads to it', () => {
+  itOnPosix('that is an executable is what is watched, by the path that leads to it', () => {
     const path = realpathSync(makeTemp());
     copyFileSync('/bin/true', join(path, 'app-1'));
     symlinkSync('app-1', join(path, 'app'));
@@ -138,8 +147,7 @@ describe('asks for --watch', () => {
     [['npx', 'x']],
     [['pnpm', 'dev']],
     [['yarn', 'start']],
-    [['sh', '-c', 'node dist/server.js']],
-    [['/bin/bash', '-c', 'node dist/server.js']],
+    ...onPosix([[['sh', '-c', 'node dist/server.js']], [['/bin/bash', '-c', 'node dist/server.js']]]),
     [['./start.sh']],
     [['./start']],
     [['./server.py']],
@@ -154,20 +162,22 @@ describe('asks for --watch', () => {
     [['bun', '--cwd', 'x', 'dist/server.js']],
     [['tsx', 'watch', 'dist/server.js']],
     [['deno', 'run', 'x.ts']],
-    [['env', '-i', 'node', 'dist/server.js']],
-    [['env']],
-    [['nice', '--unknown', 'node', 'dist/server.js']],
+    ...onPosix([
+      [['env', '-i', 'node', 'dist/server.js']],
+      [['env']],
+      [['nice', '--unknown', 'node', 'dist/server.js']],
+    ]),
     [['node', 'node_modules/fastify/cli.js', 'start', 'dist/server.js']],
   ])('for %j', (command) => {
     const path = makeAll();
-    const env = { PATH: `${join(path, 'bin')}${delimiter}${process.env.PATH}` };
+    const env = { PATH: `${join(path, 'bin')}${delimiter}${plainEnv.PATH}` };
     expect(() => watch(path, command, env)).toThrow(ask);
   });
 
   it('where there is no package, and names the folder', () => {
     const root = realpathSync(makeDirectory({ 'server.js': '' }));
     expect(() => watch(root, ['node', 'server.js'])).toThrow(
-      `no package.json is around ${root}/server.js; say what to watch: --watch ${root}`,
+      `no package.json is around ${join(root, 'server.js')}; say what to watch: --watch ${root}`,
     );
   });
 });
@@ -175,7 +185,7 @@ describe('asks for --watch', () => {
 describe('findProgram', () => {
   const find = (word: string, PATH?: string, cwd = '/') => findProgram(word, PATH === undefined ? {} : { PATH }, cwd);
 
-  it('takes the first that may be executed, as execvp does', () => {
+  itOnPosix('takes the first that may be executed, as execvp does', () => {
     const [a, b, c] = [makeTemp(), makeTemp(), makeTemp()];
     writeTree(a, { tool: '' });
     mkdirSync(join(b, 'tool'));
@@ -192,14 +202,16 @@ describe('findProgram', () => {
     ['./no-such-tool', 'ERR_DISTPRINT_NOT_FOUND', /command not found: "\.\/no-such-tool" \(.*check the path/],
     ['./no\nsuch', 'ERR_DISTPRINT_NOT_FOUND', /command not found: "\.\/no\\nsuch"/],
     ['./folder', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /folder is a directory/],
-    ['./plain', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /plain may not be executed; .*chmod \+x/],
-    ['./crlf', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /crlf can't be executed: its interpreter/],
-    ['./cut', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /cut can't be executed: it is cut off/],
-    ['/dev/null', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /is no regular file/],
+    ...onPosix([
+      ['./plain', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /plain may not be executed; .*chmod \+x/],
+      ['./crlf', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /crlf can't be executed: its interpreter/],
+      ['./cut', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /cut can't be executed: it is cut off/],
+      ['/dev/null', 'ERR_DISTPRINT_UNSUPPORTED_FILE', /is no regular file/],
+    ] as [string, string, RegExp][]),
   ])('refuses %j', (word, code, message) => {
     const cwd = makeTemp();
     mkdirSync(join(cwd, 'folder'));
-    writeTree(cwd, { plain: '', cut: readFileSync('/bin/sh').subarray(0, 20_000) });
+    writeTree(cwd, { plain: '', cut: isPosix ? readFileSync('/bin/sh').subarray(0, 20_000) : '' });
     chmodSync(join(cwd, 'cut'), 0o755);
     makeProgram(join(cwd, 'crlf'), '#!/bin/no-such-sh\r\n');
     expect(() => find(word, undefined, cwd)).toThrow(

@@ -233,6 +233,21 @@ describe('turn', () => {
     expect(weigh(busy.history, turnMs + MINUTE, { idle: false })).toEqual(busy);
   });
 
+  it('is no time in which the host postpones, where it is idle: once busy again, it is asked for a whole hour', () => {
+    const busy = { ...EMPTY_HISTORY, postponedSinceMs: NOW - 59 * MINUTE }; // with the release before
+    const waiting = weigh(busy, NOW);
+    expect(waiting.judged).toMatchObject({ gate: 'turn' });
+    const turnMs = NOW + waitOf('a');
+    const again = weigh(waiting.history, turnMs, { idle: false });
+    expect(again.judged).toMatchObject({ gate: 'idle', untilMs: turnMs + HOUR });
+  });
+
+  it('leaves a host that was busy all the time no more than its hour', () => {
+    const busy = { ...EMPTY_HISTORY, postponedSinceMs: NOW - 59 * MINUTE };
+    const waiting = weigh(busy, NOW, { idle: false });
+    expect(weigh(waiting.history, NOW + HOUR, { idle: false }).judged).toEqual({ go: true });
+  });
+
   it('comes in its time where the clock was set back by a year', () => {
     const { history } = weigh(EMPTY_HISTORY, NOW);
     const nowMs = NOW - 365 * 24 * HOUR;

@@ -1,11 +1,14 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, onTestFinished, vi } from 'vitest';
 import { toFsPath, toRaw } from '../../../src/disk/raw-path.ts';
 import { type Launch, spawnAlike, whyNoExec } from '../../../src/runner/handoff/launch.ts';
+import { onlyWith } from '../../helpers/needs.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
 const ENV = [`PATH=${process.env.PATH}`, 'EMPTY=', `QUOTED="a" 'b' \\ $HOME`, 'LINES=a\nb\n', 'EQUAL=a=b='];
+
+const it = onlyWith('Linux, which shows the words', process.platform === 'linux');
 
 /** A launch of a shell that writes down how it was started. */
 function makeLaunch(more: Partial<Launch> = {}) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -262,6 +263,7 @@ describe('a real runner', () => {
     const runner = await startRunner({ redacted: 'hush' }, { args });
     expect(runner.state().distprint.argv).toEqual(['--token=[redacted]', 'plain']);
     expect(readFileSync(runner.stateFile, 'utf8')).not.toContain('hush');
-    expect(readFileSync(`/proc/${runner.pid}/cmdline`, 'utf8').split('\0')).toContain('--token=hush');
+    const shown = execFileSync('ps', ['-ww', '-o', 'command=', '-p', `${runner.pid}`], { encoding: 'utf8' });
+    expect(shown).toContain('--token=hush');
   });
 });

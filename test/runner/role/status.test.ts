@@ -105,6 +105,7 @@ describe('isRunnerRunningInstalledVersion', () => {
     expect(isInstalled(makeRole({ own: { ...OTHER, ready: false } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('idle') } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('turn') } }))).toBe(true);
+    expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('throttle') } }))).toBe(true);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('breaker') } }))).toBe(false);
     expect(isInstalled(makeRole({ own: { ...OTHER, decision, heldBack: heldBack('back-off') } }))).toBe(false);
   });
@@ -192,6 +193,7 @@ describe('readRunnerStatus', () => {
   const strange: [string, Written][] = [
     ['a glob that is none', { own: { coverage: { include: ['../..'] } } }],
     ['a relative path', { own: { path: 'not/there' } }],
+    ['a path that no file can have', { own: { path: '/\0' } }],
   ];
 
   it.each(strange)('never throws for a state that names %s', (_, written) => {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Supervisor } from '../../../src/runner/supervisor/find-supervisor.ts';
-import { type Decision, decideStrategy, STRATEGIES, type Strategy } from '../../../src/runner/supervisor/strategy.ts';
+import {
+  type Decision,
+  decideStrategy,
+  restBeforeExit,
+  STRATEGIES,
+  type Strategy,
+} from '../../../src/runner/supervisor/strategy.ts';
 import type { SystemdUnit } from '../../../src/runner/supervisor/systemd.ts';
 
 const OLD_RUNTIME = 'this runtime has no process.execve';
@@ -44,9 +50,9 @@ const SUPERVISORS = {
   's6, restarts': { kind: 's6', restarts: true },
   's6, does not': { kind: 's6', restarts: false },
   's6, unknown': { kind: 's6', restarts: null },
-  'launchd, restarts': { kind: 'launchd', restarts: true },
-  'launchd, does not': { kind: 'launchd', restarts: false },
-  'launchd, unknown': { kind: 'launchd', restarts: null },
+  'launchd, restarts': { kind: 'launchd', restarts: true, minimumRunMs: 10_000 },
+  'launchd, does not': { kind: 'launchd', restarts: false, minimumRunMs: 10_000 },
+  'launchd, unknown': { kind: 'launchd', restarts: null, minimumRunMs: 10_000 },
   'openrc, restarts': { kind: 'openrc', restarts: true },
   'openrc, unknown': { kind: 'openrc', restarts: null },
 } as const satisfies Record<string, Supervisor>;
@@ -248,5 +254,23 @@ describe('whoever the supervisor, whatever is wanted', () => {
       expect(respawn).toMatch(/replacement|ends with this process|its end/);
       expect(exit).toContain(UNKNOWN.includes(name) ? "can't be told" : 'nobody would start it again');
     }
+  });
+});
+
+describe('an exit under launchd', () => {
+  const job = (minimumRunMs: number): Supervisor => ({ kind: 'launchd', restarts: true, minimumRunMs });
+  it.each([
+    ['waits for what is left of its ThrottleInterval', job(10_000), 3_000, 7_000],
+    ['waits no longer than that', job(10_000), 10_000, 0],
+    ['does not wait where it ran for long', job(10_000), 86_400_000, 0],
+    ['waits as long as the job says', job(60_000), 15_000, 45_000],
+    ['does not wait where the job has none', job(0), 10, 0],
+  ])('%s', (_, supervisor, ranMs, restMs) => {
+    expect(restBeforeExit(supervisor, ranMs)).toBe(restMs);
+  });
+
+  it('alone waits', () => {
+    const others = Object.values<Supervisor>(SUPERVISORS).filter(({ kind }) => kind !== 'launchd');
+    expect(others.map((supervisor) => restBeforeExit(supervisor, 0)).filter((restMs) => restMs !== 0)).toEqual([]);
   });
 });
