@@ -8,6 +8,7 @@
  *   npm run bench -- --only beat      one of the suites below (repeatable)
  *   npm run bench -- --json           one JSON document instead of tables
  *   npm run bench -- --svg <file>     also draw what a beat costs (from the suites `beat` and `linear`)
+ *   npm run bench -- --ratios <file>  also draw the ratios that have a target, by corpus (from `cold`, `beat` and `fresh`)
  *   npm run bench -- --dist <dir>     measure a compiled library as it is, without a build
  *
  * Exit codes: 0, 1 a target is missed (`--check`), 2 trouble.
@@ -19,7 +20,8 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Bench, openBench } from './context.ts';
-import { drawBeats, toBeats } from './results/picture.ts';
+import { drawBeats, toBeats } from './results/beat-picture.ts';
+import { drawRatios, toRatios } from './results/ratio-picture.ts';
 import { formatTable, isFailure, type Row, toNumber } from './results/table.ts';
 import { benchBeat } from './suites/beat.ts';
 import { benchCold } from './suites/cold.ts';
@@ -60,6 +62,7 @@ interface Flags {
   only: string[];
   dist: string | undefined;
   svg: string | undefined;
+  ratios: string | undefined;
 }
 
 function parseFlags(): Flags {
@@ -72,16 +75,17 @@ function parseFlags(): Flags {
       only: { type: 'string', multiple: true },
       dist: { type: 'string' },
       svg: { type: 'string' },
+      ratios: { type: 'string' },
     },
   });
   const only = values.only ?? Object.keys(SUITES).filter((name) => !(values.quick && LONG.includes(name)));
   const unknown = only.find((name) => !(name in SUITES));
-  if (unknown === undefined) return { ...values, only, dist: values.dist, svg: values.svg };
+  if (unknown === undefined) return { ...values, only, dist: values.dist, svg: values.svg, ratios: values.ratios };
   throw new Error(`--only ${unknown}: no such suite; there are ${Object.keys(SUITES).join(', ')}`);
 }
 
 async function main(): Promise<number> {
-  const { quick, json, check, known, only, dist, svg } = parseFlags();
+  const { quick, json, check, known, only, dist, svg, ratios } = parseFlags();
   const rows: Row[] = [];
   const bench = await openBench({ quick, dist }, (row) => rows.push(row));
   const seconds: Record<string, number> = {};
@@ -96,6 +100,7 @@ async function main(): Promise<number> {
     seconds[name] = Math.round((performance.now() - started) / 1000);
   }
   if (svg !== undefined) writeFileSync(svg, drawBeats(toBeats(rows)));
+  if (ratios !== undefined) writeFileSync(ratios, drawRatios(toRatios(rows)));
   const failures = rows.filter((row) => isFailure(row, known));
   if (json) console.log(JSON.stringify({ machine: describeMachine(), quick, seconds, failures, rows }, null, 2));
   else printSummary(rows, failures, seconds);

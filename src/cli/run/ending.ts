@@ -51,10 +51,12 @@ async function isToEnd(wrapper: Wrapper, run: Run, how: End): Promise<boolean> {
 /** In milliseconds. What stood still may hear of the command's end before it hears of the signal that caused it: each thread takes one. */
 const LATE_SIGNAL_MS = 200;
 
-function whatNext({ state, onExit }: Wrapper, run: Run, how: End): After {
+function whatNext({ state, onExit, programNow }: Wrapper, run: Run, how: End): After {
   // What can't be started the first time was asked for wrongly.
   if (how.error !== null && state.starts === 1) return 'exit';
-  return run.sawOther && !run.isLoaded && how.code !== 0 ? 'wait for the build' : onExit;
+  if (!run.sawOther || run.isLoaded) return onExit;
+  // Half a script may end well. A command that writes into what is watched, and has done its work, wrote another file.
+  return how.code !== 0 || programNow() !== run.program ? 'wait for the build' : onExit;
 }
 
 function backOff({ state }: Wrapper, livedMs: number): number {

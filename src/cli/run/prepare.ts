@@ -104,6 +104,7 @@ export async function prepare(words: readonly string[], options: RunOptions, sta
     onTerminal,
     mark,
     lacks,
+    programNow: () => (program === undefined ? '' : SUFFIXES.map((suffix) => sayStats(program + suffix)).join()),
     restoreModes: keepModes(),
     closeSockets: () => sockets.close(),
   };
@@ -163,6 +164,12 @@ function whyNoProgram(program: string): string | null {
   const found = SUFFIXES.map((suffix) => statOrNothing(program + suffix)).filter((stats) => stats?.isFile() === true);
   if (found.some((stats) => Number(stats?.size) > 0)) return null;
   return found.length === 0 ? `${program} is not there yet` : `${program} is empty`;
+}
+
+/** Other words once it was written anew. */
+function sayStats(path: string): string {
+  const stats = statOrNothing(path);
+  return stats === undefined ? '' : `${stats.ino} ${stats.size} ${stats.ctimeMs}`;
 }
 
 function toWatchedPath(path: string, settleMs: number): WatchedPath {

@@ -134,10 +134,11 @@ function startInstead(wrapper: Wrapper, content: Content | null): Run {
 function start(wrapper: Wrapper, content: Content | null): Run {
   const { state, how, mark, ready } = wrapper;
   const before = ready === null ? null : noteBefore(ready);
+  const program = wrapper.programNow();
   const child = startChild(how, mark);
   state.starts++;
   void child.ended.then(wrapper.poke);
-  const run: Run = { child, content, before, sawOther: false, isReady: ready === null, isLoaded: false };
+  const run: Run = { child, content, before, program, sawOther: false, isReady: ready === null, isLoaded: false };
   void untilLoaded(child).then(() => {
     run.isLoaded = child.end === null;
     void child.relatives?.look(); // what it has started by now is found later too, whoever ends first

@@ -20,6 +20,8 @@ export interface Run {
   readonly content: Content | null;
   /** What was there for `--ready` before the start. */
   readonly before: Before;
+  /** Of its script, right before the start (`programNow`). */
+  readonly program: string;
   /** Whether other content was there while it loaded, or when it ended. */
   sawOther: boolean;
   /** Whether `--ready` came true; without it, from the start on. */
@@ -77,6 +79,8 @@ export interface Prepared {
   readonly mark: string;
   /** What is missing for a start, for people. */
   lacks(): string | null;
+  /** Two that differ tell that the script was written between them. Empty where nobody knows which that is. */
+  programNow(): string;
   restoreModes(): void;
   closeSockets(): void;
 }

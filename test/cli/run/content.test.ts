@@ -25,6 +25,10 @@ function build(root: string, version: string, files = 20): void {
 /** How long nothing must happen to count as nothing: several times the default settle time. */
 const QUIET_MS = 1_500;
 
+/** Writes a server into a file beside it, and ends. */
+const selfWriting = (name: string) =>
+  `require('node:fs').writeFileSync(require('node:path').join(__dirname, ${JSON.stringify(name)}), ${JSON.stringify(serverOf('whole'))});`;
+
 describe('distprint run restarts for content', () => {
   it('once for an edit, and says what changed, from which version to which', async () => {
     const root = server();
@@ -137,6 +141,20 @@ describe('distprint run restarts for content', () => {
       fingerprint: fingerprintOf(root),
     });
     await run.said('it may have loaded what was there in between');
+  });
+
+  it('and anew, where its script was written while it loaded, though it ended well', async () => {
+    const root = makePackage({ 'dist/server.js': selfWriting('server.js') });
+    const run = startWrapper(['--settle', '20ms'], serve, { cwd: root });
+    expect(await run.event('ended')).toMatchObject({ code: 0, next: 'wait for the build' });
+    await run.line('whole');
+  });
+
+  it('but not what ended well, and wrote another file', async () => {
+    const root = makePackage({ 'dist/server.js': selfWriting('other.js') });
+    const run = startWrapper(['--settle', '20ms'], serve, { cwd: root });
+    expect((await run.end()).code).toBe(0);
+    expect(run.events().map(({ event }) => event)).toEqual(['started', 'ended']);
   });
 
   it('so that what runs last is what is on disk, whenever it is written', async () => {

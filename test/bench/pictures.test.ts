@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { shown } from '../../bench/results/claims.ts';
+import { drawBeats, toBeats } from '../../bench/results/beat-picture.ts';
+import { atMost, shown } from '../../bench/results/claims.ts';
 import { CPU, FILES, SHARE_TABLE, toShareRow } from '../../bench/results/heartbeat.ts';
-import { drawBeats, toBeats } from '../../bench/results/picture.ts';
+import { drawRatios, toRatios } from '../../bench/results/ratio-picture.ts';
 import { toRow } from '../../bench/results/table.ts';
 
 const rows = [
@@ -42,6 +43,47 @@ describe('the picture of a beat', () => {
 
   it('refuses to draw nothing', () => {
     expect(() => toBeats(rows.filter(({ what }) => what === 'event loop'))).toThrow('no beat was measured');
+  });
+});
+
+describe('the picture of ratios', () => {
+  const ratio = (corpus: string, what: string, value: number, target = atMost(2)) =>
+    toRow({ table: 'beat', corpus, what }, value, 'x', target);
+  const measured = [
+    ratio('hapi', 'check / <lstat>', 1.25),
+    ratio('next', 'check / <lstat>', 0.125),
+    ratio('next', 'check / git status', 0.0001),
+    ratio('next', 'reported alone', 3, shown),
+    toRow({ table: 'beat', corpus: 'next', what: 'files read' }, 1, '', atMost(1)),
+  ];
+  const svg = drawRatios(toRatios(measured));
+
+  it('has a row for each ratio with a target, and a mark for each corpus', () => {
+    expect(toRatios(measured)).toEqual([
+      {
+        what: 'check / <lstat>',
+        byCorpus: new Map([
+          ['hapi', 1.25],
+          ['next', 0.125],
+        ]),
+      },
+      { what: 'check / git status', byCorpus: new Map([['next', 0.0001]]) },
+    ]);
+    expect(svg.match(/<circle/g)).toHaveLength(2); // and in the legend
+    expect(svg.match(/<rect class="bar"/g)).toHaveLength(3);
+    expect(svg).not.toContain('reported alone');
+    expect(findTagFault(svg)).toBeUndefined();
+  });
+
+  it('draws ten times as much one line of the scale further, and what is off the scale at its end', () => {
+    const xOf = (value: number) =>
+      Number(/<circle[^>]*translate\(([\d.]+) (?!74)/.exec(drawRatios(toRatios([ratio('hapi', 'a', value)])))?.[1]);
+    expect(xOf(1) - xOf(0.1)).toBeCloseTo(xOf(10) - xOf(1));
+    expect([xOf(0.000_01), xOf(99)]).toEqual([xOf(0.001), xOf(10)]);
+  });
+
+  it('refuses to draw nothing', () => {
+    expect(() => toRatios(measured.slice(3))).toThrow('no ratio was measured');
   });
 });
 
