@@ -18,6 +18,7 @@ import { serverOf, startWrapper } from '../helpers/wrapper.ts';
 
 const onPosix = onlyWith('signals, and folders that can be renamed while they are watched', isPosix);
 const kill = (pid: number) => (isPosix ? `kill ${pid}` : `taskkill /F /PID ${pid}`);
+const withPidNamespaces = onlyWith('PID namespaces, which Linux alone has', process.platform === 'linux');
 const onLinux = onlyWith('Linux: it alone keeps the executable that runs', process.platform === 'linux');
 
 /** Each question is a process. */
@@ -299,14 +300,6 @@ describe('where a state says little, status and doctor do not say more', () => {
       { rule: 'unseen', outcome: 'stay', reason: `its last heartbeat was at ${LONG_AGO}: it hangs, or was stopped` },
     ],
     [
-      'its PID is one of another machine, and here another process has it',
-      () => make({ holder: { pid: process.pid, started: ELSEWHERE }, own: { ...OTHER, heldBack: TURN } }),
-      {
-        rule: 'turn',
-        next: `nothing: it moves by itself; to move now: restart it where it runs: process ${process.pid} of another PID namespace or machine`,
-      },
-    ],
-    [
       'it was installed again since nothing was there',
       () => make({ own: { ...OTHER, drift: { ...DRIFT, rule: 'missing', files: null } } }),
       { rule: 'unseen', outcome: 'wait', next: null },
@@ -322,6 +315,14 @@ describe('where a state says little, status and doctor do not say more', () => {
     expect(await whyOfFile(file)).toMatchObject(why);
     for (const command of ['status', 'doctor'] as const)
       expect((await ask(command, file)).stderr).not.toContain('error');
+  });
+
+  withPidNamespaces('its PID is one of another machine, and here another process has it', async () => {
+    const file = make({ holder: { pid: process.pid, started: ELSEWHERE }, own: { ...OTHER, heldBack: TURN } });
+    expect(await whyOfFile(file)).toMatchObject({
+      rule: 'turn',
+      next: `nothing: it moves by itself; to move now: restart it where it runs: process ${process.pid} of another PID namespace or machine`,
+    });
   });
 
   const DRIFT = {
