@@ -47,7 +47,8 @@ describe('distprint bench --json', () => {
     expect(report.directories).toBeGreaterThanOrEqual(FOLDERS);
   });
 
-  it('counts the same for equal builds', () => {
+  const soonClean = onlyWith('a build that is trusted soon after it was written, which under Wine it is not', !isWine);
+  soonClean('counts the same for equal builds', () => {
     const withoutCache = ({ counters }: Pick<Report, 'counters'>) => ({
       ...counters,
       first: { ...counters.first, bytesRead: 0 }, // it holds the path
