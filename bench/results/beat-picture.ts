@@ -1,7 +1,7 @@
 /** Draws what a beat costs against its heartbeat, as an SVG on a logarithmic scale. */
 
 import { toShort, toTime } from '../../src/cli/bench/figures.ts';
-import { drawPanel, round, toXml } from '../../src/cli/bench/svg.ts';
+import { drawPanel, round, toPlace, toXml } from '../../src/cli/bench/svg.ts';
 import { CPU, FILES, HEARTBEAT_MS, SHARE_TABLE } from './heartbeat.ts';
 import { type Row, toNumber } from './table.ts';
 
@@ -64,8 +64,4 @@ function drawBeat({ label, ms }: Beat, row: number): string {
 }
 
 /** From 1 µs at the left to the heartbeat at the right. */
-function toX(ms: number): number {
-  const [low, high] = [Math.log10(DECADES[0] as number), Math.log10(HEARTBEAT_MS)];
-  const share = (Math.log10(ms) - low) / (high - low);
-  return round(PLOT.left + Math.min(1, Math.max(0, share)) * (PLOT.right - PLOT.left));
-}
+const toX = (ms: number): number => toPlace(ms, DECADES[0] as number, HEARTBEAT_MS, PLOT.left, PLOT.right);

@@ -1,7 +1,7 @@
 /** Draws the ratios that have a target, by corpus, as an SVG on a logarithmic scale. */
 
 import { toShort } from '../../src/cli/bench/figures.ts';
-import { drawPanel, round, toXml } from '../../src/cli/bench/svg.ts';
+import { drawPanel, toPlace, toXml } from '../../src/cli/bench/svg.ts';
 import type { Row } from './table.ts';
 
 /** What was measured against what, and the ratio for each corpus. */
@@ -81,7 +81,4 @@ ${marks.join('\n')}
 }
 
 /** From a thousandth at the left to ten times as much at the right. */
-function toX(ratio: number): number {
-  const share = (Math.log10(ratio) + 3) / 4;
-  return round(PLOT.left + Math.min(1, Math.max(0, share)) * (PLOT.right - PLOT.left));
-}
+const toX = (ratio: number): number => toPlace(ratio, 0.001, 10, PLOT.left, PLOT.right);

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { quoteForShell } from '../platform/shell.ts';
 import type { CommandSyntax, OptionSyntax, Syntax, Takes } from './syntax.ts';
 
 export function toZshCompletion({ commands, fallback, firstOptions }: Syntax): string {
@@ -11,7 +12,7 @@ export function toZshCompletion({ commands, fallback, firstOptions }: Syntax): s
 # distprint completion zsh
 _distprint() {
   local -a known=(
-${commands.map(({ name, description }) => `    ${quote(`${name}:${description}`)}`).join('\n')}
+${commands.map(({ name, description }) => `    ${quoteForShell(`${name}:${description}`)}`).join('\n')}
   )
   local -i dashes=\${words[(ie)--]} ret=1
   # The command behind --, as its own completion has it.
@@ -44,7 +45,7 @@ if [[ $funcstack[1] == _distprint ]]; then _distprint "$@"; else compdef _distpr
 
 const toCase = ({ name, options, takes }: CommandSyntax) => `    ${name})
       _arguments -s -S \\
-${[...options.flatMap(toSpecs), ...toArgumentSpecs(takes)].map((spec) => `        ${quote(spec)}`).join(' \\\n')}
+${[...options.flatMap(toSpecs), ...toArgumentSpecs(takes)].map((spec) => `        ${quoteForShell(spec)}`).join(' \\\n')}
       ;;`;
 
 /** In the language of _arguments (zshcompsys(1)). */
@@ -70,5 +71,3 @@ function toAction(takes: Takes): string {
   if (takes === 'path') return '_files';
   return typeof takes === 'string' ? ' ' : `(${takes.join(' ')})`;
 }
-
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -7,6 +7,7 @@ import { GATES } from '../change/metrics.ts';
 import type { FileDifference } from '../manifest/diff.ts';
 import { isWindows } from '../platform/paths.ts';
 import { isForeign } from '../platform/process-id.ts';
+import { quoteForShell } from '../platform/shell.ts';
 import type { OwnState } from '../runner/role/state-file.ts';
 import { isBeingRestarted, type RunnerStatus } from '../runner/role/status.ts';
 
@@ -200,7 +201,7 @@ const pick = (table: Readonly<Record<string, string>>, key: string) =>
 function quote(path: string): string {
   if (isWindows) return /[^\w.\\/@:+~-]/.test(path) ? `"${path}"` : path;
   if (!/[^\w./@:+-]/.test(path)) return path;
-  return /\p{Cc}/u.test(path) ? `$'${path.replace(/[\p{Cc}'\\]/gu, toOctal)}'` : `'${path.replaceAll("'", `'\\''`)}'`;
+  return /\p{Cc}/u.test(path) ? `$'${path.replace(/[\p{Cc}'\\]/gu, toOctal)}'` : quoteForShell(path);
 }
 
 const toOctal = (text: string) =>

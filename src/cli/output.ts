@@ -110,5 +110,3 @@ export const toMs = (elapsedMs: number) => `${elapsedMs < 10 ? elapsedMs.toFixed
 
 /** Milliseconds for a program to read, to the microsecond. */
 export const roundMs = (elapsedMs: number) => Math.round(elapsedMs * 1000) / 1000;
-
-export const plural = (count: number, what: string) => `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;

@@ -6,6 +6,7 @@
 
 import { clearLine, cursorTo } from 'node:readline';
 import { type Progress, progress, resetProgress } from '../disk/progress.ts';
+import { toCount, toMany } from './bench/figures.ts';
 import { colorsFor, toSize } from './output.ts';
 import { endAlike } from './run/signals.ts';
 
@@ -105,5 +106,5 @@ function toText(now: Progress): string {
   const percent = `${Math.floor(toShare(now) * 100)} %`.padStart(5);
   const bytes = toSize(bytesDone + (fileBytes === 0 ? 0 : fileBytesDone));
   if (files === 1) return `${percent}  ${bytes} of ${toSize(Math.max(fileBytes, bytesDone))}`;
-  return `${percent}  ${filesDone.toLocaleString('en')} of ${files.toLocaleString('en')} files, ${bytes}`;
+  return `${percent}  ${toCount(filesDone)} of ${toMany(files, 'file')}, ${bytes}`;
 }

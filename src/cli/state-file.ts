@@ -6,8 +6,9 @@
 import { escapeControls } from '../runner/log.ts';
 import type { ExecutableStatus } from '../runner/role/executable.ts';
 import { type RunnerStatus, readRunnerStatus } from '../runner/role/status.ts';
+import { toMany } from './bench/figures.ts';
 import type { Why } from './explain.ts';
-import { plural, toFileLine, toShown } from './output.ts';
+import { toFileLine, toShown } from './output.ts';
 
 export interface StateFileOptions {
   state?: string;
@@ -28,10 +29,10 @@ export function toDriftLines({ sinceMs, versions, files, differences }: Why): st
   const parts = [
     `since ${sayTime(sinceMs)}`,
     ...(versions === null ? [] : [`version ${to(versions.from)} -> ${to(versions.to)}`]),
-    ...(files === null ? [] : [plural(files, 'file')]),
+    ...(files === null ? [] : [toMany(files, 'file')]),
   ];
   const more = (files ?? 0) - differences.length;
-  return [parts.join(', '), ...differences.map(toFileLine), ...(more > 0 ? [`and ${plural(more, 'more file')}`] : [])];
+  return [parts.join(', '), ...differences.map(toFileLine), ...(more > 0 ? [`and ${toMany(more, 'more file')}`] : [])];
 }
 
 /** A shell takes a doubled backslash for another name, so it is not shown as a path is. */

@@ -7,19 +7,9 @@ import { type Check, type Detector, openDetector, type Verdict } from '../change
 import { startHeartbeat } from '../change/heartbeat.ts';
 import { MAX_TIMER_MS } from '../change/repeat.ts';
 import { escapeControls } from '../runner/log.ts';
+import { toMany } from './bench/figures.ts';
 import { assertCoversFiles, type GlobOptions, toCoverage } from './coverage.ts';
-import {
-  colors,
-  plural,
-  print,
-  printJson,
-  roundMs,
-  toDiffSummary,
-  toMs,
-  toShown,
-  toSize,
-  VERDICT_COLOURS,
-} from './output.ts';
+import { colors, print, printJson, roundMs, toDiffSummary, toMs, toShown, toSize, VERDICT_COLOURS } from './output.ts';
 import { withProgress } from './progress.ts';
 
 export interface WatchOptions extends GlobOptions {
@@ -109,7 +99,7 @@ function toStartLine(path: string, baseline: Detector['baseline'], elapsedMs: nu
     .filter((part) => part !== null)
     .map(toShown)
     .join(' ');
-  const files = `${plural(baseline.entries.length, 'file')}, ${toSize(baseline.bytes ?? 0)}`;
+  const files = `${toMany(baseline.entries.length, 'file')}, ${toSize(baseline.bytes ?? 0)}`;
   return `${colors.bold(name)}  ${files}  ${baseline.fingerprint}  read in ${toMs(elapsedMs)}`;
 }
 
@@ -136,7 +126,7 @@ function toBeatJson(beat: number, check: Check, elapsedMs: number) {
 }
 
 function toBeatLine(beat: number, check: Check, elapsedMs: number): string {
-  const cost = `${toMs(elapsedMs)}, ${plural(check.filesRead, 'file')} read`;
+  const cost = `${toMs(elapsedMs)}, ${toMany(check.filesRead, 'file')} read`;
   const detail = check.reason ?? (check.changes && toDiffSummary(check.changes));
   const time = new Date().toTimeString().slice(0, 8);
   return `${time}  beat ${beat}  ${VERDICT_COLOURS[check.verdict](check.verdict)}  ${cost}${detail ? `  ${escapeControls(detail)}` : ''}`;
@@ -146,5 +136,5 @@ function toSummary(seen: readonly Verdict[]): string {
   const counts = new Map<Verdict, number>();
   for (const verdict of seen) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
   const each = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ');
-  return `${plural(seen.length, 'beat')}${each && `: ${each}`}; at the end ${seen.at(-1) ?? 'current'}`;
+  return `${toMany(seen.length, 'beat')}${each && `: ${each}`}; at the end ${seen.at(-1) ?? 'current'}`;
 }

@@ -25,14 +25,17 @@ function findStateFile(target: string): string {
   }
 }
 
+const waitForTurn = (runner: Awaited<ReturnType<typeof startRunner>>) =>
+  until('its turn to be known', () => {
+    const { heldBack, turn } = runner.state().distprint;
+    return heldBack?.gate === 'turn' ? { turn } : undefined;
+  });
+
 it('a runner waits its turn, and moves then, though no beat is due', { timeout: 60_000 }, async () => {
   const stateFile = findStateFile(fingerprintOf(makeRunnerPackage(makeTemp(), '2.0.0')));
   const runner = await startRunner({ stateFile, strategy: 'respawn', spreadMs: SPREAD_MS, intervalMs: 300_000 });
   runner.upgrade('2.0.0');
-  const { turn } = await until('its turn to be known', () => {
-    const { distprint } = runner.state();
-    return distprint.heldBack?.gate === 'turn' ? distprint : undefined;
-  });
+  const { turn } = await waitForTurn(runner);
   expect(await runner.ended).toBe(0);
   await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
   const { handOffs } = runner.state().distprint;
@@ -45,10 +48,7 @@ onPosix('what is no release when its turn comes is looked at no sooner for it', 
   const stateFile = findStateFile(fingerprintOf(makeRunnerPackage(makeTemp(), '2.0.0')));
   const runner = await startRunner({ stateFile, strategy: 'respawn', spreadMs: SPREAD_MS, intervalMs: 300_000 });
   runner.upgrade('2.0.0');
-  const { turn } = await until('its turn to be known', () => {
-    const { distprint } = runner.state();
-    return distprint.heldBack?.gate === 'turn' ? distprint : undefined;
-  });
+  const { turn } = await waitForTurn(runner);
   renameSync(runner.root, join(makeTemp(), 'away'));
   await until('the beat to see it', () => runner.state().distprint.verdict === 'missing' || undefined);
   const { lastHeartbeat } = runner.state();

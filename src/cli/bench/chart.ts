@@ -8,7 +8,7 @@
 
 import { toCount, toPercent, toShort, toTime } from './figures.ts';
 import { type Report, WORK_NAMES, WORKS } from './report.ts';
-import { drawPanel, round, toXml } from './svg.ts';
+import { drawPanel, toPlace, toXml } from './svg.ts';
 import { toTitle } from './tables.ts';
 
 const WIDTH = 790;
@@ -39,11 +39,6 @@ export function drawChart(report: Report): string {
       ...drawPoints(report, x, y),
     ].filter((part) => part !== ''),
   );
-}
-
-function toPlace(value: number, low: number, high: number, from: number, to: number): number {
-  const share = (Math.log10(value) - Math.log10(low)) / (Math.log10(high) - Math.log10(low));
-  return round(from + Math.min(1, Math.max(0, share)) * (to - from));
 }
 
 function* toDecades(from: number, until: number): Generator<number> {

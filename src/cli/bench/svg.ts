@@ -54,6 +54,12 @@ ${parts.join('\n')}
 
 export const round = (value: number): number => Math.round(value * 10) / 10;
 
+/** Where a value lies on a logarithmic scale that goes `from` one place `to` another. What is off the scale lies at its end. */
+export function toPlace(value: number, low: number, high: number, from: number, to: number): number {
+  const share = (Math.log10(value) - Math.log10(low)) / (Math.log10(high) - Math.log10(low));
+  return round(from + Math.min(1, Math.max(0, share)) * (to - from));
+}
+
 /** XML allows no control character but tab and line ends, not even escaped. */
 export const toXml = (text: string): string =>
   text

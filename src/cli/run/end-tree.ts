@@ -98,7 +98,8 @@ function killAll(tree: readonly number[]): void {
   for (const pid of tree) send(pid, 'SIGKILL');
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** A negative PID is a group. */
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

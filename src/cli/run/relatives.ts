@@ -7,6 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { platform } from '../../platform/index.ts';
 import { findDescendants, type ProcessEntry, type Relative } from '../../platform/process-table.ts';
+import { send } from './end-tree.ts';
 
 export interface Relatives {
   /**
@@ -51,15 +52,7 @@ export async function endRelatives(relatives: Relatives): Promise<number[]> {
   for (;;) {
     const left = await relatives.look();
     if (left.length === 0 || performance.now() > deadlineMs) return left;
-    for (const pid of left) kill(pid);
+    for (const pid of left) send(pid, 'SIGKILL');
     await delay(LOOK_MS);
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has ended, or is another user's
   }
 }

@@ -23,6 +23,7 @@ import { toFsPath, toRaw, writePath } from '../../disk/raw-path.ts';
 import { whyNotDirectory, whyNotExecutable } from '../../platform/executable.ts';
 import { platform } from '../../platform/index.ts';
 import { readEnvironment, readWorkingDirectory } from '../../platform/proc.ts';
+import { quoteForShell } from '../../platform/shell.ts';
 import { HANDOFF_VARIABLE } from './protocol.ts';
 
 /** All words are raw. */
@@ -173,19 +174,18 @@ function writeScript(launch: Launch): string {
   if (problem !== null) throw new Error(problem);
   const { file, argv, cwd, env, umask } = launch;
   const directory = mkdtempSync(join(tmpdir(), 'distprint-launch-'));
-  const quote = (raw: string) => `'${raw.replaceAll("'", `'\\''`)}'`;
   const set = (entry: string) => {
     const end = entry.indexOf('=') + 1;
-    return `export ${entry.slice(0, end)}${quote(entry.slice(end))}`;
+    return `export ${entry.slice(0, end)}${quoteForShell(entry.slice(end))}`;
   };
   const script = join(directory, 'launch');
   const lines = [
-    `rm -rf ${quote(toRaw(directory))}`,
+    `rm -rf ${quoteForShell(toRaw(directory))}`,
     `umask ${umask.toString(8)}`,
-    `cd ${quote(cwd)} || exit`,
+    `cd ${quoteForShell(cwd)} || exit`,
     'unset PWD OLDPWD', // cd has set them
     ...env.filter((entry) => !isText(entry) || /^(?:OLD)?PWD=/.test(entry)).map(set),
-    `exec ${[file, ...argv.slice(1)].map(quote).join(' ')}`,
+    `exec ${[file, ...argv.slice(1)].map(quoteForShell).join(' ')}`,
   ];
   try {
     writeFileSync(script, `${lines.join('\n')}\n`, { encoding: 'latin1', mode: 0o600 });
