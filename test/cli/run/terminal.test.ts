@@ -65,6 +65,13 @@ describe('distprint run on a terminal', () => {
     expect((await wrapper.end()).code).toBe(4);
   });
 
+  withScript("Ctrl-C that is heard of after the command's end was its cause, unless that was long ago", async () => {
+    const wrapper = onTerminal('process.exit(4)');
+    await wrapper.event('ended');
+    wrapper.type('\x03');
+    expect((await wrapper.end()).code).toBe(4);
+  });
+
   withScript('Ctrl-C that the command lives on with ends nothing', async () => {
     const wrapper = onTerminal(`process.on('SIGINT', () => console.log('heard')); ${serverOf('one')}`);
     await wrapper.line('one');
@@ -84,6 +91,7 @@ describe('distprint run on a terminal', () => {
       await wrapper.event('ended', 2);
       writeFileSync(join(wrapper.root, 'dist/server.js'), 'process.exit(2)');
       expect(await wrapper.event('ended', 3)).toMatchObject({ code: 2, next: 'wait' });
+      await sleep(2_100); // sooner, Ctrl-C may be what ended it
       wrapper.type('\x03');
       expect((await wrapper.end()).code).toBe(130);
     },
