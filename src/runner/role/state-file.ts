@@ -205,7 +205,7 @@ function findHomeStates(): string {
 /** The lock's files lie beside the state. */
 export const lockBaseOf = (stateFile: string) => `${stateFile.replace(/\.json$/, '')}.lock`;
 
-/** No state is larger. */
+/** No state is larger: the words of a command line may take 2 MiB. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -217,9 +217,7 @@ export function readState(path: string): RunnerState | null {
     new DistprintError('ERR_DISTPRINT_STATE', `${path} ${why}`, { path, ...(cause !== undefined && { cause }) });
   let text: string;
   try {
-    const { size } = statSync(path);
-    if (size > MAX_BYTES) throw refuse(`is no state: it has ${size} bytes`);
-    const { bytes, stats } = readWholeFile(path);
+    const { bytes, stats } = readWholeFile(path, MAX_BYTES);
     if (process.getuid !== undefined && stats.uid !== process.getuid())
       throw refuse(`belongs to another user (${stats.uid})`);
     if (process.getuid !== undefined && mayOthersWrite(stats))
