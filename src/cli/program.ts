@@ -5,16 +5,15 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { Argument, Command, Option } from 'commander';
 import { DistprintError } from '../errors.ts';
 import { escapeControls } from '../runner/log.ts';
 import type { BenchCliOptions } from './bench.ts';
 import type { GlobOptions } from './coverage.ts';
 import type { DiffCliOptions, VerifyCliOptions } from './diff.ts';
-import { parseDuration } from './duration.ts';
 import type { FingerprintCliOptions } from './fingerprint.ts';
 import type { ManifestCliOptions } from './manifest.ts';
+import { collect, parseCount, parseDuration, parseShare, parseSignal } from './option-values.ts';
 import type { RunOptions } from './run/prepare.ts';
 import type { StateFileOptions } from './state-file.ts';
 import type { StatusCliOptions } from './status.ts';
@@ -197,14 +196,13 @@ Exit codes: 0 ended by a signal or by --beats, 2 trouble at the start.`,
         .argParser(parseDuration)
         .default(10_000, '10s'),
     )
-    .option('--beats <n>', 'end after so many beats', parseCount)
+    .option('--beats <n>', 'end after so many beats', (text) => parseCount('--beats', text))
     .option('--json', 'print one JSON object for each beat')
     .action(async (path: string, options: WatchOptions) => (await import('./watch.ts')).watch(path, options));
 }
 
 function addRun(program: Command): void {
   const duration = (flags: string, text: string) => new Option(`${flags} <duration>`, text).argParser(parseDuration);
-  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
   withGlobs(
     add(
       program,
@@ -257,7 +255,7 @@ Exit codes: those of the command, also by signal; 2 trouble before the start.`,
     .addOption(duration('--grace', 'from that signal to SIGKILL').default(10_000, '10s'))
     .addOption(
       new Option('--max-restarts <n>', 'restarts for new content in a minute, before it waits')
-        .argParser(parseRestarts)
+        .argParser((text) => parseCount('--max-restarts', text))
         .default(20),
     )
     .option('--rs', 'read the terminal for rs + Enter also while the command runs, whose stdin is then /dev/null')
@@ -324,34 +322,11 @@ function findLibrary(): string {
   return new URL(isSource ? '../index.ts' : '../index.js', import.meta.url).href;
 }
 
-/** A fraction of `1%` or `0.5%`. */
-function parseShare(option: string, text: string): number {
-  const value = /^\d+(\.\d+)?%$/.test(text) ? Number(text.slice(0, -1)) / 100 : Number.NaN;
-  if (value > 0 && value <= 100) return value;
-  throw new DistprintError('ERR_DISTPRINT_OPTION', `${option}: not a share: ${JSON.stringify(text)}; write 1% or 0.5%`);
-}
-
 /** Else an option of the command might be taken for one of ours. */
 function insistOnDashes(words: readonly string[]): void {
   if (process.argv.at(-words.length - 1) === '--') return;
   const example = `distprint run -- ${words[0] ?? 'node'} …`;
   throw new DistprintError('ERR_DISTPRINT_OPTION', `write -- before the command: ${example}`);
-}
-
-function parseSignal(text: string): string {
-  if (text === 'message') return text;
-  const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
-  if (name in constants.signals) return name;
-  throw new DistprintError('ERR_DISTPRINT_OPTION', `--stop-signal: no signal, nor message: ${JSON.stringify(text)}`);
-}
-
-function parseRestarts(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new DistprintError(
-    'ERR_DISTPRINT_OPTION',
-    `--max-restarts: not a whole number above 0: ${JSON.stringify(text)}`,
-  );
 }
 
 function addStatus(program: Command): void {
@@ -410,7 +385,6 @@ Exit codes: 0 done, 2 trouble.`,
 }
 
 function withGlobs(command: Command): Command {
-  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
   return command
     .option('--include <glob>', 'cover what matches, in place of the usual files (repeatable)', collect)
     .option('--exclude <glob>', 'leave out what matches (repeatable)', collect);
@@ -423,10 +397,4 @@ function withState(command: Command): Command {
       "the runner's state file (default: $DISTPRINT_STATE_FILE, else ~/.local/state/distprint/runner.state.json)",
     )
     .option('--json', 'print one JSON object');
-}
-
-function parseCount(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new DistprintError('ERR_DISTPRINT_OPTION', `--beats: not a whole number above 0: ${JSON.stringify(text)}`);
 }
