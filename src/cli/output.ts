@@ -63,9 +63,9 @@ const toVersionLine = ({ from, to }: { from: string | null; to: string | null })
 export function toDiffLines(diff: ManifestDiff): string[] {
   return [
     ...(diff.version === null ? [] : [toVersionLine(diff.version)]),
-    ...diff.added.map((path) => colors.green(`A  ${path}`)),
-    ...diff.removed.map((path) => colors.red(`D  ${path}`)),
-    ...diff.changed.map((path) => colors.yellow(`M  ${path}`)),
+    ...diff.added.map((path) => colors.green(`A  ${escapeControls(path)}`)),
+    ...diff.removed.map((path) => colors.red(`D  ${escapeControls(path)}`)),
+    ...diff.changed.map((path) => colors.yellow(`M  ${escapeControls(path)}`)),
   ];
 }
 

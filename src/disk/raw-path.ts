@@ -80,8 +80,9 @@ export function writePath(raw: string): string {
   return written;
 }
 
-/** A text of somebody else's (a name, a version), written as a path is: on one line, and nothing that a terminal obeys. */
-export const writeText = (text: string): string => writePath(toRaw(text));
+/** A text of somebody else's (a name, a version), written as a path is: on one line, and nothing that a terminal obeys, nor what turns the direction of a text. */
+export const writeText = (text: string): string =>
+  writePath(toRaw(text)).replace(/\p{Bidi_Control}/gu, (char) => [...Buffer.from(char)].map(hex).join(''));
 
 /** The raw path that is written so, or undefined where `written` is not how `writePath` writes any path. */
 export function readPath(written: string): string | undefined {

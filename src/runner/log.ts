@@ -10,7 +10,7 @@ import { writeText } from '../disk/raw-path.ts';
  * A message on one line, with nothing that a terminal would obey: names and versions come from a package.json, and a newline in one
  * could forge a line of its own.
  */
-export const escapeControls = (message: string) => message.replace(/\p{Cc}/gu, writeText);
+export const escapeControls = (message: string) => message.replace(/[\p{Cc}\p{Bidi_Control}]/gu, writeText);
 
 /** JSON on one line. JSON itself lets C1 control characters through, which some terminals obey. */
 export const toJsonLine = (value: unknown) =>

@@ -104,11 +104,11 @@ describe('distprint diff <a> <b>', () => {
   });
 
   it('lets no control character of a version through to the terminal', async () => {
-    const [a, b] = ['1\x1b[2J', '2\x9b\n'].map((version) => makePackage({ 'package.json': { version } }));
+    const [a, b] = ['1\x1b[2J', '2\x9b\n\u202e3'].map((version) => makePackage({ 'package.json': { version } }));
     const { stdout } = await distprint(['diff', a as string, b as string]);
-    expect(stdout).toBe('version 1\\x1b[2J -> 2\\xc2\\x9b\\n\n');
+    expect(stdout).toBe('version 1\\x1b[2J -> 2\\xc2\\x9b\\n\\xe2\\x80\\xae3\n');
     const json = await distprint(['diff', a as string, b as string, '--json']);
     expect(json.stdout).not.toMatch(/[\x1b\x9b]/);
-    expect(JSON.parse(json.stdout).version).toEqual({ from: '1\x1b[2J', to: '2\x9b\n' });
+    expect(JSON.parse(json.stdout).version).toEqual({ from: '1\x1b[2J', to: '2\x9b\n\u202e3' });
   });
 });
