@@ -54,6 +54,17 @@ function put(at: number, content: Uint8Array | string): number {
 /** A digest as `xxhsum` prints it: 16 lower-case hex digits. */
 const toHex = (digest: bigint) => BigInt.asUintN(64, digest).toString(16).padStart(16, '0');
 
+/** Room for so many bytes, or more, for `hashRoom`. To read a file into it spares a copy. It holds until anything else is hashed. */
+export function makeRoom(size: number): Uint8Array {
+  reserve(size);
+  return memory;
+}
+
+/** Of the first bytes in the room. */
+export function hashRoom(length: number): string {
+  return toHex(wasm.xxh64(0, length, SEED));
+}
+
 export function hashBytes(bytes: Uint8Array): string {
   return toHex(wasm.xxh64(0, put(0, bytes), SEED));
 }

@@ -10,7 +10,7 @@ import { closeSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { DistprintError, leadsNowhere, unreadable } from '../errors.ts';
 import { saysSocket } from '../platform/paths.ts';
 import { PAUSE, perform, runSync, type Work } from '../steps.ts';
-import { createStreamingHash, hashBytes, type StreamingHash } from './hash.ts';
+import { createStreamingHash, hashRoom, makeRoom, type StreamingHash } from './hash.ts';
 import { progress } from './progress.ts';
 import { isRacy, type KnownId, sameId, statOpen } from './stat.ts';
 import { OPEN_FLAGS } from './whole-file.ts';
@@ -47,8 +47,8 @@ export function readSmallFile(at: string | Buffer, looked?: Stats): Reading | un
     let length: number;
     let digest: string;
     if (size <= CHUNK_BYTES) {
-      length = readFully(fd, size);
-      digest = hashBytes(chunk.subarray(0, length));
+      length = readFully(fd, makeRoom(size), size);
+      digest = hashRoom(length);
     } else {
       const hash = createStreamingHash();
       length = runSync(hashInChunks(fd, size, hash));
@@ -69,11 +69,11 @@ function toReading(digest: string, stats: Stats, wallMs: number, at: string | Bu
   return { digest, dev, ino, size, mtimeMs, ctimeMs, racy: isRacy(stats, wallMs, at) };
 }
 
-/** Fills `chunk` with up to `length` bytes. One read is enough for most files; a signal or a network may cut it short. */
-function readFully(fd: number, length: number): number {
-  let got = readSync(fd, chunk, 0, length, 0);
+/** Reads up to `length` bytes. One read is enough for most files; a signal or a network may cut it short. */
+function readFully(fd: number, room: Uint8Array, length: number): number {
+  let got = readSync(fd, room, 0, length, 0);
   while (got < length) {
-    const more = readSync(fd, chunk, got, length - got, got);
+    const more = readSync(fd, room, got, length - got, got);
     if (more === 0) break;
     got += more;
   }
