@@ -6,7 +6,12 @@
  * A ceiling is held against the lower quartile, like a target. It is some 20 % above what was seen on two busy cores, Node 20.
  */
 
-import type { Head } from './claims.ts';
+/** Where a figure is shown. */
+export interface Head {
+  readonly table: string;
+  readonly corpus: string;
+  readonly what: string;
+}
 
 interface KnownMiss extends Omit<Head, 'what'> {
   readonly what: RegExp;

@@ -2,8 +2,8 @@
 
 import pc from 'picocolors';
 import { median, quantile } from '../../src/cli/bench/measure.ts';
-import { type Finding, type Head, type Target, toJudged } from './claims.ts';
-import { whyMissed } from './known-misses.ts';
+import { type Finding, type Target, toJudged } from './claims.ts';
+import { type Head, whyMissed } from './known-misses.ts';
 
 export type Verdict =
   | 'ok'

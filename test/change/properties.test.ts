@@ -18,7 +18,7 @@ const OPERATIONS_A_PART = 30;
 const SEEDS = inForm(
   'histories',
   Array.from({ length: 60 }, (_, i) => firstSeed + i),
-  (seed) => seed < firstSeed + 30,
+  (seed) => seed < firstSeed + 16,
 );
 const TIMEOUT_MS = 300_000;
 

@@ -148,8 +148,8 @@ describe.concurrent.each(all)('%s, where the new code', (strategy) => {
   }
 
   const mine = faults.filter(({ strategies }) => strategies.includes(strategy));
-  // Up to the exit itself, `exit` does what the other two do.
-  const isShort = ({ what }: Fault) => strategy !== 'exit' || what === 'throws at import';
+  // Up to the exec or the exit itself, the other two do what `respawn` does.
+  const isShort = ({ what }: Fault) => strategy === 'respawn' || what === 'throws at import';
   for (const { what, code, reason, options } of inForm('faults', mine, isShort)) {
     itHere(`${what}: the old code serves on, and moves to the next release`, async (context) => {
       const site = await begin(context, options);

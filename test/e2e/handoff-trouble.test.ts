@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
+import { inForm } from '../helpers/long.ts';
 import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/wait.ts';
-import { MOMENTS, reach } from './moments.ts';
+import { MOMENTS, type Moment, reach } from './moments.ts';
 import { GENEROUS, kill, openShop, openSite, PATIENT, type Shop, type Site, type SiteOptions, signal } from './site.ts';
 import { fetchNode } from './tools.ts';
 
@@ -51,6 +52,9 @@ async function expectOneHolder(site: Site, served: number): Promise<void> {
 /** The same words with a port that is free. */
 const onAnotherPort = (site: Site) => site.words().map((word) => (word === String(site.port) ? '0' : word));
 
+/** One of each who, beside whom. */
+const isShort = ({ step }: Moment) => ['rehearse', 'report', 'grant', 'serve', 'exec'].includes(step);
+
 for (const strategy of ['respawn', 'exec'] as const) {
   const itHere = needs(`a Node for ${strategy}`, runtimes[strategy] !== undefined);
   const itAsRoot = onlyWith('root, for a file system of its own', isRoot && runtimes[strategy] !== undefined);
@@ -79,7 +83,7 @@ for (const strategy of ['respawn', 'exec'] as const) {
       await expectOneHolder(site, old);
     });
 
-    for (const moment of MOMENTS[strategy]) {
+    for (const moment of inForm('moments', MOMENTS[strategy], isShort)) {
       const name = `at ${moment.step}${moment.step === 'report' ? ` of ${moment.beside}` : ''}`;
       itHere(`${name}: one serves, alone and with the lock`, async (context) => {
         const site = await prepare(context, strategy);

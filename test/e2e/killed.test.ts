@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeSeal } from '../../src/index.ts';
+import { inForm } from '../helpers/long.ts';
 import { makeTemp } from '../helpers/temp.ts';
 import { filesIn, install, killHalfway, retiredOf } from './killing.ts';
 import { isAvailable, type Manager, manage, managers, npm } from './managers.ts';
@@ -36,7 +37,8 @@ describe.skipIf(release === '')(
       expect(changedTo(watching)).toEqual([fingerprintOf(release)]);
     });
 
-    for (const other of managers.filter(({ name }) => name !== 'npm' && name !== 'bun')) {
+    const others = managers.filter(({ name }) => name !== 'npm' && name !== 'bun');
+    for (const other of inForm('managers that repair', others, ({ name }) => name === 'pnpm')) {
       it.skipIf(!isAvailable(other))(`is \`changed\` once when it is repaired with ${other.name} instead`, async () => {
         const { root: final } = await install(other, 'typescript', NEW);
         const { project, root } = await install(npm, 'typescript', OLD);

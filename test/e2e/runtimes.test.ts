@@ -2,17 +2,15 @@ import { cpSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../../src/index.ts';
-import { inForm } from '../helpers/long.ts';
 import { nodeCommand } from '../helpers/run.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
 import { type Host, installDistprint, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
 import { must } from './managers.ts';
-import { fetchBun, fetchNode } from './tools.ts';
+import { fetchBun, fetchNode, MAJORS } from './tools.ts';
 import { fingerprintOf, settle } from './watching.ts';
 
 const bun = fetchBun();
-const majors = inForm('Nodes', ['20', '22', '24', '26'] as const, (major) => major === '20' || major === '26');
-const node = majors.map((major) => [`Node ${major}`, fetchNode(major), 'host.js'] as const);
+const node = MAJORS.map((major) => [`Node ${major}`, fetchNode(major), 'host.js'] as const);
 const runtimes: readonly (readonly [string, string | undefined, string])[] = [
   ...node,
   ['Node with tsx', process.execPath, 'host.ts'],

@@ -5,7 +5,7 @@ import { inForm } from '../helpers/long.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
 import { installDistprint, start } from './host.ts';
 import { isAvailable, type Manager, makeProject, manage, managers } from './managers.ts';
-import { fetchBun, fetchNode } from './tools.ts';
+import { fetchBun, fetchNode, MAJORS } from './tools.ts';
 import { changedTo, fingerprintOf, settle, watch } from './watching.ts';
 
 /** No beat comes by itself: all that is seen is seen because of events. */
@@ -18,7 +18,7 @@ async function install(manager: Manager, version: string): Promise<{ project: st
   return { project, root: join(project, 'node_modules/yaml') };
 }
 
-for (const manager of managers) {
+for (const manager of inForm('managers', managers, ({ name }) => name === 'npm' || name === 'pnpm')) {
   it.skipIf(!isAvailable(manager))(
     `an upgrade by ${manager.name} wakes: \`changed\` once, at the final tree`,
     async () => {
@@ -50,8 +50,7 @@ startHeartbeat({
 });
 `;
 
-const majors = inForm('Nodes', ['20', '22', '24', '26'] as const, (major) => major === '20' || major === '26');
-const runtimes = [...majors.map((major) => [`Node ${major}`, fetchNode(major)] as const), ['Bun', fetchBun()] as const];
+const runtimes = [...MAJORS.map((major) => [`Node ${major}`, fetchNode(major)] as const), ['Bun', fetchBun()] as const];
 
 let installed = '';
 beforeAll(async () => {
