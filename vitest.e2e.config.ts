@@ -15,6 +15,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/e2e/**/*.test.ts'],
+    globalSetup: 'test/e2e/ground.ts',
     pool: 'forks',
     maxWorkers: 5, // on two cores: a worker is busy for a quarter of its time
     sequence: { sequencer: LongestFirst },

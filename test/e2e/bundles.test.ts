@@ -15,7 +15,7 @@ import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree, writeTree } from '../helpers/temp.ts';
 import { notRacy, until } from '../helpers/wait.ts';
 import { BUNDLERS, type Bundler } from './bundlers.ts';
-import { installDistprint } from './host.ts';
+import { copyInstalled } from './host.ts';
 import { must } from './managers.ts';
 import { fetchNode } from './tools.ts';
 import { fingerprintOf } from './watching.ts';
@@ -77,8 +77,8 @@ interface Said {
 }
 
 let installed: string;
-beforeAll(async () => {
-  installed = await installDistprint();
+beforeAll(() => {
+  installed = copyInstalled();
   for (const release of [1, 2]) writeFileSync(join(installed, `host-${release}.js`), toSource(release));
 }, 120_000);
 afterAll(() => removeTree(installed));

@@ -7,10 +7,8 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
-import { repository } from '../helpers/run.ts';
-import { makeTemp, makeTempToRemove, removeTree } from '../helpers/temp.ts';
-import { must } from './managers.ts';
+import { inject, onTestFinished } from 'vitest';
+import { makeTemp, makeTempToRemove } from '../helpers/temp.ts';
 
 /** A line of standard input is a request. With an argument, it watches that directory instead, and says when it changed. */
 const SOURCE = `
@@ -30,31 +28,11 @@ if (directory !== undefined) {
 for await (const line of createInterface({ input: process.stdin })) say({ token: getInstalledCliMtimeMs() ?? null, runtime, release });
 `;
 
-const PACKED = [
-  'package.json',
-  'package-lock.json',
-  'CHANGELOG.md',
-  'tsconfig.json',
-  'tsconfig.build.json',
-  'rolldown.config.js',
-  'src',
-];
-
-/** A directory with `node_modules/distprint`, built, packed and installed with npm. The caller removes it. */
-export async function installDistprint(): Promise<string> {
-  const sources = makeTempToRemove();
+/** A directory of its own with `node_modules/distprint`, packed and installed with npm. The caller removes it. */
+export function copyInstalled(): string {
   const project = makeTempToRemove();
-  try {
-    for (const name of PACKED) cpSync(join(repository, name), join(sources, name), { recursive: true });
-    symlinkSync(join(repository, 'node_modules'), join(sources, 'node_modules'));
-    await must(['npm', 'pack', '--silent'], sources);
-    const tarball = readdirSync(sources).find((name) => name.endsWith('.tgz')) ?? 'no tarball';
-    writeFileSync(join(project, 'package.json'), '{"name": "project", "private": true}');
-    await must(['npm', 'install', '--prefer-offline', join(sources, tarball)], project);
-    return project;
-  } finally {
-    removeTree(sources);
-  }
+  cpSync(inject('installed'), project, { recursive: true });
+  return project;
 }
 
 export interface Host {

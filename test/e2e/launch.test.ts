@@ -7,8 +7,8 @@ import { cpSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { install, openWorkshop, packageIn, packRelease, scriptIn } from '../../fixtures/releases.ts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { copyWorkshop, install, packageIn, packRelease, scriptIn } from '../../fixtures/releases.ts';
 import type { Strategy } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
@@ -41,7 +41,7 @@ const executables: string[] = [];
 
 beforeAll(async () => {
   temp = makeTempToRemove();
-  const workshop = openWorkshop(join(temp, 'workshop'));
+  const workshop = copyWorkshop(inject('workshop'), join(temp, 'workshop'));
   apps = RELEASES.map((version, i) => {
     const app = join(temp, `app-${i + 1}`);
     install(app, workshop, packRelease(workshop, version));

@@ -7,14 +7,14 @@ import { repository } from '../helpers/run.ts';
 import { makePackage, removeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 import { startWrapper } from '../helpers/wrapper.ts';
-import { installDistprint } from './host.ts';
+import { copyInstalled } from './host.ts';
 import { environment } from './managers.ts';
 import { ask, cliIn, expectMoves } from './moves.ts';
 import { signalGroup } from './watching.ts';
 
 let installed = '';
-beforeAll(async () => {
-  installed = await installDistprint();
+beforeAll(() => {
+  installed = copyInstalled();
 });
 afterAll(() => removeTree(installed));
 

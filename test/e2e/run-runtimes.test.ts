@@ -6,7 +6,7 @@ import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
 import { makePackage, removeTree } from '../helpers/temp.ts';
 import { startWrapper } from '../helpers/wrapper.ts';
-import { installDistprint, touchAll } from './host.ts';
+import { copyInstalled, touchAll } from './host.ts';
 import { ask, cliIn, expectMoves } from './moves.ts';
 import { fetchBun, fetchNode, fetchTool } from './tools.ts';
 
@@ -42,8 +42,8 @@ const servers: readonly Server[] = [
 ];
 
 let installed = '';
-beforeAll(async () => {
-  installed = await installDistprint();
+beforeAll(() => {
+  installed = copyInstalled();
 });
 afterAll(() => removeTree(installed));
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../../src/index.ts';
 import { nodeCommand } from '../helpers/run.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
-import { type Host, installDistprint, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
+import { copyInstalled, type Host, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
 import { must } from './managers.ts';
 import { fetchBun, fetchNode, MAJORS } from './tools.ts';
 import { fingerprintOf, settle } from './watching.ts';
@@ -18,8 +18,8 @@ const runtimes: readonly (readonly [string, string | undefined, string])[] = [
 ];
 
 let installed = '';
-beforeAll(async () => {
-  installed = await installDistprint();
+beforeAll(() => {
+  installed = copyInstalled();
 });
 afterAll(() => removeTree(installed));
 

@@ -20,11 +20,11 @@ import {
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestContext } from 'vitest';
+import { inject, type TestContext } from 'vitest';
 import {
   cleanEnv,
+  copyWorkshop,
   install,
-  openWorkshop,
   packageIn,
   packRelease,
   type Release,
@@ -53,7 +53,7 @@ export interface Shop {
 
 export function openShop(): Shop {
   const folder = makeTempToRemove();
-  const workshop = openWorkshop(folder);
+  const workshop = copyWorkshop(inject('workshop'), folder);
   const packed = new Map<string, Release>();
   const shop: Shop = {
     workshop,
@@ -64,6 +64,7 @@ export function openShop(): Shop {
       return release;
     },
     installed(version) {
+      if (version === '1.0.0') return inject('firstApp');
       const app = join(folder, `app-${version}`);
       if (!existsSync(app)) install(app, workshop, shop.release(version));
       return app;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inForm } from '../helpers/long.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
-import { installDistprint, start } from './host.ts';
+import { copyInstalled, start } from './host.ts';
 import { isAvailable, type Manager, makeProject, manage, managers } from './managers.ts';
 import { fetchBun, fetchNode, MAJORS } from './tools.ts';
 import { changedTo, fingerprintOf, settle, watch } from './watching.ts';
@@ -53,8 +53,8 @@ startHeartbeat({
 const runtimes = [...MAJORS.map((major) => [`Node ${major}`, fetchNode(major)] as const), ['Bun', fetchBun()] as const];
 
 let installed = '';
-beforeAll(async () => {
-  installed = await installDistprint();
+beforeAll(() => {
+  installed = copyInstalled();
 });
 afterAll(() => removeTree(installed));
 
