@@ -46,12 +46,11 @@ export function toPage(bench: Compare, rows: readonly Row[], about: About): stri
         notes,
       )}`,
   );
-  const versions = Object.entries(about.versions).map(([name, version]) => `${name} ${version}`);
   const skipped = about.skipped.map((reason) => `\nNot measured: ${reason}.\n`).join('');
   return `# Beside other tools
 
 \`npm run compare -- --write\` wrote this page on ${about.date}, from one run on ${about.machine}${about.quick ? ' (**with `--quick`: not to be quoted**)' : ''}.
-Versions: ${versions.join(', ')}.
+${toVersions(about)}
 ${skipped}
 ${tables.join('\n\n')}
 
@@ -79,15 +78,47 @@ ${toCommands(bench)}
 `;
 }
 
-function toTable({ tools }: Compare, rows: readonly Row[], notes: string[]): string {
-  const others = tools.filter(({ name }) => name !== OURS).map(({ name }) => name);
-  const head = ['', 'target', OURS, ...others];
-  const lines = rows.map(({ what, target, cells, isMet }) => {
-    const [ours, ...rest] = [OURS, ...others].map((name) => toNoted(cells[name]?.text ?? '', notes));
-    return [what, target, isMet === false ? `**${ours}**` : ours, ...rest];
-  });
-  return [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
+/**
+ * The page with some of its rows measured again.
+ * @throws where it was written by other tools, or has other rows
+ */
+export function updatePage(page: string, bench: Compare, rows: readonly Row[], about: About): string {
+  const lines = page.split('\n');
+  const versions = lines.indexOf(toVersions(about));
+  const notes = [...page.matchAll(/^<sup>\d+<\/sup> (.*)\.$/gm)].map(([, note]) => note as string);
+  const known = notes.length;
+  const fail = (why: string) => new Error(`docs/compare.md ${why}: write all of it again, without --case`);
+  if (versions === -1) throw fail('is of other versions');
+  for (const row of rows) {
+    const at = lines.findIndex((line) => line.startsWith(`| ${row.what} | `));
+    if (at === -1) throw fail(`has no row "${row.what}"`);
+    lines[at] = toLine(toTools(bench), row, notes);
+  }
+  if (notes.length > known) throw fail(`has no note "${notes.at(-1)}"`);
+  lines.splice(versions + 1, 0, `Measured again on ${about.date}: ${rows.map(({ what }) => what).join('; ')}.`);
+  return lines.join('\n');
 }
+
+const toVersions = ({ versions }: About) =>
+  `Versions: ${Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ')}.`;
+
+/** Ours first. */
+const toTools = ({ tools }: Compare) => [OURS, ...tools.map(({ name }) => name).filter((name) => name !== OURS)];
+
+function toTable(bench: Compare, rows: readonly Row[], notes: string[]): string {
+  const tools = toTools(bench);
+  const head = ['', 'target', ...tools];
+  return [toCells(head), toCells(head.map(() => '---')), ...rows.map((row) => toLine(tools, row, notes))].join('\n');
+}
+
+function toLine(tools: readonly string[], { what, target, cells, isMet }: Row, notes: string[]): string {
+  const [ours = '', ...rest] = tools.map((name) => toNoted(cells[name]?.text ?? '', notes));
+  return toCells([what, target, isMet === false ? `**${ours}**` : ours, ...rest]);
+}
+
+const toCells = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 
 /** A reason goes below the table. */
 function toNoted(text: string, notes: string[]): string {

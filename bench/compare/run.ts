@@ -5,13 +5,13 @@
  *   npm run compare -- --quick             fewer rounds: to see that it works, not to quote
  *   npm run compare -- --case latency      one of the cases below (repeatable)
  *   npm run compare -- --tool nodemon      one of the tools (repeatable)
- *   npm run compare -- --write             writes docs/compare.md; needs all cases and tools
+ *   npm run compare -- --write             writes docs/compare.md; with --case, those rows of it
  *   npm run compare -- --json              one JSON document instead of tables
  *
  * Exit codes: 0, 1 ours misses a target, 2 trouble.
  */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runStages } from './acts.ts';
 import { benchBroken } from './cases/broken.ts';
@@ -20,7 +20,7 @@ import { benchLatency } from './cases/latency.ts';
 import { benchListen } from './cases/listen.ts';
 import { benchShell } from './cases/shell.ts';
 import { type Case, openCompare } from './context.ts';
-import { describeRun, formatTables, toPage } from './page.ts';
+import { describeRun, formatTables, toPage, updatePage } from './page.ts';
 import type { Row } from './results.ts';
 import { getStages } from './stages.ts';
 
@@ -56,8 +56,8 @@ function parseFlags() {
   const names = [...Object.keys(TIMED), ...ACTS, ...Object.keys(COUNTED)];
   const unknown = values.case?.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`--case ${unknown}: there are ${names.join(', ')}`);
-  if (values.write && (values.case ?? values.tool) !== undefined) {
-    throw new Error('--write: the page shows all cases and all tools; leave --case and --tool out');
+  if (values.write && values.tool !== undefined) {
+    throw new Error('--write: the page shows all tools; leave --tool out');
   }
   return values;
 }
@@ -74,7 +74,11 @@ async function main(): Promise<number> {
   await runStages(bench, getStages(bench, cases));
   await runAll(COUNTED);
   const about = describeRun(bench);
-  if (write) writeFileSync(PAGE, toPage(bench, rows, about));
+  if (write) {
+    const page =
+      cases === undefined ? toPage(bench, rows, about) : updatePage(readFileSync(PAGE, 'utf8'), bench, rows, about);
+    writeFileSync(PAGE, page);
+  }
   const missed = rows.filter(({ isMet }) => isMet === false);
   if (json) console.log(JSON.stringify({ about, rows, missed }, null, 2));
   else console.log(formatTables(bench, rows, missed));

@@ -6,7 +6,8 @@
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import type { Step } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { must } from './managers.ts';
@@ -130,6 +131,9 @@ async function supervise(site: Site, launcher: string): Promise<void> {
 
 const hasRunit = hasProgram('runsv');
 
+/** Up to the exec or the exit itself, the other two do what `respawn` does. */
+const inFull = inForm('strategies in full', all, (strategy) => strategy === 'respawn');
+
 describe.concurrent.each(all)('%s, where the new code', (strategy) => {
   const runtime = runtimes[strategy];
   const isExit = strategy === 'exit';
@@ -148,8 +152,7 @@ describe.concurrent.each(all)('%s, where the new code', (strategy) => {
   }
 
   const mine = faults.filter(({ strategies }) => strategies.includes(strategy));
-  // Up to the exec or the exit itself, the other two do what `respawn` does.
-  const isShort = ({ what }: Fault) => strategy === 'respawn' || what === 'throws at import';
+  const isShort = ({ what }: Fault) => inFull.includes(strategy) || what === 'throws at import';
   for (const { what, code, reason, options } of inForm('faults', mine, isShort)) {
     itHere(`${what}: the old code serves on, and moves to the next release`, async (context) => {
       const site = await begin(context, options);
@@ -166,7 +169,9 @@ describe.concurrent.each(all)('%s, where the new code', (strategy) => {
     });
   }
 
-  itHere('writes into its own dist once: the hand-off goes to what is there then', async (context) => {
+  const itInFull = inFull.includes(strategy) ? itHere : it.skip;
+
+  itInFull('writes into its own dist once: the hand-off goes to what is there then', async (context) => {
     const site = await begin(context);
     const code = `import { existsSync, writeFileSync } from 'node:fs';
 const trace = new URL('./started.js', import.meta.url);
@@ -179,7 +184,7 @@ export const fault = {};`;
     expect(site.own()).toMatchObject({ verdict: 'current', generation: 2 });
   });
 
-  itHere('has lost its shebang and its executable bit: for a script that means nothing', async (context) => {
+  itInFull('has lost its shebang and its executable bit: for a script that means nothing', async (context) => {
     const site = await begin(context);
     const fault = "import { chmodSync } from 'node:fs'; export const fault = {};";
     site.hold('rehearse');
@@ -192,7 +197,8 @@ export const fault = {};`;
   });
 
   const last = { respawn: 'spawn', exec: 'exec', exit: 'exit' } as const;
-  for (const step of ['rehearse', last[strategy]] as const) {
+  const isLast = (step: Step) => step !== 'rehearse';
+  for (const step of inForm('steps', ['rehearse', last[strategy]] as const, isLast)) {
     itHere(
       `is uninstalled at ${step}: the old code serves on, and moves to what is installed next`,
       async (context) => {
@@ -218,7 +224,8 @@ export const fault = {};`;
     exec: ['rehearse', 'exec'],
     exit: ['rehearse', 'exit'],
   } as const;
-  for (const step of steps[strategy]) {
+  const isOneOfEach = (step: Step) => ['rehearse', 'grant', 'leave', 'exec', 'exit'].includes(step);
+  for (const step of inForm<Step>('steps', steps[strategy], isOneOfEach)) {
     itHere(`changes again at ${step}: it ends on the last one`, async (context) => {
       const site = await begin(context);
       site.hold(step);
@@ -232,7 +239,7 @@ export const fault = {};`;
     });
   }
 
-  itHere('failed is tried again once its time has come, and no sooner', async (context) => {
+  itInFull('failed is tried again once its time has come, and no sooner', async (context) => {
     const site = await begin(context, { limits: { ...GENEROUS, backOff: { baseMs: 3_000, maxMs: 60_000 } } });
     const works = join(site.folder, 'works');
     const code = `import { existsSync } from 'node:fs';

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
-import { touchAll } from './host.ts';
+import { MAJORS, touchAll } from './host.ts';
 import { openShop, openSite, PATIENT, packageIn, poll, type Shop, type SiteOptions } from './site.ts';
-import { fetchBun, fetchNode, MAJORS } from './tools.ts';
+import { fetchBun, fetchNode } from './tools.ts';
 
 let shop: Shop;
 beforeAll(() => {

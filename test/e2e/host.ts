@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync 
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { inject, onTestFinished } from 'vitest';
+import { inForm } from '../helpers/long.ts';
 import { makeTemp, makeTempToRemove } from '../helpers/temp.ts';
 
 /** A line of standard input is a request. With an argument, it watches that directory instead, and says when it changed. */
@@ -27,6 +28,9 @@ if (directory !== undefined) {
 }
 for await (const line of createInterface({ input: process.stdin })) say({ token: getInstalledCliMtimeMs() ?? null, runtime, release });
 `;
+
+/** The oldest Node and the newest, and in the long form those between. */
+export const MAJORS = inForm('Nodes', ['20', '22', '24', '26'] as const, (major) => major === '20' || major === '26');
 
 /** A directory of its own with `node_modules/distprint`, packed and installed with npm. The caller removes it. */
 export function copyInstalled(): string {

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../../src/index.ts';
 import { nodeCommand } from '../helpers/run.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
-import { copyInstalled, type Host, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
+import { copyInstalled, type Host, MAJORS, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
 import { must } from './managers.ts';
-import { fetchBun, fetchNode, MAJORS } from './tools.ts';
+import { fetchBun, fetchNode } from './tools.ts';
 import { fingerprintOf, settle } from './watching.ts';
 
 const bun = fetchBun();

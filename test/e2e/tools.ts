@@ -6,7 +6,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inForm } from '../helpers/long.ts';
 import { repository } from '../helpers/run.ts';
 
 export const CACHE = join(repository, '.cache/e2e');
@@ -52,9 +51,6 @@ const inTool = (spec: string, path: string): string | undefined => {
 };
 
 const NODE_VERSIONS = { '20': '20.20.2', '22': '22.23.3', '24': '24.21.0', '26': '26.10.0' } as const;
-
-/** The oldest and the newest, and in the long form those between. */
-export const MAJORS = inForm('Nodes', ['20', '22', '24', '26'] as const, (major) => major === '20' || major === '26');
 
 /** The executable of a Node of this major version; the one that runs this where that is one. */
 export function fetchNode(major: keyof typeof NODE_VERSIONS): string | undefined {

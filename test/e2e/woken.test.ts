@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inForm } from '../helpers/long.ts';
 import { makeTemp, removeTree } from '../helpers/temp.ts';
-import { copyInstalled, start } from './host.ts';
+import { copyInstalled, MAJORS, start } from './host.ts';
 import { isAvailable, type Manager, makeProject, manage, managers } from './managers.ts';
-import { fetchBun, fetchNode, MAJORS } from './tools.ts';
+import { fetchBun, fetchNode } from './tools.ts';
 import { changedTo, fingerprintOf, settle, watch } from './watching.ts';
 
 /** No beat comes by itself: all that is seen is seen because of events. */

@@ -15,7 +15,7 @@ import { PLANS, type Plan } from './places.ts';
 
 const seed = inject('seed');
 /** Acts in each place. */
-const ROUNDS = inForm('rounds', [1, 2, 3], (n) => n <= 2).length;
+const ROUNDS = inForm('rounds', [1, 2, 3], (n) => n === 1).length;
 
 /** One deck for all places, so that each act comes up before one comes twice. */
 const deck = shuffle(ACTS, random(seed));
