@@ -65,13 +65,6 @@ describe('distprint run on a terminal', () => {
     expect((await wrapper.end()).code).toBe(4);
   });
 
-  withScript("Ctrl-C that is heard of after the command's end was its cause, unless that was long ago", async () => {
-    const wrapper = onTerminal('process.exit(4)');
-    await wrapper.event('ended');
-    wrapper.type('\x03');
-    expect((await wrapper.end()).code).toBe(4);
-  });
-
   withScript('Ctrl-C that the command lives on with ends nothing', async () => {
     const wrapper = onTerminal(`process.on('SIGINT', () => console.log('heard')); ${serverOf('one')}`);
     await wrapper.line('one');
