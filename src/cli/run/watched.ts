@@ -17,6 +17,7 @@ import { hasSeal } from '../../manifest/seal.ts';
 import type { CoverageOptions } from '../../scan/coverage.ts';
 import type { Scan } from '../../scan/scan.ts';
 import { runAsync, type Work } from '../../steps.ts';
+import { findGitLock } from './git-lock.ts';
 
 /** A path to watch. */
 export interface WatchedPath {
@@ -72,6 +73,8 @@ const FEWER_FILES_TIMES = 10;
 /** In milliseconds: what looks unfinished waits at least so long. */
 const UNFINISHED_MS = 60_000;
 
+/** In milliseconds. git is done within so long, as a rule. */
+const GIT_MS = 100;
 /** In milliseconds. What is away is looked for so often, beside events. */
 const AWAY_MS = 1_000;
 
@@ -131,6 +134,8 @@ export function createWatched(
     });
     const missing = lacks();
     if (missing !== null) return not(missing, Math.max(settleMs, AWAY_MS));
+    const lock = paths.map(({ path }) => findGitLock(path)).find((each) => each !== undefined);
+    if (lock !== undefined) return not(`git is at work: ${lock}`, GIT_MS);
     const leftMs = seen.sinceMs + FEWER_FILES_TIMES * settleMs - nowMs;
     const isFewer =
       known !== null && countFiles(content) < countFiles(known) && !paths.some(({ path }) => hasSeal(path));
