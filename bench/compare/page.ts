@@ -70,7 +70,8 @@ time, round by round, in an order that is drawn anew, while all tools stand read
 
 Other systems than Linux, network file systems, and other options than those below, with which some tools would do better or worse. chokidar-cli runs a command at
 each change and ends none, so a server that still has its port keeps it. bun and tsx also compile TypeScript, which is not used here. Times hold for one machine;
-so do counts that depend on how long a tool waits, and on how long a builder pauses.
+so do counts that depend on how long a tool waits, and on how long a builder pauses. \`distprint run\` trusts no event to come: it also looks at every file each
+10 s, which is most of its CPU in an idle minute; the others miss a change whose event is dropped.
 
 ## Command lines
 
