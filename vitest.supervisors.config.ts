@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/supervisors/**/*.test.ts'],
     globalSetup: 'test/supervisors/ground.ts',
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     maxConcurrency: 5, // the cells mostly wait
     testTimeout: 600_000,
     hookTimeout: 60_000,

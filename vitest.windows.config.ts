@@ -7,7 +7,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     globalSetup: 'test/windows/build.ts',
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 120_000, // a process takes half a second to start there
     hookTimeout: 60_000,
   },
