@@ -77,8 +77,8 @@ function toCells(bench: Bench): Cell[] {
   }
   if (bun === undefined) return cells;
   cells.push({ runtime: bun.name, strategy: 'exec', command: words(bun.path), upgrade, isShared: false });
-  cells.push({ runtime: bun.name, strategy: 'respawn', command: words(bun.path), upgrade, isShared: false });
   if (bench.quick) return cells;
+  cells.push({ runtime: bun.name, strategy: 'respawn', command: words(bun.path), upgrade, isShared: false });
   const executable = join(bench.scratch, 'daemon');
   const compiled = (version: string) => {
     upgrade(version);

@@ -44,8 +44,12 @@ export function isRootHere(): boolean {
 const canRun = (runtime: Runtime): boolean =>
   runtime === 'compiled' ? ground.compiled['1.0.0'] !== undefined : ground.runtimes[runtime] !== undefined;
 
+/** A runtime that can exec does there what it does under the plain unit or program. */
+const isRepeat = ({ supervisor, runtime }: CellPlan) =>
+  runtime === 'Node 26' && /NotifyAccess|PIDFile|autorestart=true/.test(supervisor);
+
 /** The operators' files, on the runtimes that differ there. The other cells repeat their scenarios 1 and 2. */
-const isShort = ({ isFull, inARow }: CellPlan) => isFull || inARow !== undefined;
+const isShort = (plan: CellPlan) => (plan.isFull || plan.inARow !== undefined) && !isRepeat(plan);
 
 /** A test a cell. */
 export function runCells<Plan extends CellPlan>(plans: readonly Plan[], placeOf: (plan: Plan) => Place): void {
