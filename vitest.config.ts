@@ -6,7 +6,7 @@ export default defineConfig({
     exclude: ['test/{e2e,supervisors,fleet,storm,windows}/**', '**/node_modules/**'],
     globalSetup: 'test/helpers/build-cli.ts',
     pool: 'forks',
-    maxWorkers: 6, // on two cores: the tests mostly wait
+    maxWorkers: 5, // on two cores: the tests mostly wait
     testTimeout: 20_000,
     hookTimeout: 60_000, // hooks pack and install
   },

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
@@ -83,7 +83,13 @@ for (const strategy of ['respawn', 'exec'] as const) {
       await expectOneHolder(site, old);
     });
 
+    const withAnother = inForm(
+      'moments with another',
+      MOMENTS[strategy],
+      ({ step }) => step === 'grant' || step === 'exec',
+    );
     for (const moment of inForm('moments', MOMENTS[strategy], isShort)) {
+      const itWithAnother = withAnother.includes(moment) ? itHere : it.skip;
       const name = `at ${moment.step}${moment.step === 'report' ? ` of ${moment.beside}` : ''}`;
       itHere(`${name}: one serves, alone and with the lock`, async (context) => {
         const site = await prepare(context, strategy);
@@ -97,22 +103,25 @@ for (const strategy of ['respawn', 'exec'] as const) {
         await expectOneHolder(site, served);
       });
 
-      itHere(`${name}, and another started by hand on a port of its own: in the end there is one`, async (context) => {
-        const site = await prepare(context, strategy);
-        const old = await site.start();
-        await reach(site, moment, old, () => site.swap('1.0.1'));
-        site.deleteState();
-        const other = site.spawn({ words: onAnotherPort(site) });
-        await site.until('the other to take the lock, or to leave', () => {
-          const holder = site.holder()?.process.pid;
-          return holder === other.pid || !site.processes().includes(other.pid);
-        });
-        site.letGo(moment.step);
-        const served = await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS);
-        await site.beats(3);
-        expect(await site.until('one to serve alone', () => site.servesAlone())).toBe(served);
-        await expectOneHolder(site, served);
-      });
+      itWithAnother(
+        `${name}, and another started by hand on a port of its own: in the end there is one`,
+        async (context) => {
+          const site = await prepare(context, strategy);
+          const old = await site.start();
+          await reach(site, moment, old, () => site.swap('1.0.1'));
+          site.deleteState();
+          const other = site.spawn({ words: onAnotherPort(site) });
+          await site.until('the other to take the lock, or to leave', () => {
+            const holder = site.holder()?.process.pid;
+            return holder === other.pid || !site.processes().includes(other.pid);
+          });
+          site.letGo(moment.step);
+          const served = await site.until('one to serve alone', () => site.servesAlone(), WITHIN_MS);
+          await site.beats(3);
+          expect(await site.until('one to serve alone', () => site.servesAlone())).toBe(served);
+          await expectOneHolder(site, served);
+        },
+      );
     }
   });
 

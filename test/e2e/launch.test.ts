@@ -34,6 +34,7 @@ const preflight = require.resolve('tsx/preflight');
 const tsx = require.resolve('tsx/cli');
 
 const RELEASES = ['1.0.0', '2.0.0', '3.0.0'] as const;
+const UPGRADES = inForm('upgrades of each', [2, 3], (release) => release === 2);
 let temp = '';
 let apps: string[] = [];
 let titled = '';
@@ -131,7 +132,7 @@ const BYTES_ENV = [...SHELL_ENV, 'RAW=\xff\xfe\x80'];
 async function expectNothingLost(launched: Launched, place: Place, strategy: Strategy, compare: (pid: number) => void) {
   let { pid } = await launched.ready(1);
   compare(pid);
-  for (const release of [2, 3]) {
+  for (const release of UPGRADES) {
     place.upgrade(release);
     const after = await launched.ready(release);
     expect(after.status.release).toBe(RELEASES[release - 1]);
@@ -197,7 +198,7 @@ describe('what belongs to one process only', () => {
     const launched = launch({ runtime: [node24 as string], place, runner: { strategy }, launcher, words: TEXT });
     const { pid } = await launched.ready(1);
     expect(see(pid).env.filter((entry) => channel.test(entry))).toHaveLength(2);
-    for (const release of [2, 3]) {
+    for (const release of UPGRADES) {
       place.upgrade(release);
       const after = await launched.ready(release);
       expect(withoutOwn(see(after.pid).env)).toEqual(launched.expected.env);
@@ -212,7 +213,7 @@ describe('what belongs to one process only', () => {
     expect(before.pid).not.toBe(launched.pid);
     expect(before.status.execArgv).toContain('--import');
     const seen = see(before.pid);
-    for (const release of [2, 3]) {
+    for (const release of UPGRADES) {
       place.upgrade(release);
       const after = await launched.ready(release);
       expect(after.status).toMatchObject({ release: RELEASES[release - 1], execArgv: before.status.execArgv });
@@ -265,7 +266,7 @@ describe('where the kernel shows no words, as a title has overwritten them, the 
     const { status, pid } = await launched.ready(1);
     expect(see(pid).argv).not.toContain('--no-warnings');
     expect(status.execArgv).toEqual(words.slice(1));
-    for (const release of [2, 3]) {
+    for (const release of UPGRADES) {
       place.upgrade(release);
       const after = await launched.ready(release);
       const { argv, execArgv, cwd, umask } = status;
