@@ -51,8 +51,8 @@ const SUITES: Record<string, readonly Suite[]> = {
 /** Not in `--quick`, unless it is asked for. */
 const LONG = 'wake';
 
-/** These give times and no ratios: not for `--quick`. */
-const TIMES: ReadonlySet<Suite> = new Set([benchStall, benchDropIn]);
+/** These give times and shares, and no ratios: not for `--quick`. */
+const TIMES: ReadonlySet<Suite> = new Set([benchOwn, benchStall, benchDropIn]);
 
 interface Flags {
   quick: boolean;

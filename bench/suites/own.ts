@@ -17,20 +17,19 @@ export const STALL_TABLE = 'longest stall of the event loop, median of runs';
 const STALL_TARGET = atMost(5);
 
 export function benchOwn(bench: Bench): void {
-  const asked = bench.quick ? bench.corpora.slice(-1) : bench.corpora; // the last is the largest
-  for (const corpus of asked) reportCorpus(bench, corpus.name, ask(bench, corpus));
+  for (const corpus of bench.corpora) reportCorpus(bench, corpus.name, ask(bench, corpus));
 }
 
-function ask({ dist, quick }: Bench, { name, path, options }: Corpus): Report {
+function ask({ dist }: Bench, { name, path, options }: Corpus): Report {
   const globs = (options.include ?? []).flatMap((glob) => ['--include', glob]);
   const limits = ['--budget', `${HEARTBEAT_MS}ms`, '--max-share', '100%', '--max-stall', '1h']; // the bench has its own
-  const args = [join(dist, 'cli/main.js'), 'bench', path, ...globs, ...limits, '--json', ...(quick ? ['--quick'] : [])];
+  const args = [join(dist, 'cli/main.js'), 'bench', path, ...globs, ...limits, '--json'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (status !== 0) throw new Error(`${name}: distprint bench exited with ${status}: ${stderr}`);
   return JSON.parse(stdout) as Report;
 }
 
-function reportCorpus({ report, quick }: Bench, corpus: string, { counters, files, times, stalls }: Report): void {
+function reportCorpus({ report }: Bench, corpus: string, { counters, files, times, stalls }: Report): void {
   const { opens, directoriesListed } = counters.beat;
   const read = { table: BEAT_TABLE, corpus, what: 'files and directories read' };
   report(toRow(read, opens + directoriesListed, '', atMost(0), `${opens} files, ${directoriesListed} directories`));
@@ -38,7 +37,7 @@ function reportCorpus({ report, quick }: Bench, corpus: string, { counters, file
   report(toShareRow(corpus, CPU, times.beat.median, `median of ${times.beat.samples.length}`));
   const stall = (what: string, { lower, median, upper }: Spread) => {
     const note = `quartiles ${toNumber(lower)}–${toNumber(upper)}`;
-    const judged = toRow({ table: STALL_TABLE, corpus, what }, lower, 'ms', STALL_TARGET, note, !quick);
+    const judged = toRow({ table: STALL_TABLE, corpus, what }, lower, 'ms', STALL_TARGET, note);
     report({ ...judged, value: median });
   };
   stall('cold, buildManifest()', stalls.cold);
