@@ -17,7 +17,7 @@ export default defineConfig({
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: 'test/e2e/ground.ts',
     pool: 'forks',
-    maxWorkers: 6, // on two cores: a worker is busy for a quarter of its time
+    maxWorkers: 5, // on two cores: a worker is busy for a quarter of its time
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000, // hooks build, pack and install

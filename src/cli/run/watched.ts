@@ -68,7 +68,7 @@ export interface Watched {
   whereToListen(): Promise<Places>;
 }
 
-/** Content with fewer files than what runs is most likely a build that deletes, and then writes: it has to be quiet for so many times longer. */
+/** Content with fewer files than what runs, or with emptied ones, is most likely a build that deletes, and then writes: it has to be quiet for so many times longer. */
 const FEWER_FILES_TIMES = 10;
 /** In milliseconds: what looks unfinished waits at least so long. */
 const UNFINISHED_MS = 60_000;
@@ -137,9 +137,10 @@ export function createWatched(
     const lock = paths.map(({ path }) => findGitLock(path)).find((each) => each !== undefined);
     if (lock !== undefined) return not(`git is at work: ${lock}`, GIT_MS);
     const leftMs = seen.sinceMs + FEWER_FILES_TIMES * settleMs - nowMs;
-    const isFewer =
-      known !== null && countFiles(content) < countFiles(known) && !paths.some(({ path }) => hasSeal(path));
-    return isFewer && leftMs > 0 ? not('it has fewer files than what runs; more may come', leftMs) : look;
+    const isFewer = known !== null && countFull(content) < countFull(known) && !paths.some(({ path }) => hasSeal(path));
+    return isFewer && leftMs > 0
+      ? not('it has fewer files than what runs, or emptied ones; more may come', leftMs)
+      : look;
   }
 
   async function listAll(from: Content, to: Content): Promise<FileDifference[]> {
@@ -235,4 +236,9 @@ function sum(all: readonly Observation[]): Look {
   return { state: 'settling', content, rule, reason, retryInMs, ...cost };
 }
 
-const countFiles = ({ trees }: Content) => trees.reduce((n, { pass }) => n + pass.listing.files.length, 0);
+/** The files that hold anything. */
+function countFull({ trees }: Content): number {
+  let count = 0;
+  for (const { pass } of trees) for (let row = 0; row < pass.ids.length; row++) if (pass.ids.sizeOf(row) > 0) count++;
+  return count;
+}

@@ -50,6 +50,19 @@ describe('distprint run restarts for content', () => {
     );
   });
 
+  it('not while a file that held something is empty, as one is that is being written, but for longer than a build pauses', async () => {
+    const root = server({ 'dist/part.js': 'part' });
+    const run = startWrapper(['--verbose'], serve, { cwd: root });
+    await run.loaded();
+    writeFileSync(join(root, 'dist/part.js'), '');
+    await sleep(800); // four times what settles otherwise
+    writeFileSync(join(root, 'dist/part.js'), 'part');
+    await sleep(QUIET_MS);
+    expect(run.events().map(({ event }) => event)).toEqual(['started']);
+    writeFileSync(join(root, 'dist/part.js'), '');
+    expect((await run.event('restarted')).settledInMs).toBeGreaterThan(1_000);
+  });
+
   it('not for 1,000 touches, and not for 20 builds of the same bytes', async () => {
     const root = server();
     build(root, 'one');
