@@ -2,11 +2,15 @@ import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { findGitLock } from '../../../src/cli/run/git-lock.ts';
+import { isPosix, onlyWith } from '../../helpers/needs.ts';
+import { makeFifo } from '../../helpers/specials.ts';
 import { makePackage, makeTemp, writeTree } from '../../helpers/temp.ts';
 import { sleep } from '../../helpers/wait.ts';
 import { serverOf, startWrapper } from '../../helpers/wrapper.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
+
+const onPosix = onlyWith('FIFOs', isPosix);
 
 it('is found at and above the path, in a repository, a worktree and a submodule', () => {
   const root = makeTemp();
@@ -25,6 +29,12 @@ it('is found at and above the path, in a repository, a worktree and a submodule'
   expect(findGitLock(join(root, 'other/dist'))).toBe(join(root, 'main/.git/worktrees/other/index.lock'));
   expect(findGitLock(join(root, 'main/part'))).toBeUndefined();
   expect(findGitLock(join(root, 'idle'))).toBeUndefined();
+});
+
+onPosix('is not waited for where .git is a FIFO', () => {
+  const root = makeTemp();
+  makeFifo(join(root, '.git'));
+  expect(findGitLock(root)).toBeUndefined();
 });
 
 it('counts as left over after 10 s, by the clock or against it', () => {
