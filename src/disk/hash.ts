@@ -66,12 +66,12 @@ export function hashRoom(length: number): string {
 }
 
 export function hashBytes(bytes: Uint8Array): string {
-  return toHex(wasm.xxh64(0, put(0, bytes), SEED));
+  return hashRoom(put(0, bytes));
 }
 
 /** The hash of a text's UTF-8 bytes. */
 export function hashText(text: string): string {
-  return toHex(wasm.xxh64(0, put(0, text), SEED));
+  return hashRoom(put(0, text));
 }
 
 export interface StreamingHash {

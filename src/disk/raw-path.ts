@@ -80,7 +80,7 @@ export function writePath(raw: string): string {
   return written;
 }
 
-/** A text of somebody else's (a name, a version), written as a path is: on one line, and nothing that a terminal obeys, nor what turns the direction of a text. */
+/** A text of somebody else's (a name, a version), written as a path is: on one line, with nothing that a terminal obeys or that turns its direction. */
 export const writeText = (text: string): string =>
   writePath(toRaw(text)).replace(/\p{Bidi_Control}/gu, (char) => [...Buffer.from(char)].map(hex).join(''));
 
