@@ -111,15 +111,19 @@ const toTools = ({ tools }: Compare) => [OURS, ...tools.map(({ name }) => name).
 function toTable(bench: Compare, rows: readonly Row[], notes: string[]): string {
   const tools = toTools(bench);
   const head = ['', 'target', ...tools];
-  return [toCells(head), toCells(head.map(() => '---')), ...rows.map((row) => toLine(tools, row, notes))].join('\n');
+  return [
+    toMarkdownRow(head),
+    toMarkdownRow(head.map(() => '---')),
+    ...rows.map((row) => toLine(tools, row, notes)),
+  ].join('\n');
 }
 
 function toLine(tools: readonly string[], { what, target, cells, isMet }: Row, notes: string[]): string {
   const [ours = '', ...rest] = tools.map((name) => toNoted(cells[name]?.text ?? '', notes));
-  return toCells([what, target, isMet === false ? `**${ours}**` : ours, ...rest]);
+  return toMarkdownRow([what, target, isMet === false ? `**${ours}**` : ours, ...rest]);
 }
 
-const toCells = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+const toMarkdownRow = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 
 /** A reason goes below the table. */
 function toNoted(text: string, notes: string[]): string {

@@ -74,11 +74,11 @@ async function main(): Promise<number> {
   await runStages(bench, getStages(bench, cases));
   await runAll(COUNTED);
   const about = describeRun(bench);
-  // Some rows sum up all cases.
-  const isOwn = ({ of }: Row) => cases?.includes(of);
-  if (write && cases === undefined) writeFileSync(PAGE, toPage(bench, rows, about));
-  if (write && cases !== undefined)
-    writeFileSync(PAGE, updatePage(readFileSync(PAGE, 'utf8'), bench, rows.filter(isOwn), about));
+  const rewrite = (names: readonly string[]) => {
+    const own = rows.filter(({ of }) => names.includes(of)); // others sum up all cases
+    return updatePage(readFileSync(PAGE, 'utf8'), bench, own, about);
+  };
+  if (write) writeFileSync(PAGE, cases === undefined ? toPage(bench, rows, about) : rewrite(cases));
   const missed = rows.filter(({ isMet }) => isMet === false);
   if (json) console.log(JSON.stringify({ about, rows, missed }, null, 2));
   else console.log(formatTables(bench, rows, missed));

@@ -6,10 +6,10 @@
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
 import type { Step } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
-import { hasProgram, needs } from '../helpers/needs.ts';
+import { hasProgram, needs, onlyWith } from '../helpers/needs.ts';
 import { must } from './managers.ts';
 import { GENEROUS, openShop, openSite, PATIENT, type Shop, type Site, type SiteOptions, scriptIn } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';
@@ -169,7 +169,7 @@ describe.concurrent.each(all)('%s, where the new code', (strategy) => {
     });
   }
 
-  const itInFull = inFull.includes(strategy) ? itHere : it.skip;
+  const itInFull = inFull.includes(strategy) ? itHere : onlyWith('the long form: DISTPRINT_LONG=1', false);
 
   itInFull('writes into its own dist once: the hand-off goes to what is there then', async (context) => {
     const site = await begin(context);

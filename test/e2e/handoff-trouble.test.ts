@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
@@ -54,6 +54,10 @@ const onAnotherPort = (site: Site) => site.words().map((word) => (word === Strin
 
 /** One of each who, beside whom. */
 const isShort = ({ step }: Moment) => ['rehearse', 'report', 'grant', 'serve', 'exec'].includes(step);
+/** The lock is granted, or kept over exec. */
+const isTaken = ({ step }: Moment) => step === 'grant' || step === 'exec';
+
+const nameOf = ({ step, beside }: Moment) => `at ${step}${step === 'report' ? ` of ${beside}` : ''}`;
 
 for (const strategy of ['respawn', 'exec'] as const) {
   const itHere = needs(`a Node for ${strategy}`, runtimes[strategy] !== undefined);
@@ -83,15 +87,8 @@ for (const strategy of ['respawn', 'exec'] as const) {
       await expectOneHolder(site, old);
     });
 
-    const withAnother = inForm(
-      'moments with another',
-      MOMENTS[strategy],
-      ({ step }) => step === 'grant' || step === 'exec',
-    );
     for (const moment of inForm('moments', MOMENTS[strategy], isShort)) {
-      const itWithAnother = withAnother.includes(moment) ? itHere : it.skip;
-      const name = `at ${moment.step}${moment.step === 'report' ? ` of ${moment.beside}` : ''}`;
-      itHere(`${name}: one serves, alone and with the lock`, async (context) => {
+      itHere(`${nameOf(moment)}: one serves, alone and with the lock`, async (context) => {
         const site = await prepare(context, strategy);
         const old = await site.start();
         await reach(site, moment, old, () => site.swap('1.0.1'));
@@ -102,9 +99,11 @@ for (const strategy of ['respawn', 'exec'] as const) {
         expect(await site.until('one to serve alone', () => site.servesAlone())).toBe(served);
         await expectOneHolder(site, served);
       });
+    }
 
-      itWithAnother(
-        `${name}, and another started by hand on a port of its own: in the end there is one`,
+    for (const moment of inForm('moments with another', MOMENTS[strategy], isTaken)) {
+      itHere(
+        `${nameOf(moment)}, and another started by hand on a port of its own: in the end there is one`,
         async (context) => {
           const site = await prepare(context, strategy);
           const old = await site.start();

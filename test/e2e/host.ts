@@ -47,9 +47,9 @@ export interface Host {
 }
 
 /** A project of its own, with distprint and a package `host` installed in it. */
-export function makeHost(installed: string, entry = 'host.js'): Host {
+export function makeHost(entry = 'host.js'): Host {
   const project = makeTemp();
-  cpSync(installed, project, { recursive: true });
+  cpSync(inject('installed'), project, { recursive: true });
   const root = join(project, 'node_modules/host');
   mkdirSync(join(root, 'dist'), { recursive: true });
   const bin = join(project, 'node_modules/.bin/host');

@@ -1,22 +1,17 @@
 import { spawn } from 'node:child_process';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { expect, inject, it, onTestFinished } from 'vitest';
 import { findFreePort } from '../helpers/free-port.ts';
 import { repository } from '../helpers/run.ts';
-import { makePackage, removeTree } from '../helpers/temp.ts';
+import { makePackage } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 import { startWrapper } from '../helpers/wrapper.ts';
-import { copyInstalled } from './host.ts';
 import { environment } from './managers.ts';
 import { ask, cliIn, expectMoves } from './moves.ts';
 import { signalGroup } from './watching.ts';
 
-let installed = '';
-beforeAll(() => {
-  installed = copyInstalled();
-});
-afterAll(() => removeTree(installed));
+const installed = inject('installed');
 
 const inModules = (path: string): string => join(repository, 'node_modules', path);
 const cli = () => [process.execPath, cliIn(installed)];

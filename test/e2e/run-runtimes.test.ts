@@ -1,12 +1,12 @@
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { describe, expect, inject } from 'vitest';
 import { findFreePort } from '../helpers/free-port.ts';
 import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
-import { makePackage, removeTree } from '../helpers/temp.ts';
+import { makePackage } from '../helpers/temp.ts';
 import { startWrapper } from '../helpers/wrapper.ts';
-import { copyInstalled, touchAll } from './host.ts';
+import { touchAll } from './host.ts';
 import { ask, cliIn, expectMoves } from './moves.ts';
 import { fetchBun, fetchNode, fetchTool } from './tools.ts';
 
@@ -41,11 +41,7 @@ const servers: readonly Server[] = [
   { name: 'Bun', program: fetchBun(), node: process.execPath, source: BUN, isShort: true },
 ];
 
-let installed = '';
-beforeAll(() => {
-  installed = copyInstalled();
-});
-afterAll(() => removeTree(installed));
+const installed = inject('installed');
 
 const makeProject = (source: string) =>
   makePackage({

@@ -1,10 +1,10 @@
 import { cpSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { toToken } from '../../src/index.ts';
 import { nodeCommand } from '../helpers/run.ts';
-import { makeTemp, removeTree } from '../helpers/temp.ts';
-import { copyInstalled, type Host, MAJORS, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
+import { makeTemp } from '../helpers/temp.ts';
+import { type Host, MAJORS, makeHost, type Running, start, touchAll, writeRelease } from './host.ts';
 import { must } from './managers.ts';
 import { fetchBun, fetchNode } from './tools.ts';
 import { fingerprintOf, settle } from './watching.ts';
@@ -16,12 +16,6 @@ const runtimes: readonly (readonly [string, string | undefined, string])[] = [
   ['Node with tsx', process.execPath, 'host.ts'],
   ['Bun', bun, 'host.js'],
 ];
-
-let installed = '';
-beforeAll(() => {
-  installed = copyInstalled();
-});
-afterAll(() => removeTree(installed));
 
 const tokenOf = (path: string) => toToken(fingerprintOf(path));
 
@@ -63,7 +57,7 @@ for (const [name, program, entry] of runtimes) {
     const command = (script: string) => [...(entry === 'host.ts' ? nodeCommand : [program as string]), script];
 
     it('gives the token of the package around its entry script, through its bin link', async () => {
-      const host = makeHost(installed, entry);
+      const host = makeHost(entry);
       const running = start(command(host.bin), host.project);
       const runtime = entry === 'host.ts' ? `Node ${process.versions.node.split('.')[0]}` : name;
       expect(await running.whoAmI()).toEqual({ runtime, release: 1 });
@@ -71,7 +65,7 @@ for (const [name, program, entry] of runtimes) {
     });
 
     it('gives the same token after a touch of everything, and another for one other byte once that has settled', async () => {
-      const host = makeHost(installed, entry);
+      const host = makeHost(entry);
       const running = start(command(host.bin), host.project);
       const first = await expectTokenOf(running, host.root);
       touchAll(host.root);
@@ -86,7 +80,7 @@ for (const [name, program, entry] of runtimes) {
     });
 
     it('gives the last token in the middle of an install, and none when it stays uninstalled', async () => {
-      const host = makeHost(installed, entry);
+      const host = makeHost(entry);
       const running = start(command(host.bin), host.project);
       const first = await running.token();
       await installSlowly(host, async () => expect(await running.token()).toBe(first));
@@ -100,7 +94,7 @@ for (const [name, program, entry] of runtimes) {
     });
 
     it('runs a detector and its heartbeat, which does not keep the process alive', async () => {
-      await expectDetectorWorks(command(makeHost(installed, entry).bin));
+      await expectDetectorWorks(command(makeHost(entry).bin));
     });
   });
 }
@@ -108,7 +102,7 @@ for (const [name, program, entry] of runtimes) {
 describe.skipIf(bun === undefined)('an executable that `bun build --compile` made', () => {
   /** Two releases of one program. */
   async function compile(): Promise<{ running: string; other: string }> {
-    const { project, root } = makeHost(installed);
+    const { project, root } = makeHost();
     const build = async (release: number) => {
       writeRelease(root, release);
       const executable = join(project, `release-${release}`);
@@ -133,7 +127,7 @@ describe.skipIf(bun === undefined)('an executable that `bun build --compile` mad
   });
 
   it('is current for a detector that was created after a touch, or a copy in its place; another build is not', async () => {
-    const { project, root } = makeHost(installed);
+    const { project, root } = makeHost();
     const late = join(root, 'dist/late.js');
     writeFileSync(
       late,
