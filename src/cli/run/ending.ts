@@ -33,7 +33,6 @@ export async function onEnd(wrapper: Wrapper, run: Run, how: End): Promise<void>
     say.tell(ended);
     return wrapper.finish(how);
   }
-  state.ended = { ...how, toldMs: performance.now() };
   if (next !== 'restart') return say.tell(ended);
   const inMs = backOff(wrapper, performance.now() - run.child.startedMs);
   say.tell({ ...ended, inMs });
@@ -51,15 +50,6 @@ async function isToEnd(wrapper: Wrapper, run: Run, how: End): Promise<boolean> {
 
 /** In milliseconds. What stood still may hear of the command's end before it hears of the signal that caused it: each thread takes one. */
 const LATE_SIGNAL_MS = 200;
-/** In milliseconds. On a machine that stands still it is later yet, and the end was told of. */
-const LATEST_SIGNAL_MS = 2_000;
-
-/** How we end once we are to. A key that is heard of right after the command's end may have been its cause: the terminal sent it to both. */
-export function endOfLeaving({ state, how }: Wrapper, leaving: NodeJS.Signals): Pick<End, 'code' | 'signal'> {
-  const { ended } = state;
-  const isLate = !how.ownSession && ended !== null && performance.now() - ended.toldMs < LATEST_SIGNAL_MS;
-  return isLate ? ended : { code: null, signal: leaving };
-}
 
 function whatNext({ state, onExit, programNow }: Wrapper, run: Run, how: End): After {
   // What can't be started the first time was asked for wrongly.

@@ -151,7 +151,6 @@ function adopt(wrapper: Wrapper, run: Run): void {
   const { state } = wrapper;
   state.current = run;
   state.isEndTold = false;
-  state.ended = null;
   state.startAgainAtMs = null;
   state.otherSinceMs = null;
   lookUntilSettled(wrapper);

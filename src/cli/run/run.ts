@@ -9,7 +9,7 @@ import { startHeartbeat } from '../../change/heartbeat.ts';
 import { MAX_TIMER_MS } from '../../change/repeat.ts';
 import { EMPTY_HISTORY, withoutFuture } from '../../runner/handoff/gate.ts';
 import { decide } from './decide.ts';
-import { endOfLeaving, onEnd, onSignal } from './ending.ts';
+import { onEnd, onSignal } from './ending.ts';
 import { lookForBeat } from './looks.ts';
 import { type MetricsRecord, startMetrics } from './metrics.ts';
 import { prepare, type RunOptions } from './prepare.ts';
@@ -93,7 +93,7 @@ async function step(wrapper: Wrapper): Promise<void> {
   const { current, leaving } = state;
   if (current !== null && current.child.end !== null && !state.isEndTold)
     return onEnd(wrapper, current, current.child.end);
-  if (leaving !== null && !isRunning(state)) return wrapper.finish(endOfLeaving(wrapper, leaving));
+  if (leaving !== null && !isRunning(state)) return wrapper.finish({ code: null, signal: leaving });
   const next = judge(wrapper);
   if (next.do === 'start') {
     state.isAsked = false;

@@ -54,8 +54,6 @@ export interface State {
   quickEnds: number;
   /** Whether the end of `current` was dealt with. */
   isEndTold: boolean;
-  /** How `current` ended by itself, and when that was told: performance.now(). */
-  ended: (End & { readonly toldMs: number }) | null;
   /** Date.now() until which the breaker is open, where that was told. */
   heldUntilMs: number;
   /** We were asked to end by this signal. Nothing is started any more. */
@@ -113,7 +111,6 @@ export function createState(history: History): State {
     startAgainAtMs: null,
     quickEnds: 0,
     isEndTold: false,
-    ended: null,
     heldUntilMs: 0,
     leaving: null,
     lastSignal: null,

@@ -15,15 +15,15 @@ function onTerminal(script: string, ...options: string[]) {
   const root = makePackage({ 'dist/server.js': script });
   const file = join(makeTemp(), 'line.sh');
   writeFileSync(file, `exec "$@"\n`);
-  // script(1) takes one word for its shell, so the words behind it go through a file.
-  const launcher = ['sh', '-c', `exec script -qec "sh ${file} $(printf "'%s' " "$@")" /dev/null`, 'sh'];
+  // script(1) takes one word for $SHELL, so the words behind it go through a file. With exec, none that is a shell hears of Ctrl-C.
+  const launcher = ['sh', '-c', `exec script -qec "exec sh ${file} $(printf "'%s' " "$@")" /dev/null`, 'sh'];
   const wrapper = startWrapper(options, ['node', 'dist/server.js'], { cwd: root, launcher, env: { TERM: 'xterm' } });
   return { ...wrapper, root };
 }
 
 /** The same as a job of an interactive shell. */
 function inShell(root: string) {
-  const launcher = ['sh', '-c', 'exec script -qec "bash --norc -i" /dev/null # $*', 'sh'];
+  const launcher = ['sh', '-c', 'exec script -qec "exec bash --norc -i" /dev/null # $*', 'sh'];
   const wrapper = startWrapper([], ['node', 'dist/server.js'], { cwd: root, launcher, env: { TERM: 'dumb', PS1: '' } });
   const line = wrapper.words.map((word) => `'${word}'`).join(' ');
   wrapper.type(`${line}\n`);
@@ -84,7 +84,6 @@ describe('distprint run on a terminal', () => {
       await wrapper.event('ended', 2);
       writeFileSync(join(wrapper.root, 'dist/server.js'), 'process.exit(2)');
       expect(await wrapper.event('ended', 3)).toMatchObject({ code: 2, next: 'wait' });
-      await sleep(2_100); // sooner, Ctrl-C may be what ended it
       wrapper.type('\x03');
       expect((await wrapper.end()).code).toBe(130);
     },
