@@ -4,7 +4,7 @@
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buildManifestSync } from '../../src/manifest/build.ts';
@@ -63,9 +63,11 @@ async function runUnderWine(): Promise<number> {
   wine.env.DISTPRINT_DRIVE = 'W:';
   wine.env.DISTPRINT_NPM = toWine(join(findNpm(), 'bin/npm-cli.js'));
   const report = ['--reporter=default', '--reporter=json', '--outputFile.json=report.json'];
+  const written = join(project, 'report.json');
+  rmSync(written, { force: true }); // who is ended with Wine has exit status 0 too
   const code = await runInWine(wine, [...VITEST, ...report, ...words], project, TIMEOUT_MS);
   if (code !== 0) return code ?? 1;
-  const { numPassedTests, numPendingTests } = JSON.parse(readFileSync(join(project, 'report.json'), 'utf8'));
+  const { numPassedTests, numPendingTests } = JSON.parse(readFileSync(written, 'utf8'));
   console.log(`${numPassedTests} passed under Wine, ${numPendingTests} were skipped for the reasons above`);
   return 0;
 }

@@ -30,6 +30,7 @@ export function prepareWine(folder: string): Wine {
     WINEPREFIX: prefix,
     WINEARCH: 'win64',
     WINEDEBUG: '-all',
+    LC_ALL: 'C.UTF-8', // in the C locale no file has a name beyond ASCII, and who removes one never ends
     WINEDLLOVERRIDES: 'winemenubuilder.exe=d;mscoree=;mshtml=', // no menu entries, no .NET, no browser
   };
   if (!existsSync(join(prefix, 'made'))) {
