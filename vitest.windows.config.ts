@@ -7,6 +7,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     globalSetup: 'test/windows/build.ts',
     pool: 'forks',
+    isolate: false, // else each file starts a process and loads all modules anew
     maxWorkers: 4,
     testTimeout: 120_000, // a process takes half a second to start there
     hookTimeout: 60_000,

@@ -12,7 +12,6 @@ import {
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { hashBytes } from '../../src/disk/hash.ts';
-import { readSmallFile } from '../../src/disk/read-file.ts';
 import { isPosix } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import { notRacy } from '../helpers/wait.ts';
@@ -20,7 +19,7 @@ import { notRacy } from '../helpers/wait.ts';
 /** What happens between a read and the fstat after it; how many bytes a read gives at most; how many reads there were. */
 const meanwhile = { act: (): void => {}, bytes: Infinity, reads: 0 };
 
-vi.mock('node:fs', async (original) => {
+vi.doMock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
   const readSyncAndAct = (fd: number, buffer: Buffer, offset: number, asked: number, position: number) => {
     const length = fs.readSync(fd, buffer, offset, Math.min(asked, meanwhile.bytes), position);
@@ -30,6 +29,11 @@ vi.mock('node:fs', async (original) => {
   };
   return { ...fs, readSync: readSyncAndAct };
 });
+// Files of tests share their modules: this one loads its own, and leaves none behind.
+vi.resetModules();
+const { readSmallFile } = await import('../../src/disk/read-file.ts');
+vi.doUnmock('node:fs');
+vi.resetModules();
 
 const once = (act: () => void) => {
   meanwhile.act = () => {
