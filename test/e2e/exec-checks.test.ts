@@ -6,7 +6,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { needs } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
-import { openShop, openSite, PATIENT, type Shop } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openSite, PATIENT } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';
 
 let shop: Shop;

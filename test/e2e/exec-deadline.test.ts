@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { hasProgram, needs } from '../helpers/needs.ts';
-import { openShop, openSite, QUICK, type Shop, type Site } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openSite, QUICK, type Site } from './site.ts';
 import { fetchNode } from './tools.ts';
 
 const FAULT = 'export const fault = { beforeReady: () => new Promise(() => void setInterval(() => {}, 1000).ref()) };';

@@ -7,11 +7,13 @@ import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, type TestContext } from 'vitest';
+import { scriptIn } from '../../fixtures/releases.ts';
 import type { Step } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { hasProgram, needs, onlyWith } from '../helpers/needs.ts';
 import { must } from './managers.ts';
-import { GENEROUS, openShop, openSite, PATIENT, type Shop, type Site, type SiteOptions, scriptIn } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { GENEROUS, openSite, PATIENT, type Site, type SiteOptions } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';
 
 let shop: Shop;

@@ -12,7 +12,9 @@ import { STEPS, type Step } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
 import { MOMENTS, type Moment, reach, type Strategy } from './moments.ts';
-import { kill, openShop, openSite, QUICK, type Shop, signal } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openSite, QUICK } from './site.ts';
+import { kill, signal } from './site-processes.ts';
 import { fetchNode } from './tools.ts';
 
 /** These come under a supervisor only, and are tested with one. */

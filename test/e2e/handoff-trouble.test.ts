@@ -11,7 +11,9 @@ import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/wait.ts';
 import { MOMENTS, type Moment, reach } from './moments.ts';
-import { GENEROUS, kill, openShop, openSite, PATIENT, type Shop, type Site, type SiteOptions, signal } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { GENEROUS, openSite, PATIENT, type Site, type SiteOptions } from './site.ts';
+import { kill, signal } from './site-processes.ts';
 import { fetchNode } from './tools.ts';
 
 let shop: Shop;

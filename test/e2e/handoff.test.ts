@@ -4,11 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { packageIn } from '../../fixtures/releases.ts';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
 import { inForm } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
+import { poll } from './client.ts';
 import { MAJORS, touchAll } from './host.ts';
-import { openShop, openSite, PATIENT, packageIn, poll, type Shop, type SiteOptions } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openSite, PATIENT, type SiteOptions } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';
 
 let shop: Shop;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { identify, type ProcessId } from '../../src/platform/process-id.ts';
 import { createPresence } from '../../src/runner/role/presence.ts';
 import { onlyWith } from '../helpers/needs.ts';
-import { openShop, openSite, PATIENT, type Shop } from './site.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openSite, PATIENT } from './site.ts';
 import { fetchBun, fetchNode } from './tools.ts';
 
 let shop: Shop;

@@ -12,67 +12,23 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inject, type TestContext } from 'vitest';
-import {
-  cleanEnv,
-  copyWorkshop,
-  install,
-  packageIn,
-  packRelease,
-  type Release,
-  type ReleaseOptions,
-  scriptIn,
-  type Workshop,
-} from '../../fixtures/releases.ts';
-import { identify, isAlive } from '../../src/platform/process-id.ts';
+import type { TestContext } from 'vitest';
+import { cleanEnv, packageIn, type Release, scriptIn } from '../../fixtures/releases.ts';
+import { isAlive } from '../../src/platform/process-id.ts';
 import type { RunnerOptions, RunnerState, Step } from '../../src/runner/index.ts';
 import { type LockHolder, readHolder } from '../../src/runner/role/lock.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { run } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
-
-export { packageIn, type Release, scriptIn };
-
-/** Releases of the daemon, each packed when it is first asked for; that takes a moment, in which nothing else goes on. */
-export interface Shop {
-  readonly workshop: Workshop;
-  /** `fault`: what stands in for dist/fault.js. */
-  release(version: string, options?: ReleaseOptions): Release;
-  /** An app with this release in it, installed with npm once, to be copied to many sites. */
-  installed(version: string): string;
-  close(): void;
-}
-
-export function openShop(): Shop {
-  const folder = makeTempToRemove();
-  const workshop = copyWorkshop(inject('workshop'), folder);
-  const packed = new Map<string, Release>();
-  const shop: Shop = {
-    workshop,
-    release(version, options = {}) {
-      const key = JSON.stringify([version, options]);
-      const release = packed.get(key) ?? packRelease(workshop, version, options);
-      packed.set(key, release);
-      return release;
-    },
-    installed(version) {
-      if (version === '1.0.0') return inject('firstApp');
-      const app = join(folder, `app-${version}`);
-      if (!existsSync(app)) install(app, workshop, shop.release(version));
-      return app;
-    },
-    close: () => removeTree(folder),
-  };
-  return shop;
-}
+import { type Answer, ask } from './client.ts';
+import type { Shop } from './shop.ts';
+import { describeProcess, holdsAny, listListening, listProcesses, signal } from './site-processes.ts';
 
 /** Short ones, so that a test takes seconds. */
 export const QUICK = { intervalMs: 200, settleMs: 300, proveMs: 500, readyTimeoutMs: 2_000 } as const;
@@ -93,16 +49,6 @@ export interface SiteOptions {
   /** Further words after the script. */
   words?: readonly string[];
   stateFolder?: string;
-}
-
-/** What the daemon says of itself. */
-export interface Answer {
-  readonly release: string;
-  readonly pid: number;
-  readonly generation: number;
-  readonly isHandedOver: boolean;
-  readonly argv: string[];
-  readonly execArgv: string[];
 }
 
 /** The variable by which every process of a site is known, however it came to be: environments are replayed. */
@@ -349,127 +295,8 @@ export async function openSite(context: Pick<TestContext, 'onTestFinished'>, sho
 
 const copyTree = (from: string, to: string) => cpSync(from, to, { recursive: true, verbatimSymlinks: true });
 
-/** SIGKILL, and waits until it is gone: that takes its time on a busy machine. */
-export async function kill(pid: number): Promise<void> {
-  signal(pid, 'SIGKILL');
-  while (identify(pid) !== undefined) await sleep(1);
-}
-
-export function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 const isSameSet = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((each) => b.includes(each));
-
-/** Those that have ended and were not waited for have no environment any more. */
-function listProcesses(mark: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => readProc(pid, 'environ').split('\0').includes(mark) && identify(pid) !== undefined);
-}
-
-function readProc(pid: number, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
-  } catch {
-    return ''; // it has ended
-  }
-}
-
-function describeProcess(pid: number): string {
-  const [state = '?'] = readProc(pid, 'stat').split(') ').slice(1);
-  return `${state[0]} ${readProc(pid, 'cmdline').replaceAll('\0', ' ').slice(0, 200)}`;
-}
-
-const LISTEN = '0A'; // proc(5), /proc/net/tcp
-
-/** What the kernel calls the sockets that listen. Dear to ask for: 10 ms. */
-function listListening(): Set<string> {
-  const rows = readFileSync('/proc/net/tcp', 'latin1').trim().split('\n').slice(1);
-  const listening = rows.map((row) => row.trim().split(/\s+/)).filter((fields) => fields[3] === LISTEN);
-  return new Set(listening.map((fields) => `socket:[${fields[9]}]`));
-}
-
-function holdsAny(pid: number, sockets: Set<string>): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      try {
-        return sockets.has(readlinkSync(`/proc/${pid}/fd/${fd}`));
-      } catch {
-        return false; // closed meanwhile
-      }
-    });
-  } catch {
-    return false; // it has ended
-  }
-}
-
-function ask(port: number, method: string, path: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const request = get({ host: '127.0.0.1', port, path, method, agent: false, timeout: 5_000 }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (more: string) => {
-        text += more;
-      });
-      response.on('end', () => resolve(JSON.parse(text)));
-      response.on('error', () => resolve(undefined));
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(undefined));
-  });
-}
-
-export interface Polled {
-  readonly answers: number;
-  /** Milliseconds since the start, and what went wrong. */
-  readonly failures: { readonly atMs: number; readonly code: string }[];
-  /** Who answered, in the order in which they first did. */
-  readonly pids: number[];
-}
-
-/** A client that connects anew every few milliseconds, whatever became of the times before. */
-export function poll(port: number, everyMs: number): { stop(): Promise<Polled> } {
-  const startedMs = performance.now();
-  const failures: { atMs: number; code: string }[] = [];
-  const pids = new Set<number>();
-  const open = new Set<Promise<void>>();
-  let answers = 0;
-  const once = () =>
-    new Promise<void>((resolve) => {
-      const fail = (error: NodeJS.ErrnoException) => {
-        failures.push({ atMs: Math.round(performance.now() - startedMs), code: error.code ?? error.message });
-        resolve();
-      };
-      get({ host: '127.0.0.1', port, path: '/status', agent: false }, (response) => {
-        let text = '';
-        response.on('data', (more: Buffer) => {
-          text += more;
-        });
-        response.on('error', fail).on('end', () => {
-          answers++;
-          pids.add((JSON.parse(text) as Answer).pid);
-          resolve();
-        });
-      }).on('error', fail);
-    });
-  const timer = setInterval(() => {
-    const one = once().finally(() => open.delete(one));
-    open.add(one);
-  }, everyMs);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await Promise.all(open);
-      return { answers, failures, pids: [...pids] };
-    },
-  };
-}
 
 /** Beside whatever else is tested meanwhile. */
 async function npm(cwd: string, args: readonly string[]): Promise<void> {
