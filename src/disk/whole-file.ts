@@ -34,3 +34,8 @@ export function readWholeFile(path: string, maxBytes = USUAL_MAX_BYTES): { bytes
     closeSync(fd);
   }
 }
+
+/** A group with this user's number is nobody else's: where each user has one, it may write by default. Root's group is root. */
+export function mayOthersWrite({ mode, gid }: Stats): boolean {
+  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && ![0, process.getuid?.()].includes(gid));
+}

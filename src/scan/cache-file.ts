@@ -12,7 +12,7 @@ import { createStreamingHash, hashBytes } from '../disk/hash.ts';
 import type { Globs } from '../disk/list.ts';
 import { locate, locateAll, showPlace, toRoot } from '../disk/raw-path.ts';
 import type { KnownId } from '../disk/stat.ts';
-import { readWholeFile } from '../disk/whole-file.ts';
+import { mayOthersWrite, readWholeFile } from '../disk/whole-file.ts';
 import { writeFileAtomic, writeFileAtomicSync } from '../disk/write-file.ts';
 import { errnoOf } from '../errors.ts';
 import { PAUSE, perform, type Work } from '../steps.ts';
@@ -71,6 +71,7 @@ export function loadCache(
     if (process.getuid !== undefined && whole.stats.uid !== process.getuid()) {
       return unused('it belongs to another user');
     }
+    if (process.getuid !== undefined && mayOthersWrite(whole.stats)) return unused('others may write it');
     bytes = whole.bytes;
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? { cached: null } : unused((error as Error).message);

@@ -1,11 +1,11 @@
-import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDetector, type Detector } from '../../src/change/detector.ts';
 import { hashBytes } from '../../src/disk/hash.ts';
-import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
+import { hasProgram, isPosix, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { makeFifo } from '../helpers/specials.ts';
 import { talkToLoop } from '../helpers/talk.ts';
 import { makeTemp } from '../helpers/temp.ts';
@@ -138,6 +138,15 @@ describe('a cache file is ignored with a note, and the answer is right, where it
     const { now } = Date;
     vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
     expectIgnored('future');
+  });
+
+  onlyWith('permissions', isPosix)('can be written by others, who could say which content a file has', () => {
+    chmodSync(cacheFile, 0o666);
+    try {
+      expectIgnored('others may write it');
+    } finally {
+      chmodSync(cacheFile, 0o600);
+    }
   });
 
   onlyWith('root, for chown', isRoot)('belongs to somebody else', () => {

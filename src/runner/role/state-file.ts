@@ -8,7 +8,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { Histogram } from '../../change/histogram.ts';
-import { readWholeFile } from '../../disk/whole-file.ts';
+import { mayOthersWrite, readWholeFile } from '../../disk/whole-file.ts';
 import { writeFileAtomic } from '../../disk/write-file.ts';
 import { DistprintError, errnoOf, isDistprintError } from '../../errors.ts';
 import type { FileDifference } from '../../manifest/diff.ts';
@@ -275,11 +275,6 @@ export function assertOwnFolder(stateFile: string): void {
   const why = isTheirs ? `belongs to another user (${stats.uid})` : `can be written by others (mode ${toMode(stats)})`;
   const message = `${folder} ${why}, who could forge the state there: give a stateFile in a folder of its own, which is made if it is missing`;
   throw new DistprintError('ERR_DISTPRINT_STATE', message, { path: folder });
-}
-
-/** A group with this user's number is nobody else's: where each user has one, it may write by default. Root's group is root. */
-function mayOthersWrite({ mode, gid }: Stats): boolean {
-  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && ![0, process.getuid?.()].includes(gid));
 }
 
 const toMode = ({ mode }: Stats) => `0${(mode & 0o7777).toString(8)}`;
