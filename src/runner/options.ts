@@ -122,10 +122,13 @@ export interface Settings {
 const DEFAULT_EXIT_STATUS = 75;
 const nothing = () => {};
 
-export const toHooks = (hooks: HostHooks): Required<HostHooks> => ({
-  canHandOff: hooks.canHandOff ?? (() => true),
-  release: hooks.release ?? nothing,
-  resume: hooks.resume ?? nothing,
+const NO_HOOKS: Required<HostHooks> = { canHandOff: () => true, release: nothing, resume: nothing };
+
+/** What is not given stays as it was. */
+export const toHooks = (hooks: HostHooks, before = NO_HOOKS): Required<HostHooks> => ({
+  canHandOff: hooks.canHandOff ?? before.canHandOff,
+  release: hooks.release ?? before.release,
+  resume: hooks.resume ?? before.resume,
 });
 
 /**

@@ -121,9 +121,8 @@ export async function claimRunner(options: RunnerOptions = {}): Promise<Runner> 
 function identifyHost(lockBase: string): ProcessId {
   const refuse = (why: string) => new DistprintError('ERR_DISTPRINT_HOST', `this process can't be a runner: ${why}`);
   if (!isMainThread) throw refuse('claimRunner was called in a worker thread; call it in the main thread');
-  const { permission } = process as { permission?: { has(scope: string): boolean } };
-  if (permission?.has('child') === false)
-    throw refuse('Node runs with --permission and may start no child; add --allow-child-process');
+  if ('permission' in process)
+    throw refuse('Node runs with --permission, under which no state can be flushed to disk (fsync); start it without');
   const me = identifySelf(lockBase);
   if (me === undefined)
     throw refuse(
@@ -206,7 +205,7 @@ function toRunner(running: Running, handoff: Handoff | undefined): Runner {
     token: identity.started.token,
     listen: sockets.listen,
     onHandOff(hooks) {
-      running.hooks = toHooks(hooks);
+      running.hooks = toHooks(hooks, running.hooks);
     },
     ready: (fields = {}) => becomeReady(running, handoff, fields),
     async stop() {
@@ -246,13 +245,16 @@ async function becomeReady(
   }
   await decide(running);
   await journal.tryWrite();
-  settings.log(sayStart(running));
+  settings.log(sayStart(running, handoff));
   const waking = { where: () => whereToListen(running), say: (note: string) => say('events', note) };
   repeat(() => beat(running), settings.intervalMs, stopped.signal, waking);
 }
 
-function sayStart({ identity: { path, started }, situation: { decision } }: Running): string {
-  const what = `watching ${path}, ${[started.version, started.fingerprint].filter(Boolean).join(' ')}`;
+function sayStart({ identity, situation: { decision }, lock }: Running, handoff: Handoff | undefined): string {
+  const { path, started } = identity;
+  const from = handoff?.part === 'exec' ? 'itself' : `process ${handoff?.from.pid}`;
+  const taken = handoff === undefined ? '' : `; took over from ${from}, generation ${lock.holder.generation}`;
+  const what = `watching ${path}, ${[started.version, started.fingerprint].filter(Boolean).join(' ')}${taken}`;
   if (started.handoffDisabled) return `${what}; the operator opted out of hand-offs`;
   return `${what}; strategy ${decision.strategy}: ${decision.reasons.join('; ')}`;
 }

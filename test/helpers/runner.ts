@@ -61,7 +61,7 @@ const runner = await claimRunner({
   },
   resume: () => say({ host: 'resumes' }),
 });
-if (host === 'busy later') runner.onHandOff({ canHandOff: () => false });
+if (host?.endsWith(' later')) runner.onHandOff({ canHandOff: () => host === 'ready later' });
 if (release.endsWith('-hangs')) await new Promise((resolve) => setTimeout(resolve, 60_000));
 await runner.ready(fields);
 say({ release });
@@ -73,7 +73,7 @@ setInterval(() => {}, 1000);
 export interface RunnerSetup extends Omit<RunnerOptions, 'redact'> {
   /** Of the host, in the state. */
   fields?: Record<string, unknown>;
-  host?: 'busy' | 'busy later' | 'stuck' | 'throws' | 'never ends';
+  host?: 'busy' | 'busy later' | 'ready later' | 'stuck' | 'throws' | 'never ends';
   /** It is to keep HAPI's fields in its state. */
   isHapi?: boolean;
   /** A pattern of what is redacted in arguments. */

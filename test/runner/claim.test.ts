@@ -57,6 +57,16 @@ describe('a process', () => {
     });
   });
 
+  it('that Node runs with --permission is refused, whatever it is allowed', async () => {
+    const source = toSource('await claimRunner(options);', { stateFile: makeStateFile() });
+    const flag = Number.parseInt(process.versions.node, 10) < 24 ? '--experimental-permission' : '--permission';
+    const allowed = ['fs-read=*', 'fs-write=*', 'child-process', 'worker', 'addons'].map((what) => `--allow-${what}`);
+    expect(await startProgram(source, [], [process.execPath, flag, ...allowed]).hear()).toEqual({
+      code: 'ERR_DISTPRINT_HOST',
+      message: expect.stringContaining('--permission'),
+    });
+  });
+
   (isRoot ? needs('setpriv', hasProgram('setpriv')) : onlyWith('root', false))(
     'that has no home directory is told what to set',
     async () => {

@@ -81,6 +81,15 @@ describe('a host that is busy', () => {
     expect(heldBack.gate).toBe('idle');
   });
 
+  it('keeps, of its options, what onHandOff leaves out', async () => {
+    const runner = await startRunner({ strategy: 'respawn', host: 'ready later' });
+    runner.upgrade('2.0.0');
+    await until('the new code', () => runner.said.find(({ release }) => release === '2.0.0'));
+    expect(runner.said.filter(({ host }) => host !== undefined)).toEqual([{ host: 'releases' }]);
+    const tookOver = `took over from process ${runner.pid}, generation 2`;
+    await until('it to be logged', () => runner.said.find(({ log }) => log?.includes(tookOver)));
+  });
+
   it('with no answer at all stops no heartbeat, and is taken for busy', async () => {
     const runner = await startRunner({ strategy: 'respawn', host: 'stuck' });
     runner.upgrade('2.0.0');
