@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { packageIn } from '../../fixtures/releases.ts';
 import { isRunnerRunningInstalledVersion } from '../../src/runner/index.ts';
-import { inForm } from '../helpers/long.ts';
+import { inForm, isLong } from '../helpers/long.ts';
 import { needs } from '../helpers/needs.ts';
 import { poll } from './client.ts';
 import { MAJORS, touchAll } from './host.ts';
@@ -145,8 +145,7 @@ describe('respawn on Bun, which passes on no socket', () => {
   });
 });
 
-/** 50 for the long form. */
-const HAND_OFFS = Number(process.env.HAND_OFFS ?? 5);
+const HAND_OFFS = Number(process.env.HAND_OFFS ?? (isLong ? 50 : 5));
 
 describe.concurrent.each(MAJORS)('respawn on Node %s, which passes on its socket', (major) => {
   const node = fetchNode(major);

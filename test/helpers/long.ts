@@ -1,4 +1,4 @@
-const isLong = process.env.DISTPRINT_LONG === '1';
+export const isLong: boolean = process.env.DISTPRINT_LONG === '1';
 
 /**
  * All of them with `DISTPRINT_LONG=1`; else those of the short form, which the gate runs. Stderr says what was left out.
