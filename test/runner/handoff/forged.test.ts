@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { identify, type ProcessId } from '../../../src/platform/process-id.ts';
 import { HANDOFF_VARIABLE, type Handoff } from '../../../src/runner/handoff/protocol.ts';
 import { acquire, readHolder } from '../../../src/runner/role/lock.ts';
 import { lockBaseOf } from '../../../src/runner/role/state-file.ts';
+import { isPosix, onlyWith } from '../../helpers/needs.ts';
 import { launchRunner, startRunner } from '../../helpers/runner.ts';
 import { makeTemp } from '../../helpers/temp.ts';
 
@@ -64,6 +65,21 @@ describe.each(PARTS)('a forged DISTPRINT_HANDOFF that says "%s"', (part) => {
       isHandedOver: false,
       word: null,
     });
+  });
+});
+
+describe('a replacement', () => {
+  onlyWith('a POSIX shell', isPosix)('whose parent hears it, and never grants the lock, gives up', async () => {
+    const stateFile = makeStateFile();
+    const holder = acquire(lockBaseOf(stateFile), me);
+    const wrapper = ['sh', '-c', 'exec "$@" 3>&2', 'sh']; // its reports come with what it prints
+    const other = launchRunner({ stateFile }, { env: forge('replacement', me, 1), wrapper });
+    expect(await other.ended).toBe(1);
+    await expect.poll(other.stderr, { timeout: 12_000 }).toContain('ERR_DISTPRINT_NOT_GRANTED');
+    expect(other.stderr()).toContain(`process ${me.pid} keeps the lock: it granted nothing within 200 ms`);
+    expect(other.stderr()).toContain('{"at":"loaded",');
+    expect(readHolder(lockBaseOf(stateFile))).toEqual(holder);
+    expect(existsSync(stateFile)).toBe(false);
   });
 });
 
