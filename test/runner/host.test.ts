@@ -2,13 +2,15 @@ import { readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeFileAtomicSync } from '../../src/disk/write-file.ts';
+import { toToken } from '../../src/manifest/manifest.ts';
 import { identify } from '../../src/platform/process-id.ts';
 import { readHolder } from '../../src/runner/role/lock.ts';
-import { lockBaseOf } from '../../src/runner/role/state-file.ts';
+import { lockBaseOf, readState } from '../../src/runner/role/state-file.ts';
+import { built, startProgram } from '../helpers/built.ts';
 import { distprint } from '../helpers/cli.ts';
 import { fingerprintOf } from '../helpers/manifest.ts';
 import { launchRunner, startRunner } from '../helpers/runner.ts';
-import { makeTemp } from '../helpers/temp.ts';
+import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { sleep, until } from '../helpers/wait.ts';
 
 describe('an operator who disables the hand-off', () => {
@@ -148,4 +150,47 @@ describe('a host with a state file and a lock of its own', () => {
     expect(stdout).toMatch(new RegExp(`^runner +process ${runner.pid}, generation 1\nport +4711\n`));
     expect(runner.logs()).toEqual([]);
   });
+});
+
+describe('what a runner tells its host', () => {
+  /** Says it, and then, for each line that it is told, what its detector sees. */
+  const toSource = (options: object, probed: object) => `
+    import { createInterface } from 'node:readline';
+    import { claimRunner } from ${JSON.stringify(built('runner/index.js'))};
+    import { createInstalledCliProbe, HAPI } from ${JSON.stringify(built('drop-in.js'))};
+    const say = (what) => console.log(JSON.stringify(what));
+    const runner = await claimRunner({ ...HAPI, ...${JSON.stringify(options)}, log: () => {} });
+    await runner.ready();
+    const { token, detector } = runner;
+    const probed = createInstalledCliProbe(${JSON.stringify(probed)})();
+    say({ token, probed, fingerprint: detector.baseline.fingerprint });
+    for await (const _ of createInterface({ input: process.stdin })) {
+      const { verdict, filesRead } = await runner.detector.check();
+      say({ verdict, filesRead });
+    }`;
+
+  it.each([
+    { kind: 'package', probe: 'packageDir', at: '.' },
+    { kind: 'executable', probe: 'executable', at: 'dist/main' },
+  ] as const)(
+    '$kind, which has no version: the one that it gave, the token of the drop-in, and the detector of the beats',
+    async ({ kind, probe, at }) => {
+      const root = makePackage({ 'package.json': { name: 'host' }, 'dist/main': '1' });
+      const path = join(root, at);
+      const stateFile = join(makeTemp(), 'state/runner.state.json');
+      const options = { path, kind, stateFile, version: '9.9.9', strategy: 'none', intervalMs: 30 };
+      const program = startProgram(toSource(options, { [probe]: path }));
+      const started = fingerprintOf(path, { kind });
+      const token = toToken(started);
+      expect(await program.hear()).toEqual({ token, probed: token, fingerprint: started });
+      const state = () => readState(stateFile);
+      expect(state()).toMatchObject({ startedWithCliVersion: '9.9.9', distprint: { version: '9.9.9', token } });
+
+      writeTree(root, { 'dist/main': '2' });
+      await until('a beat to see it', () => state()?.distprint?.heldBack ?? undefined);
+      await sleep(200); // several beats
+      // They have read the file: one that looked for itself would read it now.
+      expect(await program.ask()).toEqual({ verdict: 'changed', filesRead: 0 });
+    },
+  );
 });
