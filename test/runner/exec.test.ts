@@ -1,14 +1,12 @@
-/** In place, on the Node that runs the tests: on macOS nothing else shows it. On Linux test/e2e has more of it. */
+/** In place: on macOS nothing else shows it. On Linux test/e2e has more of it. */
 
 import { expect } from 'vitest';
-import { isPosix, onlyWith } from '../helpers/needs.ts';
+import { execNode, itWithExec } from '../helpers/exec.ts';
 import { startRunner } from '../helpers/runner.ts';
 import { until } from '../helpers/wait.ts';
 
-const hasExec = isPosix && 'execve' in process;
-
-onlyWith('process.execve', hasExec)('the process becomes the new code, with its PID', async () => {
-  const runner = await startRunner({ strategy: 'exec' });
+itWithExec('the process becomes the new code, with its PID', async () => {
+  const runner = await startRunner({ strategy: 'exec' }, { runtime: execNode });
   runner.upgrade('2.0.0');
   const heir = await until('the new code', () => runner.said.find(({ generation }) => generation === 2));
   expect(heir).toMatchObject({ ready: runner.pid, isHandedOver: true });

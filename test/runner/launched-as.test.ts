@@ -3,9 +3,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readRunnerStatus } from '../../src/runner/index.ts';
 import { built } from '../helpers/built.ts';
+import { execNode, itWithExec } from '../helpers/exec.ts';
 import { plainEnv } from '../helpers/run.ts';
 import { makeTemp, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
@@ -43,11 +44,13 @@ interface Note {
   readonly generation?: number;
 }
 
-const STRATEGIES = 'execve' in process ? (['respawn', 'exec'] as const) : (['respawn'] as const);
+const WAYS = [
+  { strategy: 'respawn', runtime: process.execPath, itHere: it },
+  { strategy: 'exec', runtime: execNode, itHere: itWithExec },
+] as const;
 
-it.each(STRATEGIES)(
-  'is moved to new code by %s; started by hand it still stops the runner that runs',
-  async (strategy) => {
+describe.each(WAYS)('by $strategy', ({ strategy, runtime, itHere }) => {
+  itHere('is moved to new code; started by hand it still stops the runner that runs', async () => {
     const root = makeTemp();
     const [stateFile, journal] = [join(root, 'state/runner.state.json'), join(root, 'journal')];
     const install = (release: number) => writeTree(root, { 'dist/release.js': `export const release = ${release};` });
@@ -62,7 +65,7 @@ it.each(STRATEGIES)(
         : [];
     const start = () => {
       const words = [join(root, 'dist/main.js'), stateFile, strategy, journal];
-      spawn(process.execPath, words, { stdio: 'ignore', detached: true, env: plainEnv });
+      spawn(runtime, words, { stdio: 'ignore', detached: true, env: plainEnv });
     };
     onTestFinished(() => {
       const { isRunning, holder } = readRunnerStatus({ stateFile });
@@ -85,5 +88,5 @@ it.each(STRATEGIES)(
     const third = await serving(3);
     expect(notes().filter(({ ends }) => ends)).toEqual([{ pid: second.pid, release: 2, ends: true }]);
     expect(third).toMatchObject({ release: 2, generation: 3 });
-  },
-);
+  });
+});
