@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readHolder } from '../../src/runner/role/lock.ts';
 import { lockBaseOf, readState } from '../../src/runner/role/state-file.ts';
 import { built, startProgram } from '../helpers/built.ts';
+import { execNode, itWithExec } from '../helpers/exec.ts';
 import { hasProgram, isRoot, needs, onlyWith } from '../helpers/needs.ts';
 import { gone, me, writeRole } from '../helpers/role.ts';
 import { plainEnv, run } from '../helpers/run.ts';
@@ -139,19 +140,23 @@ describe('the state file', () => {
   });
 });
 
-describe('a release() that fails', () => {
-  it.each([
-    ['throws', 'throws', /failed.*release threw Error: not now/],
-    ['never ends', 'never ends', /failed.*release took longer than 300 ms/],
+describe.each([
+  { strategy: 'respawn', runtime: process.execPath, itHere: it },
+  { strategy: 'exec', runtime: execNode, itHere: itWithExec },
+] as const)('a release() that fails, before $strategy', ({ strategy, runtime, itHere }) => {
+  itHere.each([
+    ['throws', /failed.*release threw Error: not now/],
+    ['never ends', /failed.*release took longer than 300 ms/],
   ] as const)(
     'because it %s fails the hand-off: the host resumes, and the old process keeps the lock',
-    async (_, host, says) => {
-      const runner = await startRunner({ strategy: 'respawn', host, hookTimeoutMs: 300 });
+    async (host, says) => {
+      const runner = await startRunner({ strategy, host, hookTimeoutMs: 300 }, { runtime });
       runner.upgrade('2.0.0');
       await until('the hand-off to fail', () => runner.logs().find((line) => says.test(line)));
       expect(runner.said.flatMap(({ host: said }) => said ?? [])).toEqual(['releases', 'resumes']);
       expect(readHolder(lockBaseOf(runner.stateFile))).toMatchObject({ process: { pid: runner.pid }, generation: 1 });
       await runner.beats(2);
+      expect(runner.said.flatMap(({ release }) => release ?? [])).toEqual(['1.0.0']);
     },
   );
 });
