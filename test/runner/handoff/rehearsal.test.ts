@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fetchBun } from '../../e2e/tools.ts';
 import { built } from '../../helpers/built.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
+import { onlyWith } from '../../helpers/needs.ts';
 import { type RunnerProgram, type RunnerSetup, startRunner } from '../../helpers/runner.ts';
 import { makeTemp, writeTree } from '../../helpers/temp.ts';
 import { until } from '../../helpers/wait.ts';
@@ -39,7 +42,8 @@ const runner = await claimRunner({
 if (!runner.isRehearsal) trace({ did: 'start the scheduler' });
 const server = createServer((_, response) => response.end(fault === 'answers wrongly' ? 'oops' : 'served'));
 await runner.listen(server, { host: '127.0.0.1', port: Number(process.env.PORT) });
-await runner.listen(createServer(), { path: join(folder, 'daemon.sock') });
+const named = createServer((_, response) => response.end(String(process.pid)));
+await runner.listen(named, { path: join(folder, 'daemon.sock') });
 if (fault === 'hangs') await new Promise((resolve) => setTimeout(resolve, 60_000));
 if (fault === 'throws') throw new Error('not today');
 await runner.ready();
@@ -63,7 +67,7 @@ function install(root: string, version: string, fault: string | null = null): vo
   });
 }
 
-async function start(setup: RunnerSetup = {}) {
+async function start(setup: RunnerSetup = {}, runtime = process.execPath) {
   const root = makeTemp();
   install(root, '1.0.0');
   const folder = makeTemp();
@@ -71,7 +75,7 @@ async function start(setup: RunnerSetup = {}) {
   const stateFile = join(folder, 'state/runner.state.json');
   const temp = makeTemp();
   const env = { PORT: String(port), TMPDIR: temp };
-  const runner = await startRunner({ strategy: 'respawn', stateFile, ...setup }, { root, env });
+  const runner = await startRunner({ strategy: 'respawn', stateFile, ...setup }, { root, env, runtime });
   const traced = () =>
     readFileSync(join(folder, 'trace'), 'utf8')
       .trim()
@@ -80,14 +84,32 @@ async function start(setup: RunnerSetup = {}) {
   return { runner, root, folder, temp, port, traced };
 }
 
+/** Who answers on a Unix socket. */
+const askPath = (socketPath: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const asked = get({ socketPath, agent: false }, (response) => {
+      response.setEncoding('utf8').once('data', resolve);
+    });
+    asked.on('error', reject);
+  });
+
+const bun = process.platform === 'linux' ? fetchBun() : undefined;
+const RUNTIMES = [
+  { name: 'Node', runtime: process.execPath, itHere: it },
+  { name: 'Bun', runtime: bun as string, itHere: onlyWith('Bun, on Linux', bun !== undefined) },
+];
+
 const readTried = (runner: RunnerProgram) => until('the failure', () => runner.state().distprint.tried ?? undefined);
 
-describe('a host that can be rehearsed', () => {
-  it('is, on a port and a path of its own, with nothing done twice; then it takes over', async () => {
-    const { runner, root, folder, port, traced } = await start();
+describe.each(RUNTIMES)('a host that can be rehearsed, on $name', ({ runtime, itHere }) => {
+  itHere('is, on a port and a path of its own, with nothing done twice; then it takes over', async () => {
+    const { runner, root, folder, port, traced } = await start({}, runtime);
+    const path = join(folder, 'daemon.sock');
+    expect(await askPath(path)).toBe(String(runner.pid));
     install(root, '2.0.0');
     expect(await runner.ended).toBe(0);
-    await until('the new release', () => runner.said.find(({ generation }) => generation === 2));
+    const heir = await until('the new release', () => runner.said.find(({ generation }) => generation === 2));
+    expect(await askPath(path)).toBe(String(heir.ready));
     const [probed, ...others] = traced().filter((each) => each.probed !== undefined);
     expect(others).toEqual([]);
     expect(probed).toMatchObject({
@@ -107,7 +129,9 @@ describe('a host that can be rehearsed', () => {
     await until('no temporary file', () => readdirSync(join(folder, 'state')).length === 2 || undefined);
     expect(runner.state().distprint.handOffs).toHaveLength(1);
   });
+});
 
+describe('a host that can be rehearsed', () => {
   it.each([
     ['hangs', /did not say "rehearsed" within 4000 ms/],
     ['throws', /not today/],
