@@ -1,4 +1,13 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { whyNotDirectory, whyNotExecutable } from '../../src/platform/executable.ts';
@@ -58,6 +67,17 @@ describe('what can not be executed is told apart', () => {
     expect(loader).toMatch(/ld-/);
     bytes.write('/gone', at);
     expect(whyNotExecutable(makeFile(bytes))).toMatch(/its loader: ENOENT/);
+  });
+
+  onLinux.each([
+    ['class', 4, [1]],
+    ['order of bytes', 5, [2]],
+    ['machine', 18, [243, 0]],
+  ])('where it is of another %s', (_, at, other) => {
+    const bytes = readFileSync('/bin/sh');
+    expect(whyNotExecutable(makeFile(bytes))).toBeNull();
+    bytes.set(other, at);
+    expect(whyNotExecutable(makeFile(bytes))).toMatch(/of another machine/);
   });
 });
 

@@ -7,7 +7,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { statOrNothing } from '../../disk/stat.ts';
 import { DistprintError } from '../../errors.ts';
-import { OTHER_FORMAT } from '../../platform/elf.ts';
+import { OTHER_FORMAT, OTHER_MACHINE } from '../../platform/elf.ts';
 import { whyNotExecutable } from '../../platform/executable.ts';
 import { isPath, listProgramEndings, readVariable } from '../../platform/paths.ts';
 import { escapeControls } from '../../runner/log.ts';
@@ -26,7 +26,8 @@ export function findProgram(word: string, env: NodeJS.ProcessEnv, cwd: string): 
   if (found === undefined) throw whyNone(word, candidates);
   const problem = whyNotExecutable(found);
   // A file that may be executed and not read can't be examined.
-  if (problem?.startsWith('it') && problem !== OTHER_FORMAT) throw unsupported(found, `can't be executed: ${problem}`);
+  const isForKernel = problem === OTHER_FORMAT || problem === OTHER_MACHINE;
+  if (problem?.startsWith('it') && !isForKernel) throw unsupported(found, `can't be executed: ${problem}`);
   return found;
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram } from '../../../src/cli/run/find-program.ts';
@@ -194,6 +194,14 @@ describe('findProgram', () => {
     expect(find('tool', '', c)).toBe(join(c, 'tool')); // an empty entry is the working directory
     expect(find('./tool', a, c)).toBe(join(c, 'tool'));
     expect(find('sh')).toMatch(/^\/(?:usr\/)?bin\/sh$/); // without PATH
+  });
+
+  itOnPosix('leaves another machine to the kernel, which may know it', () => {
+    const cwd = makeTemp();
+    const bytes = readFileSync('/bin/sh');
+    bytes.set([243, 0], 18); // e_machine: RISC-V
+    writeFileSync(join(cwd, 'emulated'), bytes, { mode: 0o755 });
+    expect(find('./emulated', undefined, cwd)).toBe(join(cwd, 'emulated'));
   });
 
   it.each([
