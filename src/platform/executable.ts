@@ -3,6 +3,7 @@
  * @module
  */
 
+import { spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { platform } from './index.ts';
 
@@ -19,6 +20,21 @@ export function whyNotExecutable(file: string | Buffer): string | null {
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+/** It says its version within some milliseconds. One that doesn't was started all the same. */
+const SAYS_VERSION_MS = 1_000;
+
+/**
+ * Why the kernel doesn't start a runtime; null where it does. Only the kernel knows of all who have it open for writing, and it says so
+ * to whoever starts it.
+ */
+export function whyNotStarted(runtime: string, cwd: string): string | null {
+  const options = { cwd, stdio: 'ignore', timeout: SAYS_VERSION_MS, killSignal: 'SIGKILL' } as const;
+  const { error } = spawnSync(runtime, ['--version'], options);
+  const { code, message = '' }: Partial<NodeJS.ErrnoException> = error ?? {};
+  if (error === undefined || code === 'ETIMEDOUT') return null;
+  return code === 'ETXTBSY' ? `somebody still has it open for writing: ${message}` : message;
 }
 
 /** Why nothing can be started there; null where it can. */

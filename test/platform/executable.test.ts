@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { whyNotDirectory, whyNotExecutable } from '../../src/platform/executable.ts';
+import { whyNotDirectory, whyNotExecutable, whyNotStarted } from '../../src/platform/executable.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
 import { makeTemp } from '../helpers/temp.ts';
 
@@ -79,6 +79,21 @@ describe('what can not be executed is told apart', () => {
     bytes.set(other, at);
     expect(whyNotExecutable(makeFile(bytes))).toMatch(/of another machine/);
   });
+});
+
+onPosix('a runtime is started as soon as nobody has it open for writing', () => {
+  const folder = makeTemp();
+  const runtime = join(folder, 'runtime');
+  copyFileSync(process.execPath, runtime);
+  const fd = openSync(runtime, 'r+');
+  expect(whyNotStarted(runtime, folder)).toMatch(/open for writing: .*ETXTBSY/);
+  closeSync(fd);
+  expect(whyNotStarted(runtime, folder)).toBeNull();
+  expect(whyNotStarted(join(folder, 'gone'), folder)).toMatch(/ENOENT/);
+});
+
+onPosix('a runtime that neither says its version nor ends was started', () => {
+  expect(whyNotStarted(makeFile("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n"), '/')).toBeNull();
 });
 
 describe('a working directory', () => {

@@ -20,7 +20,7 @@ import {
   typedDirectory,
 } from '../../change/running-program.ts';
 import { toFsPath, toRaw, writePath } from '../../disk/raw-path.ts';
-import { whyNotDirectory, whyNotExecutable } from '../../platform/executable.ts';
+import { whyNotDirectory, whyNotExecutable, whyNotStarted } from '../../platform/executable.ts';
 import { platform } from '../../platform/index.ts';
 import { readEnvironment, readWorkingDirectory } from '../../platform/proc.ts';
 import { quoteForShell } from '../../platform/shell.ts';
@@ -127,7 +127,10 @@ export function spawnAlike(
 /** Why this process can't be launched again in place just now, as far as that can be told; null where it can. */
 export function whyNoExec(asked: Launch = getLaunch()): string | null {
   const { file, cwd } = asked;
-  return whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd)) ?? whyNoShell(asked);
+  const problem = whyNotExecutable(toFsPath(file)) ?? whyNotDirectory(toFsPath(cwd)) ?? whyNoShell(asked);
+  // A program that is in its executable knows no `--version`: it would run.
+  if (problem !== null || isExecutableItself() || !isText(file) || !isText(cwd)) return problem;
+  return whyNotStarted(toText(file), toText(cwd));
 }
 
 /**
