@@ -16,7 +16,10 @@ it('a replacement says that it is not proven, and distprint status with it, unti
     return pid !== runner.pid && distprint.ready ? distprint : undefined;
   });
   expect(own).toMatchObject({ generation: 2, handingOff: { step: 'serve', target: fingerprintOf(runner.root) } });
+  const { pid } = runner.state();
+  process.kill(pid, 'SIGSTOP'); // status may take its time to start
   const unproven = await ask('status', runner.stateFile);
+  process.kill(pid, 'SIGCONT');
   expect(unproven).toMatchObject({ code: 1, stdout: expect.stringMatching(/under way: serve, .*not proven yet/) });
   await until('its proof', () => runner.state().distprint.handingOff === null || undefined);
   expect(await ask('status', runner.stateFile)).toMatchObject({ code: 0 });
