@@ -110,6 +110,7 @@ export async function runInWine(
   const [code] = await once(child, 'exit');
   clearTimeout(end);
   clearInterval(showing);
+  spawnSync('wineserver', ['-k'], { env }); // its services would live on
   show();
   for (const { fd } of streams) closeSync(fd);
   return code;
