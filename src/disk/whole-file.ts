@@ -35,7 +35,11 @@ export function readWholeFile(path: string, maxBytes = USUAL_MAX_BYTES): { bytes
   }
 }
 
-/** A group with this user's number is nobody else's: where each user has one, it may write by default. Root's group is root. */
+/**
+ * A group with this user's number is nobody else's: where each user has one, it may write by default. Root's group is root.
+ * False where there are no users: a mode says nothing there.
+ */
 export function mayOthersWrite({ mode, gid }: Stats): boolean {
-  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && ![0, process.getuid?.()].includes(gid));
+  if (process.getuid === undefined) return false;
+  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && ![0, process.getuid()].includes(gid));
 }

@@ -252,9 +252,11 @@ async function becomeReady(
 
 function sayStart({ identity, situation: { decision }, lock }: Running, handoff: Handoff | undefined): string {
   const { path, started } = identity;
-  const from = handoff?.part === 'exec' ? 'itself' : `process ${handoff?.from.pid}`;
-  const taken = handoff === undefined ? '' : `; took over from ${from}, generation ${lock.holder.generation}`;
+  const taken =
+    handoff === undefined ? '' : `; took over from ${sayFrom(handoff)}, generation ${lock.holder.generation}`;
   const what = `watching ${path}, ${[started.version, started.fingerprint].filter(Boolean).join(' ')}${taken}`;
   if (started.handoffDisabled) return `${what}; the operator opted out of hand-offs`;
   return `${what}; strategy ${decision.strategy}: ${decision.reasons.join('; ')}`;
 }
+
+const sayFrom = ({ part, from }: Handoff) => (part === 'exec' ? 'itself' : `process ${from.pid}`);

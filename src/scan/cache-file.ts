@@ -71,7 +71,7 @@ export function loadCache(
     if (process.getuid !== undefined && whole.stats.uid !== process.getuid()) {
       return unused('it belongs to another user');
     }
-    if (process.getuid !== undefined && mayOthersWrite(whole.stats)) return unused('others may write it');
+    if (mayOthersWrite(whole.stats)) return unused('others may write it');
     bytes = whole.bytes;
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? { cached: null } : unused((error as Error).message);

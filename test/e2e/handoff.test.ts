@@ -145,7 +145,7 @@ describe('respawn on Bun, which passes on no socket', () => {
   });
 });
 
-const HAND_OFFS = Number(process.env.HAND_OFFS ?? (isLong ? 50 : 5));
+const HAND_OFFS = isLong ? 50 : 5;
 
 describe.concurrent.each(MAJORS)('respawn on Node %s, which passes on its socket', (major) => {
   const node = fetchNode(major);

@@ -220,7 +220,7 @@ export function readState(path: string): RunnerState | null {
     const { bytes, stats } = readWholeFile(path, MAX_BYTES);
     if (process.getuid !== undefined && stats.uid !== process.getuid())
       throw refuse(`belongs to another user (${stats.uid})`);
-    if (process.getuid !== undefined && mayOthersWrite(stats))
+    if (mayOthersWrite(stats))
       throw refuse(`can be written by others (mode ${toMode(stats)}): remove it, or take that right from them`);
     text = bytes.toString('utf8');
   } catch (error) {
