@@ -7,8 +7,8 @@ import { writeSync } from 'node:fs';
 import { writeText } from '../disk/raw-path.ts';
 
 /**
- * A message on one line, with nothing that a terminal would obey, or that turns its direction: names and versions come from a package.json, and a newline in one
- * could forge a line of its own.
+ * A message on one line, with nothing that a terminal would obey, or that turns its direction: names and versions come from a
+ * package.json, and a newline in one could forge a line of its own.
  */
 export const escapeControls = (message: string) => message.replace(/[\p{Cc}\p{Bidi_Control}]/gu, writeText);
 

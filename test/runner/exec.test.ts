@@ -11,5 +11,6 @@ itWithExec('the process becomes the new code, with its PID', async () => {
   const heir = await until('the new code', () => runner.said.find(({ generation }) => generation === 2));
   expect(heir).toMatchObject({ ready: runner.pid, isHandedOver: true });
   expect(runner.said.findLast(({ release }) => release !== undefined)).toEqual({ release: '2.0.0' });
+  expect(runner.said.some(({ log }) => log?.includes('; took over from itself, generation 2;'))).toBe(true);
   expect(runner.isAlive()).toBe(true);
 });
