@@ -21,12 +21,12 @@ const log = (line) => appendFileSync(journal, line + '\\n');
 utimesSync(fileURLToPath(import.meta.url), new Date(), new Date());
 const options = { stateFile, strategy: 'respawn', intervalMs: 30, settleMs: 100, proveMs: 100 };
 const runner = await claimRunner({ ...options, log });
-await runner.ready();
-log('ready: ' + process.pid);
 process.on('SIGTERM', async () => {
   await runner.stop();
   process.exit(0);
 });
+await runner.ready();
+log('ready: ' + process.pid);
 setInterval(() => {}, 1000);
 `;
 
