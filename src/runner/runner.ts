@@ -55,8 +55,8 @@ export interface Runner {
    */
   ready(fields?: Record<string, unknown>): Promise<void>;
   /**
-   * Ends the heartbeat, and a hand-off under way. Await it before the process ends on its own account: it resolves when no state is
-   * being written any more.
+   * Ends the heartbeat, and a hand-off under way. Call it first when the process is asked to end: a hand-off may make it new code
+   * meanwhile. Await it before the process ends: it resolves when no state is being written any more.
    */
   stop(): Promise<void>;
 }

@@ -12,6 +12,7 @@ import cluster from 'node:cluster';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   executablePath,
   isExecutableItself,
@@ -135,12 +136,26 @@ export function whyNoExec(asked: Launch = getLaunch()): string | null {
 
 /**
  * Becomes a process launched in the same way, keeping PID, children and stdio. Doesn't return.
+ * @param stopped aborted when this process is to end; then it does, and becomes nobody
  * @throws what speaks against it; what execve(2) failed with, where the runtime survives that
  */
-export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): never {
-  if (execve === undefined) throw new Error('this runtime has no process.execve');
-  const problem = whyNoExec({ file, argv, cwd, env, umask });
+export async function execAlike(asked: Launch, extra: ExtraEnv, stopped: AbortSignal): Promise<never> {
+  const problem = whyNoExec(asked);
   if (problem !== null) throw new Error(problem);
+  await hearSignals();
+  stopped.throwIfAborted();
+  return execNow(asked, extra);
+}
+
+/** The checks took milliseconds. A signal that came meanwhile reaches the host now: after exec, nobody would know of it. */
+async function hearSignals(): Promise<void> {
+  await setImmediate(); // may still be of the turn that this was called in
+  await setImmediate();
+}
+
+function execNow({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): never {
+  if (execve === undefined) throw new Error('this runtime has no process.execve');
+  const hearAgain = stopHearing();
   const before = { umask: process.umask(umask), cwd: process.cwd() };
   try {
     if (!isAllText({ file, argv, cwd, env })) {
@@ -152,8 +167,21 @@ export function execAlike({ file, argv, cwd, env, umask }: Launch, extra: ExtraE
   } catch (error) {
     process.umask(before.umask);
     process.chdir(before.cwd);
+    hearAgain();
     throw error;
   }
+}
+
+const ASK_TO_END = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
+
+/** From here on the host hears no signal. One that asks to end ends this process, as it would end the new one at its start. */
+function stopHearing(): () => void {
+  const heard = ASK_TO_END.map((signal) => [signal, process.rawListeners(signal)] as const);
+  for (const [signal] of heard) process.removeAllListeners(signal);
+  return () => {
+    for (const [signal, listeners] of heard)
+      for (const listener of listeners) process.on(signal, listener as NodeJS.SignalsListener);
+  };
 }
 
 const SHELL = '/bin/sh';

@@ -71,10 +71,11 @@ export async function handOff(old: Predecessor, strategy: Exclude<Strategy, 'non
     await old.release();
     await assertStill(old, target); // releasing may take seconds
     await old.stopWriting(); // a write cut off by exec or exit leaves its temporary file
+    old.stopped.throwIfAborted(); // whoever stopped the runner ends the process, with a status of its own
     if (strategy === 'exit') process.exit(old.exitStatus);
-    return become(old);
+    return await become(old);
   } catch (error) {
-    await old.resume();
+    if (!old.stopped.aborted) await old.resume();
     throw toFailure(error);
   }
 }
@@ -111,10 +112,10 @@ function assertIsTarget({ fingerprint, doubt }: Extract<Report, { at: 'loaded' }
 }
 
 /** PID, stdio and children stay. All other descriptors close, listening sockets too. */
-function become(old: Predecessor): never {
+async function become(old: Predecessor): Promise<never> {
   try {
     const told: Handoff = { ...toHandoff(old, 'exec'), children: listChildren('self') };
-    return execAlike(getLaunch(), { [HANDOFF_VARIABLE]: JSON.stringify(told) });
+    return await execAlike(getLaunch(), { [HANDOFF_VARIABLE]: JSON.stringify(told) }, old.stopped);
   } catch (error) {
     throw new HandoffFailure(`it can't be executed: ${(error as Error).message}`, { cause: error });
   }
