@@ -2,10 +2,11 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../src/manifest/manifest.ts';
+import { built } from './helpers/built.ts';
 import { itWithLinks } from './helpers/links.ts';
 import { fingerprintOf } from './helpers/manifest.ts';
-import { nodeCommand, run } from './helpers/run.ts';
-import { loopChild, talk, writeProgram } from './helpers/talk.ts';
+import { run } from './helpers/run.ts';
+import { loopUrl, talk, writeProgram } from './helpers/talk.ts';
 import { makeTemp } from './helpers/temp.ts';
 import { makeSharedTemp, writePackage } from './helpers/tree.ts';
 import { sleep, until } from './helpers/wait.ts';
@@ -37,7 +38,7 @@ writePackage(join(temp, 'again'), { 'package.json': { name: 'somebody-else', ver
 beforeAll(() => sleep(2_100)); // so that all of it has settled
 
 async function tokenSaidBy(...entry: string[]): Promise<number | undefined> {
-  const { ask, end } = await talk([...nodeCommand, ...entry]);
+  const { ask, end } = await talk([process.execPath, ...entry]);
   const { token } = await ask({ do: 'installed' });
   await end();
   return token;
@@ -55,7 +56,7 @@ describe('without arguments it is the token of the package around the running en
 
   it('started by a path that Node completes', async () => {
     const root = writePackage(join(temp, 'completed'), { 'package.json': { name: 'host' }, 'dist/x': '' });
-    const script = `import(${JSON.stringify(loopChild)});`;
+    const script = `import(${JSON.stringify(loopUrl)});`;
     writeFileSync(join(root, 'dist/cli.js'), script);
     writeFileSync(join(root, 'dist/index.js'), script);
     await sleep(2_100);
@@ -70,7 +71,7 @@ describe('without arguments it is the token of the package around the running en
   itWithLinks(
     'behind a link to a directory that a deployment swaps: the token of the new release, once settled',
     async () => {
-      const { ask } = await talk([...nodeCommand, join(temp, 'app/current/dist/cli.mjs')]);
+      const { ask } = await talk([process.execPath, join(temp, 'app/current/dist/cli.mjs')]);
       const [one, two] = releases as [string, string];
       expect(await ask({ do: 'installed' })).toEqual({ token: tokenOf(one) });
       symlinkSync('releases/2.0.0', join(temp, 'app/next'));
@@ -85,7 +86,7 @@ describe('without arguments it is the token of the package around the running en
   );
 
   it('that is away for a moment: the last one, and never that of the package above', async () => {
-    const { ask } = await talk([...nodeCommand, join(reinstalled, 'dist/cli.mjs')]);
+    const { ask } = await talk([process.execPath, join(reinstalled, 'dist/cli.mjs')]);
     const token = tokenOf(reinstalled);
     expect(await ask({ do: 'installed' })).toEqual({ token });
     renameSync(reinstalled, `${reinstalled}.away`);
@@ -96,7 +97,7 @@ describe('without arguments it is the token of the package around the running en
 
   it('that was removed before the first call: undefined', async () => {
     const root = writeHost('removed/node_modules/host', '1.0.0');
-    const { ask } = await talk([...nodeCommand, join(root, 'dist/cli.mjs')]);
+    const { ask } = await talk([process.execPath, join(root, 'dist/cli.mjs')]);
     rmSync(root, { recursive: true });
     expect(await ask({ do: 'installed' })).toEqual({});
     expect(await ask({ do: 'installed' })).toEqual({});
@@ -104,19 +105,19 @@ describe('without arguments it is the token of the package around the running en
 });
 
 describe('without arguments it is undefined', () => {
-  const source = JSON.stringify(new URL('../src/drop-in.ts', import.meta.url).href);
+  const source = JSON.stringify(built('drop-in.js'));
   const script = `import(${source}).then((d) => console.log(d.getInstalledCliMtimeMs(), d.getInstalledCliMtimeMs()));`;
 
   it('for node -e and for a script from stdin, which come from no package', async () => {
     const expected = { code: 0, stdout: 'undefined undefined\n', stderr: '' };
-    expect(await run([...nodeCommand, '-e', script], { cwd: host })).toEqual(expected);
-    expect(await run([...nodeCommand, '-e', script, join(host, 'dist/cli.mjs')])).toEqual(expected);
-    expect(await run([...nodeCommand, '-'], { cwd: host, input: script })).toEqual(expected);
+    expect(await run([process.execPath, '-e', script], { cwd: host })).toEqual(expected);
+    expect(await run([process.execPath, '-e', script, join(host, 'dist/cli.mjs')])).toEqual(expected);
+    expect(await run([process.execPath, '-'], { cwd: host, input: script })).toEqual(expected);
   });
 
   it('for a script that no package is around', async () => {
     const lonely = join(makeTemp(), 'lonely.mjs');
     writeFileSync(lonely, script);
-    expect(await run([...nodeCommand, lonely])).toEqual({ code: 0, stdout: 'undefined undefined\n', stderr: '' });
+    expect(await run([process.execPath, lonely])).toEqual({ code: 0, stdout: 'undefined undefined\n', stderr: '' });
   });
 });

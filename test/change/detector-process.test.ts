@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { buildManifestSync } from '../../src/manifest/build.ts';
 import { canLink } from '../helpers/links.ts';
 import { isPosix, onlyWith } from '../helpers/needs.ts';
-import { nodeCommand } from '../helpers/run.ts';
 import { type Answer, talk, talkToLoop, writeProgram } from '../helpers/talk.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { asOrdinaryUser, itAsUser } from '../helpers/user.ts';
@@ -31,7 +30,7 @@ describe('a program that looks at itself', () => {
     writeProgram(join(root, 'dist/cli.mjs'));
     const bin = join(makeTemp(), 'cli.mjs');
     if (canLink) symlinkSync(join(root, 'dist/cli.mjs'), bin);
-    return { root, program: await talk([...nodeCommand, ...flags, canLink ? bin : join(root, 'dist/cli.mjs')]) };
+    return { root, program: await talk([process.execPath, ...flags, canLink ? bin : join(root, 'dist/cli.mjs')]) };
   }
   /** As an installer does: the loaded code stays as it was. */
   const rewrite = (root: string) => writeFileSync(join(root, 'dist/a.js'), 'ALPHA');
@@ -39,7 +38,7 @@ describe('a program that looks at itself', () => {
   itWithoutCase('is found, and doubted, however its path is spelled', async () => {
     const root = makePackage(files);
     writeProgram(join(root, 'dist/cli.mjs'));
-    const program = await talk([...nodeCommand, join(root.toUpperCase(), 'DIST/cli.mjs')]);
+    const program = await talk([process.execPath, join(root.toUpperCase(), 'DIST/cli.mjs')]);
     rewrite(root);
     await program.ask({ do: 'create', options: { path: root, settleMs: 200 } });
     expect(await settledIn(program)).toMatchObject({

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished } from 'vitest';
 import type { Check } from '../../src/change/detector.ts';
+import { built } from '../helpers/built.ts';
 import { isRoot, needs, onlyWith, succeeds } from '../helpers/needs.ts';
-import { nodeCommand } from '../helpers/run.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { until } from '../helpers/wait.ts';
 
@@ -19,10 +19,8 @@ const SETTLE_MS = 100;
 /** For a look, on a busy machine. */
 const SLACK_MS = 1_500;
 
-const source = (name: string) => JSON.stringify(new URL(`../../src/change/${name}.ts`, import.meta.url).href);
 const PROGRAM = `
-import { createDetector } from ${source('detector')};
-import { startHeartbeat } from ${source('heartbeat')};
+import { createDetector, startHeartbeat } from ${JSON.stringify(built('index.js'))};
 const say = (what) => console.log(JSON.stringify(what));
 setInterval(() => {}, 1_000);
 startHeartbeat({
@@ -39,7 +37,7 @@ function start(launcher: readonly string[] = []) {
   const root = makePackage({ 'dist/a.js': 'alpha', 'dist/deep/b.js': 'beta' });
   const program = join(makeTemp(), 'program.mjs');
   writeFileSync(program, PROGRAM);
-  const [file = '', ...words] = [...launcher, ...nodeCommand, program, root];
+  const [file = '', ...words] = [...launcher, process.execPath, program, root];
   const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('close', resolve));
   onTestFinished(async () => {

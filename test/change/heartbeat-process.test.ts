@@ -2,18 +2,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Check } from '../../src/change/detector.ts';
 import { startHeartbeat } from '../../src/change/heartbeat.ts';
-import { nodeCommand, type Ran, run } from '../helpers/run.ts';
+import { built } from '../helpers/built.ts';
+import { type Ran, run } from '../helpers/run.ts';
 import { makePackage, makeTemp, writeTree } from '../helpers/temp.ts';
 import { sleep, until } from '../helpers/wait.ts';
-
-const source = (name: string) => JSON.stringify(new URL(`../../src/change/${name}.ts`, import.meta.url).href);
 
 /** Runs a program of its own that has a detector on a package and whatever `body` does with it. */
 function runProgram(body: string): Promise<Ran> {
   const program = join(makeTemp(), 'program.mjs');
-  const head = `import { createDetector } from ${source('detector')}; import { startHeartbeat } from ${source('heartbeat')};`;
+  const head = `import { createDetector, startHeartbeat } from ${JSON.stringify(built('index.js'))};`;
   writeTree(join(program, '..'), { 'program.mjs': `${head}\nconst path = process.argv[2];\n${body}` });
-  return run([...nodeCommand, program, makePackage({ 'dist/a.js': 'alpha' })]);
+  return run([process.execPath, program, makePackage({ 'dist/a.js': 'alpha' })]);
 }
 
 describe('a process', () => {

@@ -7,7 +7,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createDetector } from '../../src/change/detector.ts';
 import { isRacy, latestOf } from '../../src/disk/stat.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
-import { nodeCommand } from '../helpers/run.ts';
 import { itWithDisk } from '../helpers/small-disk.ts';
 import { talk, writeProgram } from '../helpers/talk.ts';
 import { makeTemp, writeTree } from '../helpers/temp.ts';
@@ -60,7 +59,7 @@ describe('on a disk of such times', () => {
       const ask = async (startedMs: number) => {
         const clock = `Object.defineProperty(performance, 'timeOrigin', { value: ${startedMs} })`;
         const preload = ['--import', `data:text/javascript,${encodeURIComponent(clock)}`];
-        const program = await talk([...nodeCommand, ...preload, join(root, 'dist/cli.mjs')]);
+        const program = await talk([process.execPath, ...preload, join(root, 'dist/cli.mjs')]);
         await program.ask({ do: 'create', options: { path: root, settleMs: 1 } });
         return until('a settled verdict', async () => {
           const answer = await program.ask({ do: 'check' });

@@ -3,17 +3,63 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { Command } from './loop-child.ts';
-import { nodeCommand, type RunOptions } from './run.ts';
+import type { DetectorOptions } from '../../src/change/detector.ts';
+import type { InstalledCliProbeOptions } from '../../src/drop-in.ts';
+import { built } from './built.ts';
+import type { RunOptions } from './run.ts';
 
-export const loopChild: string = new URL('./loop-child.ts', import.meta.url).href;
+type Command =
+  | { do: 'create'; options: DetectorOptions }
+  | { do: 'check' | 'checkSync' | 'fill' | 'empty' | 'installed' }
+  | { do: 'probe'; options: InstalledCliProbeOptions };
+
+/** Does as it is told, a line of JSON at a time, and answers each with one. */
+const LOOP = `
+import { closeSync, openSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createInstalledCliProbe, getInstalledCliMtimeMs } from ${JSON.stringify(built('drop-in.js'))};
+import { createDetector } from ${JSON.stringify(built('index.js'))};
+
+const held = [];
+let detector;
+
+function fill() {
+  try {
+    for (;;) held.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    if (error.code !== 'EMFILE') throw error;
+  }
+}
+
+const answers = {
+  create({ options }) {
+    detector = createDetector(options);
+    return { fingerprint: detector.baseline.fingerprint, notes: detector.notes };
+  },
+  check: async () => ({ ...(await detector.check()), notes: detector.notes }),
+  checkSync: () => ({ ...detector.checkSync(), notes: detector.notes }),
+  fill,
+  empty: () => held.splice(0).forEach((fd) => closeSync(fd)),
+  installed: () => ({ token: getInstalledCliMtimeMs() }),
+  probe: ({ options }) => ({ token: createInstalledCliProbe(options)() }),
+};
+
+process.stdout.write('"ready"\\n');
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  const answer = await Promise.resolve(command).then(answers[command.do]).catch((error) => ({ threw: String(error) }));
+  process.stdout.write(JSON.stringify(answer ?? null) + '\\n');
+}
+`;
+
+/** The loop, for a program to import: it is no part of what it looks at. */
+export const loopUrl = `data:text/javascript,${encodeURIComponent(LOOP)}`;
 
 /** Writes a program that does as it is told, as the entry script of a package. */
 export function writeProgram(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `import ${JSON.stringify(loopChild)};\n`);
+  writeFileSync(path, `import ${JSON.stringify(loopUrl)};\n`);
 }
 
 export interface Answer {
@@ -51,6 +97,6 @@ export async function talk(command: readonly string[], options: RunOptions = {})
   };
 }
 
-/** The loop itself, which is no part of what it looks at. */
+/** The loop alone. */
 export const talkToLoop = (options: RunOptions = {}, launcher: readonly string[] = []) =>
-  talk([...launcher, ...nodeCommand, fileURLToPath(loopChild)], options);
+  talk([...launcher, process.execPath, '--input-type=module', '-e', LOOP], options);

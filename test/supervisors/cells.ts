@@ -1,6 +1,6 @@
 /** Which cells there are, and what each goes through. Scenarios 1 and 2, and being stopped, are for all. */
 
-import { RUNTIMES, type Runtime } from './ground.ts';
+import { IN_A_ROW, RUNTIMES, type Runtime } from './ground.ts';
 import type { Row } from './matrix.ts';
 import type { Variant } from './systemd.ts';
 
@@ -42,11 +42,11 @@ function extraOf(variant: Variant, runtime: Runtime): Partial<CellPlan> {
   if (!isAsOperators(variant)) return {};
   switch (`${variant.file}, ${runtime}`) {
     case 'runner, Node 26':
-      return { inARow: { step: 'exec', count: 20 }, seeds: [1, 2, 3, 4, 5] };
+      return { inARow: { step: 'exec', count: IN_A_ROW }, seeds: [1, 2, 3, 4, 5] };
     case 'runner, Node 20':
       return { inARow: { step: 'exit', count: 5 }, seeds: [6, 7, 8, 9, 10] };
     case 'runner-notify, Node 20':
-      return { inARow: { step: 'spawn', count: 20 }, seeds: [11, 12, 13, 14, 15] };
+      return { inARow: { step: 'spawn', count: IN_A_ROW }, seeds: [11, 12, 13, 14, 15] };
     case 'runner-pidfile, Node 20':
       return { seeds: [16, 17, 18, 19, 20] };
     default:

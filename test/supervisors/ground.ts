@@ -16,6 +16,7 @@ import {
   scriptIn,
 } from '../../fixtures/releases.ts';
 import { fetchBun, fetchNode } from '../e2e/tools.ts';
+import { isLong } from '../helpers/long.ts';
 import { repository, run } from '../helpers/run.ts';
 import { removeTree } from '../helpers/temp-dir.ts';
 import { finishMatrix } from './matrix.ts';
@@ -69,6 +70,9 @@ export function makeFolder(): string {
   return mkdtempSync(join(parent, 'run-'));
 }
 
+/** Releases, where there are most of them. */
+export const IN_A_ROW = isLong ? 20 : 8;
+
 async function prepare(folder: string): Promise<Ground> {
   const workshop = openWorkshop(join(folder, 'workshop'));
   const releases = {
@@ -78,7 +82,7 @@ async function prepare(folder: string): Promise<Ground> {
   };
   const many = packReleases(
     workshop,
-    Array.from({ length: 20 }, (_, i) => `4.0.${i}`),
+    Array.from({ length: IN_A_ROW }, (_, i) => `4.0.${i}`),
   );
   const template = join(folder, 'template');
   install(template, workshop, releases['1.0.0']);

@@ -1,20 +1,16 @@
-/** Bundles the sources once for all tests, as they are published: on Windows each module that is opened costs. */
+/** Bundles the sources once for all tests: on Windows each module that is opened costs. */
 
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { repository, run } from '../helpers/run.ts';
+import { bundle } from '../helpers/bundle.ts';
+import { repository } from '../helpers/run.ts';
 import { makeTempToRemove, removeTree } from '../helpers/temp-dir.ts';
 
 export default async function setup(project: TestProject): Promise<() => void> {
   const to = makeTempToRemove();
   cpSync(join(repository, 'package.json'), join(to, 'package.json'));
-  const rolldown = join(repository, 'node_modules/rolldown/bin/cli.mjs');
-  const ran = await run([process.execPath, rolldown, '-c', '-d', join(to, 'dist')], {
-    cwd: repository,
-    timeout: 60_000,
-  });
-  if (ran.code !== 0) throw new Error(`rolldown exited with ${ran.code}:\n${ran.stdout}${ran.stderr}`);
+  await bundle(join(to, 'dist'));
   project.provide('builtCli', join(to, 'dist/cli/main.js'));
   return () => removeTree(to);
 }

@@ -6,8 +6,8 @@ import { endTree } from '../../../src/cli/run/end-tree.ts';
 import { createRunMark, markEnv } from '../../../src/cli/run/mark.ts';
 import { startWatchdog } from '../../../src/cli/run/watchdog.ts';
 import { platform } from '../../../src/platform/index.ts';
+import { built } from '../../helpers/built.ts';
 import { onlyWith } from '../../helpers/needs.ts';
-import { nodeCommand, repository } from '../../helpers/run.ts';
 import { until } from '../../helpers/wait.ts';
 
 const { findTree } = platform;
@@ -18,15 +18,14 @@ async function startGuarded(script: string, options = '{}') {
   const runMark = createRunMark();
   const program = `
     import { spawn } from 'node:child_process';
-    import { markEnv } from ${JSON.stringify(`${repository}src/cli/run/mark.ts`)};
-    import { startWatchdog } from ${JSON.stringify(`${repository}src/cli/run/watchdog.ts`)};
+    import { markEnv } from ${JSON.stringify(built('cli/run/mark.js'))};
+    import { startWatchdog } from ${JSON.stringify(built('cli/run/watchdog.js'))};
     const watchdog = startWatchdog(${JSON.stringify(runMark)}, ${options});
     const { env } = markEnv(${JSON.stringify(runMark)});
     spawn('/bin/sh', ['-c', ${JSON.stringify(script)}], { stdio: 'ignore', env: { ...process.env, ...env } });
     console.log(watchdog.pid);
     setInterval(() => {}, 1000);`;
-  const [file = '', ...args] = nodeCommand;
-  const wrapper = spawn(file, [...args, '--input-type=module', '-e', program], {
+  const wrapper = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(async () => {

@@ -8,19 +8,17 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSockets, withListenPid } from '../../../src/cli/run/listen.ts';
 import { findGiven, type GivenSocket, listGiven, toSocketName } from '../../../src/runner/handoff/given-sockets.ts';
 import { fetchBun } from '../../e2e/tools.ts';
+import { built } from '../../helpers/built.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
 import { needs, onlyWith } from '../../helpers/needs.ts';
-import { nodeCommand, repository } from '../../helpers/run.ts';
 import { makeTemp, writeTree } from '../../helpers/temp.ts';
 
 const itOnLinux = onlyWith('Linux', process.platform === 'linux');
 
-const SOURCE = JSON.stringify(`${repository}src/runner/handoff/sockets.ts`);
-
 /** Listens on what it is asked for in turn, says on which descriptors, and answers with its name. */
 const HOST = `
   import { createServer } from 'node:http';
-  import { createSockets } from ${SOURCE};
+  import { createSockets } from ${JSON.stringify(built('runner/handoff/sockets.js'))};
   const { passed = [], asked, name } = JSON.parse(process.argv[2]);
   const sockets = createSockets(passed);
   for (const each of asked) await sockets.listen(createServer((_, response) => response.end(name)), each);
@@ -43,7 +41,7 @@ interface Start {
   readonly isForUs?: boolean;
 }
 
-async function start({ given = [], command = nodeCommand, isForUs = true, ...rest }: Start) {
+async function start({ given = [], command = [process.execPath], isForUs = true, ...rest }: Start) {
   const sockets = await openSockets(given, {});
   onTestFinished(() => sockets.close());
   return startWith(sockets.fds, isForUs ? sockets.env : { ...sockets.env, LISTEN_PID: '1' }, {
@@ -56,7 +54,7 @@ async function start({ given = [], command = nodeCommand, isForUs = true, ...res
 async function startWith(
   fds: readonly number[],
   env: Record<string, string>,
-  { command = nodeCommand, isForUs, ...rest }: Omit<Start, 'given'>,
+  { command = [process.execPath], isForUs, ...rest }: Omit<Start, 'given'>,
 ) {
   const root = makeTemp();
   writeTree(root, { 'host.mjs': HOST });
