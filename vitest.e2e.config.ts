@@ -17,6 +17,7 @@ export default defineConfig({
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: 'test/e2e/ground.ts',
     pool: 'forks',
+    isolate: false, // else each file starts a process and loads all modules anew
     maxWorkers: 5, // on two cores: a worker is busy for a quarter of its time
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
