@@ -155,8 +155,8 @@ async function hearSignals(): Promise<void> {
 
 function execNow({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): never {
   if (execve === undefined) throw new Error('this runtime has no process.execve');
+  const before = { cwd: process.cwd(), umask: process.umask(umask) };
   const hearAgain = stopHearing();
-  const before = { umask: process.umask(umask), cwd: process.cwd() };
   try {
     if (!isAllText({ file, argv, cwd, env })) {
       const script = writeScript({ file, argv, cwd, env, umask });
