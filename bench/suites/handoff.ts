@@ -68,10 +68,17 @@ function toCells(bench: Bench): Cell[] {
   const { node, newerNode, bun } = fetchHandoffRuntimes();
   const words = (runtime: string) => [runtime, scriptIn(app)];
   const here = `node ${process.versions.node}`;
-  const cells: Cell[] = [
-    { runtime: here, strategy: 'respawn', command: words(node), upgrade, isShared: true },
-    { runtime: here, strategy: 'exit', command: words(node), upgrade, isShared: false, supervisor: 'runsv' },
-  ];
+  const cells: Cell[] = [{ runtime: here, strategy: 'respawn', command: words(node), upgrade, isShared: true }];
+  if (!bench.quick) {
+    cells.push({
+      runtime: here,
+      strategy: 'exit',
+      command: words(node),
+      upgrade,
+      isShared: false,
+      supervisor: 'runsv',
+    });
+  }
   if (newerNode !== undefined) {
     cells.push({ runtime: newerNode.name, strategy: 'exec', command: words(newerNode.path), upgrade, isShared: false });
   }
