@@ -6,6 +6,7 @@ import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { asOn } from '../helpers/by-ps.ts';
 import { hasProgram, needs } from '../helpers/needs.ts';
 import { launchRunner, startRunner } from '../helpers/runner.ts';
+import { until } from '../helpers/wait.ts';
 
 const it = needs('ps', hasProgram('ps'));
 
@@ -38,10 +39,8 @@ describe('a runner that has ps alone', () => {
     const runner = await startRunner({ strategy: 'respawn' }, onFreeBsd());
     runner.upgrade('2.0.0');
     expect(await runner.ended).toBe(0);
-    expect(runner.said.findLast(({ ready }) => ready !== undefined)).toMatchObject({
-      generation: 2,
-      isHandedOver: true,
-    });
+    const heir = await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+    expect(heir.isHandedOver).toBe(true);
     expect(runner.said.findLast(({ release }) => release !== undefined)).toEqual({ release: '2.0.0' });
   });
 });

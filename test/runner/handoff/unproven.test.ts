@@ -34,5 +34,6 @@ it('a replacement whose state folder is deleted before it is proven takes over a
   expect(await runner.ended).toBe(0);
   expect(runner.logs().filter((line) => line.includes('failed'))).toEqual([]);
   const holder = await until('its lock', () => readHolder(lockBaseOf(runner.stateFile)));
-  expect(holder).toMatchObject({ generation: 2, process: { pid: runner.said.at(-1)?.ready } });
+  const heir = await until('the replacement', () => runner.said.find(({ generation }) => generation === 2));
+  expect(holder).toMatchObject({ generation: 2, process: { pid: heir.ready } });
 });

@@ -52,7 +52,8 @@ describe('a runner whose files are gone', () => {
 
     runner.upgrade('3.0.0');
     expect(await runner.ended).toBe(0);
-    expect(find()).toBe(runner.said.findLast(({ ready }) => ready !== undefined)?.ready);
+    const heir = await until('the replacement', () => runner.said.find(({ isHandedOver }) => isHandedOver));
+    expect(find()).toBe(heir.ready);
   });
 
   itOnLinux('is not seen where it was stopped', async () => {
