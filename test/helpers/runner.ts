@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { readEnvironment } from '../../src/platform/proc.ts';
 import type { OwnState, RunnerOptions, RunnerState } from '../../src/runner/index.ts';
+import { readHolder } from '../../src/runner/role/lock.ts';
+import { lockBaseOf } from '../../src/runner/role/state-file.ts';
 import { built } from './built.ts';
 import { plainEnv } from './run.ts';
 import { makeTemp, writeTree } from './temp.ts';
@@ -185,6 +188,8 @@ export function launchRunner(
   );
   onTestFinished(async () => {
     if (child.exitCode !== null) pids.delete(pid);
+    const heir = readHolder(lockBaseOf(stateFile))?.process.pid; // may not have said so yet
+    if (heir !== undefined && readEnvironment(heir)?.some((entry) => entry.includes(stateFile))) pids.add(heir);
     for (const each of pids) {
       try {
         process.kill(each, 'SIGKILL');
