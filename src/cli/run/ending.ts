@@ -3,11 +3,11 @@
  * @module
  */
 
+import { ASK_TO_END } from '../../platform/ask-to-end.ts';
 import { platform } from '../../platform/index.ts';
 import { askToEnd, type End, endRest, signalChild } from './child.ts';
 import { lookNow } from './looks.ts';
 import type { After } from './say.ts';
-import { ASK_TO_END } from './signals.ts';
 import { isRunning, type Run, type Wrapper } from './wrapper.ts';
 
 /** `--on-exit restart` waits from the first to the last of these, in milliseconds, twice as long each time. Who lived longer than the last did not end early. */
@@ -79,6 +79,7 @@ function isAfterSignal({ state, stop }: Wrapper, { child }: Run, { signal }: End
  */
 export function onSignal(wrapper: Wrapper, signal: NodeJS.Signals, hasIt: boolean): void {
   const { state, stop } = wrapper;
+  // After one of these, nothing is started any more.
   if (ASK_TO_END.has(signal) || signal === 'SIGHUP') {
     state.lastSignal = { signal, atMs: performance.now() };
     // A key is the command's to obey or not, unless it is not there to do so. SIGHUP asks a daemon to read its configuration anew.

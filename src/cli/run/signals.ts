@@ -13,9 +13,6 @@ const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGALRM
 /** What becomes of a console's keys and of its end on Windows. All who share the console get them: the command has them already. */
 const OF_CONSOLES = ['SIGINT', 'SIGBREAK', 'SIGHUP'] as const;
 
-/** They ask the command to end. After one, nothing is started any more. SIGBREAK is Ctrl-Break of Windows. */
-export const ASK_TO_END: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGBREAK']);
-
 /** What the whole foreground group gets at a key, when the window's size changes, and from `fg`: the command has it already. */
 const OF_TERMINALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT']);
 

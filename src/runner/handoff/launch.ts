@@ -21,6 +21,7 @@ import {
   typedDirectory,
 } from '../../change/running-program.ts';
 import { toFsPath, toRaw, writePath } from '../../disk/raw-path.ts';
+import { ASK_TO_END } from '../../platform/ask-to-end.ts';
 import { whyNotDirectory, whyNotExecutable, whyNotStarted } from '../../platform/executable.ts';
 import { platform } from '../../platform/index.ts';
 import { readEnvironment, readWorkingDirectory } from '../../platform/proc.ts';
@@ -172,11 +173,9 @@ function execNow({ file, argv, cwd, env, umask }: Launch, extra: ExtraEnv): neve
   }
 }
 
-const ASK_TO_END = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
-
 /** From here on the host hears no signal. One that asks to end ends this process, as it would end the new one at its start. */
 function stopHearing(): () => void {
-  const heard = ASK_TO_END.map((signal) => [signal, process.rawListeners(signal)] as const);
+  const heard = [...ASK_TO_END].map((signal) => [signal, process.rawListeners(signal)] as const);
   for (const [signal] of heard) process.removeAllListeners(signal);
   return () => {
     for (const [signal, listeners] of heard)
