@@ -6,7 +6,7 @@
 import { chmodSync, cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { bundle } from './bundle.ts';
+import { bundle } from '../../fixtures/releases.ts';
 import { repository, run } from './run.ts';
 import { makeTempToRemove, removeTree } from './temp-dir.ts';
 
@@ -26,7 +26,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
     // Types are for `npm run typecheck` to judge: here code that runs is run.
     const options = ['-p', 'tsconfig.build.json', '--noEmitOnError', 'false', '--outDir', dist];
     await run(['node_modules/.bin/tsc', ...options], { cwd: repository, timeout: 60_000 });
-    await bundle(dist); // in place of the doors that tsc has written
+    bundle(dist); // in place of the doors that tsc has written
   };
   await build();
   project.onTestsRerun(build);
